@@ -1,0 +1,163 @@
+"""The configuration of a model: everything that its weights do not say, as data that round-trips through JSON.
+
+Every width is named: ``widths`` maps the name of a layer to its number of channels. A pruned model is the same family
+with smaller numbers there.
+"""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, ClassVar, Self
+
+from .channels import ChannelGroup
+from .errors import PrimeSVTError
+
+# Far above every published model; a width beyond it is damage or an attack, and would claim all memory.
+MAX_WIDTH = 16_384
+MAX_DEPTH = 256
+MAX_TIME_STEPS = 1_024
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """What every family has in common.
+
+    Args:
+        in_channels: Channels of an input image.
+        image_size: Height and width of an input image, in pixels.
+        classes: Names of the classes, in the order of the logits.
+        time_steps: T, how often a static image is presented; an event sequence brings its own T.
+        mean: Per channel, subtracted from an image in [0, 1].
+        std: Per channel, divides it afterwards.
+        depth: Number of transformer blocks.
+        heads: Number of attention heads.
+        pooling: Four digits, one per stem stage: ``1`` where the stage halves height and width.
+        tau: Membrane time constant of every neuron, in time steps.
+        v_threshold: Threshold of the neurons.
+        attention_threshold: Threshold of the neurons after attention.
+        widths: Channels of every layer, by name.
+    """
+
+    family: ClassVar[str]
+
+    in_channels: int
+    image_size: tuple[int, int]
+    classes: tuple[str, ...]
+    time_steps: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    depth: int
+    heads: int
+    pooling: str = "1111"
+    tau: float = 2.0
+    v_threshold: float = 1.0
+    attention_threshold: float = 0.5
+    widths: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check_range("in_channels", self.in_channels, 1, MAX_WIDTH)
+        _check_range("time_steps", self.time_steps, 1, MAX_TIME_STEPS)
+        _check_range("depth", self.depth, 1, MAX_DEPTH)
+        _check_range("heads", self.heads, 1, MAX_WIDTH)
+        for side in self.image_size:
+            _check_range("image_size", side, 1, MAX_WIDTH)
+        if len(self.image_size) != 2:
+            raise PrimeSVTError(f"image_size must be (height, width), got {self.image_size}.")
+        if len(self.classes) < 2 or len(set(self.classes)) != len(self.classes):
+            raise PrimeSVTError(f"classes must be at least two different names, got {list(self.classes)[:5]}.")
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if len(values) != self.in_channels or not all(math.isfinite(v) for v in values):
+                raise PrimeSVTError(f"{name} must be {self.in_channels} finite numbers, one per channel, got {values}.")
+        if any(v <= 0 for v in self.std):
+            raise PrimeSVTError(f"std must be positive, got {self.std}.")
+        if len(self.pooling) != 4 or set(self.pooling) - {"0", "1"}:
+            raise PrimeSVTError(f"pooling must be four digits 0 or 1, such as 1100, got {self.pooling!r}.")
+        if not (math.isfinite(self.tau) and self.tau > 1):
+            raise PrimeSVTError(f"tau must be above 1, got {self.tau}.")
+        for name, width in self.widths.items():
+            _check_range(f"width of {name}", width, 1, MAX_WIDTH)
+        expected = {group.name for group in self.groups()}
+        if set(self.widths) != expected:
+            odd = sorted(set(self.widths) ^ expected)
+            raise PrimeSVTError(f"widths must name every layer of a {self.family} once; missing or unknown: {odd[:5]}.")
+        for group in self.groups():
+            self._check_group(group)
+        object.__setattr__(self, "widths", MappingProxyType(dict(sorted(self.widths.items()))))
+
+    def _check_group(self, group: ChannelGroup) -> None:
+        width = self.widths[group.name]
+        if width % group.heads:
+            raise PrimeSVTError(f"width of {group.name} must be a multiple of its {group.heads} heads, got {width}.")
+        if group.stream is not None and width > self.widths[group.stream]:
+            raise PrimeSVTError(
+                f"{group.name} writes {width} channels into {group.stream}, which has {self.widths[group.stream]}."
+            )
+
+    def groups(self) -> tuple[ChannelGroup, ...]:
+        """The channels that can be removed together, in the order of the forward pass."""
+        raise NotImplementedError
+
+    def with_widths(self, widths: Mapping[str, int]) -> Self:
+        """The same model with some layers of other widths."""
+        return dataclasses.replace(self, widths={**self.widths, **widths})
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for :func:`json.dump`; :meth:`from_json` reads it back."""
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return {**values, "widths": dict(self.widths)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Read what :meth:`to_json` wrote.
+
+        Raises:
+            PrimeSVTError: A field is missing, unknown, of a wrong type or out of range.
+        """
+        fields = {f.name: f for f in dataclasses.fields(cls)}
+        required = {n for n, f in fields.items() if f.default is dataclasses.MISSING and n != "widths"} | {"widths"}
+        if unknown := sorted(set(data) - set(fields)):
+            raise PrimeSVTError(f"Unknown fields of a {cls.family} configuration: {', '.join(map(str, unknown[:5]))}.")
+        if missing := sorted(required - set(data)):
+            raise PrimeSVTError(f"Missing fields of a {cls.family} configuration: {', '.join(missing[:5])}.")
+        values = {name: _from_plain(name, fields[name].type, value) for name, value in data.items()}
+        return cls(**values)
+
+
+def _check_range(name: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise PrimeSVTError(f"{name} must be between {low} and {high}, got {value}.")
+
+
+# What a field of the given annotation may be in JSON; anything else is refused before it is used.
+_READERS = {
+    int: lambda v: v if type(v) is int else None,
+    float: lambda v: float(v) if type(v) in (int, float) else None,
+    str: lambda v: v if type(v) is str else None,
+    bool: lambda v: v if type(v) is bool else None,
+    tuple[int, int]: lambda v: _read_list(v, int),
+    tuple[float, ...]: lambda v: _read_list(v, float),
+    tuple[str, ...]: lambda v: _read_list(v, str),
+    Mapping[str, int]: lambda v: _read_mapping(v),
+}
+
+
+def _from_plain(name: str, kind: Any, value: Any) -> Any:
+    read = _READERS[kind](value)
+    if read is None:
+        raise PrimeSVTError(f"Field {name} of the configuration must be {kind}, got {str(value)[:60]!r}.")
+    return read
+
+
+def _read_list(value: Any, kind: type) -> tuple[Any, ...] | None:
+    if not isinstance(value, list):
+        return None
+    items = tuple(_READERS[kind](item) for item in value)
+    return None if None in items else items
+
+
+def _read_mapping(value: Any) -> dict[str, int] | None:
+    if not isinstance(value, dict) or any(type(width) is not int for width in value.values()):
+        return None
+    return dict(value)

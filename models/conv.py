@@ -1,0 +1,36 @@
+"""A convolution and its BatchNorm over a sequence of frames."""
+
+import torch
+from torch import nn
+
+
+class ConvBN(nn.Module):
+    """Convolution and BatchNorm of every frame of ``[T, N, C, H, W]``; the time steps are batch entries to both.
+
+    Args:
+        in_channels: Channels read.
+        out_channels: Channels written (the filters).
+        kernel_size: 1, or 3 with padding 1: the size of the frame is kept.
+        bias: Whether the convolution has a bias, redundant before BatchNorm but present in published checkpoints.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int = 1, *, bias: bool = False) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size // 2, bias=bias)
+        self.bn = nn.BatchNorm2d(out_channels)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """``[T, N, C, H, W]`` to ``[T, N, C', H, W]``."""
+        y: torch.Tensor = self.bn(self.conv(x.flatten(0, 1)))
+        return y.unflatten(0, x.shape[:2])
+
+
+class MaxPool(nn.MaxPool2d):
+    """Max-pooling of every frame of ``[T, N, C, H, W]`` by 3x3 windows, stride 2: halves height and width, rounded up."""
+
+    def __init__(self) -> None:
+        super().__init__(kernel_size=3, stride=2, padding=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """``[T, N, C, H, W]`` to ``[T, N, C, ceil(H / 2), ceil(W / 2)]``."""
+        return super().forward(x.flatten(0, 1)).unflatten(0, x.shape[:2])

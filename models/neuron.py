@@ -1,0 +1,146 @@
+r"""The spiking neuron of every family: SpikingJelly's leaky integrate-and-fire node, fused over time.
+
+Equations (hard reset to 0, decaying input), as in :class:`spikingjelly.activation_based.neuron.LIFNode`::
+
+    H[t] = V[t-1] + (X[t] - V[t-1]) / tau
+    S[t] = H[t] >= v_threshold
+    V[t] = H[t] * (1 - S[t])
+
+Source: W. Fang et al., *SpikingJelly*, Science Advances 2023, doi:10.1126/sciadv.adi1480.
+
+Deviations:
+
+* **Stateless between calls.** Every call starts from ``V = 0``, so a model called twice answers twice the same and
+  nobody has to remember ``reset_net``.
+* **One pass over memory.** On the CPU in float32 a numba kernel integrates all T steps while a value is in a
+  register. Its arithmetic is that of SpikingJelly in the same order, so the spikes are equal bit for bit. Any other
+  device or dtype runs SpikingJelly's own implementation.
+"""
+
+import math
+import threading
+from typing import Any
+
+import numpy as np
+import torch
+from numba import njit, prange
+from spikingjelly.activation_based import functional, neuron, surrogate
+
+# Elements that one parallel task handles; large enough to hide the cost of starting it.
+_CHUNK = 4096
+# numba's fallback threading layer aborts the process when two threads enter a kernel at once.
+_KERNEL = threading.Lock()
+
+
+class LIFNode(neuron.LIFNode):
+    """SpikingJelly's multi-step ``LIFNode`` without memory between calls.
+
+    Args:
+        tau: Membrane time constant, in time steps, above 1.
+        v_threshold: Firing threshold.
+    """
+
+    def __init__(self, *, tau: float = 2.0, v_threshold: float = 1.0) -> None:
+        super().__init__(
+            tau=float(tau),
+            v_threshold=float(v_threshold),
+            surrogate_function=surrogate.ATan(),
+            detach_reset=True,
+            step_mode="m",
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        """Integrate a current ``[T, ...]`` and return its spikes ``[T, ...]`` (0 or 1, in the dtype of ``x``)."""
+        if x.device.type == "cpu" and x.dtype == torch.float32 and not torch.compiler.is_exporting():
+            spikes: torch.Tensor = _FusedLIF.apply(x, self.tau, self.v_threshold, self.surrogate_function.alpha)
+            return spikes
+        v = torch.zeros(x.shape[1:], dtype=x.dtype, device=x.device)
+        spikes, _, _ = functional.lif_multi_step(
+            x, v, self.tau, self.decay_input, self.v_threshold, self.v_reset, self.surrogate_function, self.detach_reset
+        )
+        return spikes
+
+
+class _FusedLIF(torch.autograd.Function):
+    """Forward and ATan-surrogate backward of the neuron over all T steps, each in one kernel."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, tau: float, threshold: float, alpha: float) -> torch.Tensor:  # type: ignore[override]
+        current = x.detach()
+        # A static image arrives expanded over T: one frame is then read T times instead of being copied.
+        frames = current[:1] if current.stride(0) == 0 else current
+        frames = frames.contiguous()
+        spikes = torch.empty(x.shape, dtype=x.dtype)
+        # Only backward reads the charged potential; evaluation does not pay for writing it.
+        charged = torch.empty(x.shape if ctx.needs_input_grad[0] else (x.shape[0], 0), dtype=x.dtype)
+        with _KERNEL:
+            _integrate(_rows(frames), np.float32(tau), np.float32(threshold), _rows(spikes), _rows(charged))
+        ctx.save_for_backward(charged)
+        ctx.parameters = (tau, threshold, alpha)
+        return spikes
+
+    @staticmethod
+    def backward(ctx: Any, grad_spikes: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:  # type: ignore[override]
+        (charged,) = ctx.saved_tensors
+        tau, threshold, alpha = ctx.parameters
+        grad = torch.empty(charged.shape, dtype=charged.dtype)
+        slope = np.float32(math.pi / 2 * alpha)
+        with _KERNEL:
+            _differentiate(
+                _rows(grad_spikes.contiguous()),
+                _rows(charged),
+                np.float32(tau),
+                np.float32(threshold),
+                slope,
+                np.float32(alpha / 2),
+                _rows(grad),
+            )
+        return grad, None, None, None
+
+
+def _rows(tensor: torch.Tensor) -> np.ndarray:
+    """A contiguous tensor ``[T, ...]`` as an array ``[T, M]`` over the same memory."""
+    return tensor.view(tensor.shape[0], math.prod(tensor.shape[1:])).numpy()
+
+
+@njit(parallel=True, cache=True, error_model="numpy")
+def _integrate(x, tau, threshold, spikes, charged):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    steps, size = spikes.shape
+    static = x.shape[0] == 1
+    keep = charged.shape[1] > 0
+    zero, one = np.float32(0), np.float32(1)
+    for chunk in prange((size + _CHUNK - 1) // _CHUNK):
+        start = chunk * _CHUNK
+        stop = min(start + _CHUNK, size)
+        v = np.zeros(stop - start, np.float32)
+        for t in range(steps):
+            source = x[0 if static else t]
+            for i in range(start, stop):
+                potential = v[i - start]
+                h = potential + (source[i] - potential) / tau
+                # `h - threshold >= 0`, as SpikingJelly has it: near the threshold it may round unlike `h >= threshold`.
+                fired = h - threshold >= zero
+                spikes[t, i] = one if fired else zero
+                v[i - start] = zero if fired else h
+                if keep:
+                    charged[t, i] = h
+
+
+@njit(parallel=True, cache=True, error_model="numpy")
+def _differentiate(grad_spikes, charged, tau, threshold, slope, height, grad):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    steps, size = charged.shape
+    zero, one = np.float32(0), np.float32(1)
+    keep = one - one / tau
+    for chunk in prange((size + _CHUNK - 1) // _CHUNK):
+        start = chunk * _CHUNK
+        stop = min(start + _CHUNK, size)
+        grad_v = np.zeros(stop - start, np.float32)
+        for t in range(steps - 1, -1, -1):
+            for i in range(start, stop):
+                over = charged[t, i] - threshold
+                scaled = slope * over
+                # The reset is detached: a spike cuts the path to the next step, and adds no gradient of its own.
+                passed = zero if over >= zero else grad_v[i - start]
+                grad_h = grad_spikes[t, i] * height / (one + scaled * scaled) + passed
+                grad[t, i] = grad_h / tau
+                grad_v[i - start] = grad_h * keep

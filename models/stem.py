@@ -1,0 +1,13 @@
+"""The four-stage convolutional stem that the first spiking vision transformers share."""
+
+
+def stem_widths(embed_dim: int) -> dict[str, int]:
+    """Published widths of the stem, by layer name: an eighth, a quarter, a half and all of the embedding."""
+    return {
+        "stem.0": embed_dim // 8,
+        "stem.1": embed_dim // 4,
+        "stem.2": embed_dim // 2,
+        "stem.3": embed_dim,
+        "position": embed_dim,
+        "embedding": embed_dim,
+    }

@@ -1,0 +1,289 @@
+"""Training a family on a data set, and fine-tuning a pruned model: one loop for both.
+
+Backpropagation through time with the ATan surrogate gradient (W. Fang et al., ICCV 2021, arXiv:2007.05785), AdamW,
+linear warm-up and a cosine, label smoothing, flips and shifts, and optionally distillation from a teacher (G. Hinton et
+al., arXiv:1503.02531). Every epoch ends with a checkpoint; the random draws of an epoch depend on seed and epoch alone,
+so a run that was killed goes on as if it had not been.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from .config import ModelConfig
+from .data import ImageSet
+from .errors import PrimeSVTError
+from .family import config_of
+
+Precision = Literal["float32", "bfloat16"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How to train.
+
+    Args:
+        epochs: Passes over the fit set.
+        batch_size: Images per step.
+        learning_rate: Peak of the schedule.
+        weight_decay: Of AdamW, on weights with two or more dimensions.
+        warm_up: Fraction of all steps over which the learning rate rises linearly.
+        label_smoothing: Share of the target spread over all classes.
+        flip: Whether images are mirrored at random.
+        shift: Images are moved by up to this many pixels in each direction.
+        erase: Probability that a random rectangle of an image is blanked.
+        distillation: Weight of the teacher's answers against the labels, where there is a teacher.
+        temperature: Softness of the teacher's answers.
+        precision: Arithmetic of the convolutions in training; the model is stored and measured in float32.
+        seed: Of every random draw.
+    """
+
+    epochs: int = 20
+    batch_size: int = 64
+    learning_rate: float = 6e-3
+    weight_decay: float = 0.02
+    warm_up: float = 0.05
+    label_smoothing: float = 0.05
+    flip: bool = True
+    shift: int = 2
+    erase: float = 0.0
+    distillation: float = 0.0
+    temperature: float = 2.0
+    precision: Precision = "float32"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size"):
+            if getattr(self, name) < 1:
+                raise PrimeSVTError(f"{name} must be at least 1, got {getattr(self, name)}.")
+        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
+            raise PrimeSVTError(f"learning_rate must be above 0, got {self.learning_rate}.")
+        for name in ("warm_up", "label_smoothing", "erase", "distillation"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise PrimeSVTError(f"{name} must be between 0 and 1, got {getattr(self, name)}.")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a training is, after every step.
+
+    Args:
+        epoch: Epochs finished.
+        step: Steps of this epoch done.
+        steps: Steps of an epoch.
+        loss: Mean loss of this epoch so far.
+        accuracy: Accuracy on the (augmented) fit images of this epoch so far.
+    """
+
+    epoch: int
+    step: int
+    steps: int
+    loss: float
+    accuracy: float
+
+
+def train(
+    model: nn.Module,
+    images: ImageSet,
+    recipe: Recipe,
+    *,
+    teacher: nn.Module | None = None,
+    checkpoint: Path | None = None,
+    on_step: Callable[[Progress], None] = lambda _: None,
+    on_epoch: Callable[[Progress, float], dict[str, Any]] = lambda _progress, _seconds: {},
+) -> list[dict[str, Any]]:
+    """Train a model in place, and leave it in evaluation mode.
+
+    Args:
+        model: Any model of PrimeSVT.
+        images: The fit set.
+        recipe: How.
+        teacher: Model whose answers are learnt too, with the weight ``recipe.distillation``.
+        checkpoint: File written after every epoch; where it exists, training goes on from it.
+        on_step: Called after every step.
+        on_epoch: Called after every epoch with its seconds; what it returns is added to the log.
+
+    Returns:
+        The log: one entry per epoch, also of those before an interruption.
+
+    Raises:
+        PrimeSVTError: The set is not for fitting, does not fit the model, or the checkpoint is of another run.
+    """
+    if images.role != "fit":
+        raise PrimeSVTError(f"Training on the {images.role} set is refused: its accuracy would mean nothing.")
+    config = config_of(model)
+    images.check(config)
+    steps = math.ceil(len(images) / recipe.batch_size)
+    optimizer = _optimizer(model, recipe)
+    log = _resume(checkpoint, recipe, model, optimizer)
+    for epoch in range(len(log), recipe.epochs):
+        started = time.monotonic()
+        model.train()
+        progress = Progress(epoch, 0, steps, 0.0, 0.0)
+        loss_sum, right, seen = 0.0, 0, 0
+        for step, (batch, labels) in enumerate(_epoch(images, config, recipe, epoch)):
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(recipe, epoch * steps + step, steps * recipe.epochs)
+            loss, logits = _loss(model, teacher, batch, labels, recipe)
+            if not math.isfinite(loss.item()):
+                raise PrimeSVTError(
+                    f"Training diverged in epoch {epoch + 1}: the loss is {loss.item()}. Lower the learning rate "
+                    f"({recipe.learning_rate})."
+                )
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            seen += len(labels)
+            loss_sum += loss.item() * len(labels)
+            right += int((logits.argmax(1) == labels).sum())
+            progress = Progress(epoch, step + 1, steps, loss_sum / seen, right / seen)
+            on_step(progress)
+        seconds = time.monotonic() - started
+        model.eval()
+        log.append(
+            {
+                "epoch": epoch + 1,
+                "loss": round(progress.loss, 4),
+                "fit_accuracy": round(progress.accuracy, 4),
+                "seconds": round(seconds, 1),
+                **on_epoch(progress, seconds),
+            }
+        )
+        _save(checkpoint, recipe, model, optimizer, log)
+    model.eval()
+    return log
+
+
+def learning_rate(recipe: Recipe, step: int, total: int) -> float:
+    """Linear warm-up, then half a cosine down to zero (I. Loshchilov, F. Hutter, arXiv:1608.03983)."""
+    warm = max(1, round(recipe.warm_up * total))
+    if step < warm:
+        return recipe.learning_rate * (step + 1) / warm
+    return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, total - warm)))
+
+
+def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    return torch.optim.AdamW(
+        [
+            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
+            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+        ],
+        lr=recipe.learning_rate,
+    )
+
+
+def _loss(
+    model: nn.Module, teacher: nn.Module | None, images: torch.Tensor, labels: torch.Tensor, recipe: Recipe
+) -> tuple[torch.Tensor, torch.Tensor]:
+    with torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+        logits = model(images)
+    logits = logits.float()
+    loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
+    if teacher is None or recipe.distillation == 0:
+        return loss, logits
+    with torch.inference_mode():
+        answers = teacher(images)
+    t = recipe.temperature
+    soft = F.kl_div(F.log_softmax(logits / t, 1), F.log_softmax(answers / t, 1), log_target=True, reduction="batchmean")
+    return (1 - recipe.distillation) * loss + recipe.distillation * t * t * soft, logits
+
+
+def _epoch(
+    images: ImageSet, config: ModelConfig, recipe: Recipe, epoch: int
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    order = torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)
+    shuffled = images.indices[torch.randperm(len(images), generator=order).numpy()]
+    for start in range(0, len(shuffled), recipe.batch_size):
+        indices: np.ndarray = shuffled[start : start + recipe.batch_size]
+        batch, labels = images.read(config, indices)
+        yield augment(batch, recipe, order), labels
+
+
+def augment(images: torch.Tensor, recipe: Recipe, generator: torch.Generator) -> torch.Tensor:
+    """Mirror, shift and erase images ``[N, C, H, W]`` or event sequences ``[T, N, C, H, W]``, the same over T."""
+    count, height, width = images.shape[-4], *images.shape[-2:]
+    if recipe.flip:
+        mirrored = torch.rand(count, generator=generator) < 0.5
+        images = torch.where(mirrored.view(-1, 1, 1, 1), images.flip(-1), images)
+    if recipe.shift:
+        images = _shift(images, recipe.shift, generator)
+    if recipe.erase:
+        erased = torch.rand(count, generator=generator) < recipe.erase
+        size = torch.rand(2, count, generator=generator) * 0.3 + 0.1
+        middle = torch.rand(2, count, generator=generator)
+        rows, columns = (
+            ((torch.arange(length) / length - middle[i].unsqueeze(1)).abs() < size[i].unsqueeze(1) / 2)
+            for i, length in enumerate((height, width))
+        )
+        blank = erased.view(-1, 1, 1) & rows.unsqueeze(2) & columns.unsqueeze(1)
+        images = images.masked_fill(blank.unsqueeze(1), 0.0)
+    return images
+
+
+def _shift(images: torch.Tensor, limit: int, generator: torch.Generator) -> torch.Tensor:
+    """Move every image by whole pixels; what comes in from outside repeats the border."""
+    count, height, width = images.shape[-4], *images.shape[-2:]
+    moves = torch.randint(-limit, limit + 1, (2, count), generator=generator)
+    rows = (torch.arange(height) + moves[0].unsqueeze(1)).clamp(0, height - 1)
+    columns = (torch.arange(width) + moves[1].unsqueeze(1)).clamp(0, width - 1)
+    # Advanced indices are apart, so numpy's rule puts N, H, W first and C last, and T is looped over.
+    picked = torch.arange(count).view(-1, 1, 1)
+    frames = [f[picked, :, rows.unsqueeze(2), columns.unsqueeze(1)].movedim(-1, 1) for f in images.split(1, 0)] if (
+        images.ndim == 5
+    ) else [images[picked, :, rows.unsqueeze(2), columns.unsqueeze(1)].movedim(-1, 1)]
+    return torch.stack(frames) if images.ndim == 5 else frames[0]
+
+
+def _save(
+    file: Path | None, recipe: Recipe, model: nn.Module, optimizer: torch.optim.Optimizer, log: list[dict[str, Any]]
+) -> None:
+    if file is None:
+        return
+    state = {
+        "recipe": asdict(recipe),
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "log": log,
+    }
+    partial = file.with_name(file.name + ".part")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(state, partial)
+        partial.replace(file)
+    except (OSError, RuntimeError) as error:
+        partial.unlink(missing_ok=True)
+        raise PrimeSVTError(f"Cannot write the checkpoint {file}: {error}.") from error
+
+
+def _resume(
+    file: Path | None, recipe: Recipe, model: nn.Module, optimizer: torch.optim.Optimizer
+) -> list[dict[str, Any]]:
+    """Load the state of an earlier run of the same recipe; returns its log, empty where there is none."""
+    if file is None or not file.exists():
+        return []
+    try:
+        state = torch.load(file, weights_only=True)
+    except Exception as error:  # torch.load raises whatever the damaged bytes lead to
+        raise PrimeSVTError(f"Cannot read the checkpoint {file} ({error}); delete it to start again.") from error
+    if state["recipe"] != asdict(recipe):
+        changed = [k for k, v in asdict(recipe).items() if state["recipe"].get(k) != v]
+        raise PrimeSVTError(
+            f"{file} is of a training with another {', '.join(changed)}; pass the same options to go on, "
+            "or choose another directory."
+        )
+    try:
+        model.load_state_dict(state["model"])
+    except RuntimeError as error:
+        raise PrimeSVTError(f"{file} is of another model; choose another directory.") from error
+    optimizer.load_state_dict(state["optimizer"])
+    log: list[dict[str, Any]] = state["log"]
+    return log
