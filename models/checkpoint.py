@@ -1,5 +1,6 @@
 """A model on disk: a directory with ``config.json`` and ``model.safetensors``. Nothing is ever unpickled."""
 
+import hashlib
 import json
 import math
 import os
@@ -160,3 +161,13 @@ def model_bytes(model: nn.Module) -> int:
 def parameter_count(model: nn.Module) -> int:
     """Number of trainable numbers."""
     return sum(math.prod(p.shape) for p in model.parameters())
+
+
+def fingerprint(model: nn.Module) -> str:
+    """A hash of configuration and weights: equal models, equal accuracies."""
+    config = config_of(model)
+    digest = hashlib.sha256(json.dumps([config.family, config.to_json()], sort_keys=True).encode())
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,82 @@
+"""Which channels a plan keeps: the plan's ratios made into indices by the importance of the channels."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+
+from primesvt.models import ChannelGroup, config_of
+
+from .importance import Criterion, criterion, importance
+from .layers import EMBEDDING, check_layers
+from .plan import PruningPlan, kept_count
+
+Kept = Mapping[str, torch.Tensor]
+
+
+def kept_channels(model: nn.Module, plan: PruningPlan) -> Kept:
+    """Indices of the channels that stay, sorted, int64 ``[kept]``, by layer; every layer of the model is named.
+
+    The embedding width is decided first. A layer that writes into the stream then loses the channels that the stream
+    lost, and its own ratio applies to what is left.
+
+    Args:
+        model: Any model of PrimeSVT.
+        plan: What to remove.
+
+    Raises:
+        PrimeSVTError: The plan names a layer or a criterion that does not exist.
+    """
+    check_layers(model, tuple(plan.ratios))
+    score = criterion(plan.criterion)
+    config, state = config_of(model), model.state_dict()
+    groups = config.groups()
+    kept: dict[str, torch.Tensor] = {}
+    for stream in (group for group in groups if group.kind == EMBEDDING):
+        writers = [group for group in groups if group.stream == stream.name]
+        width, ratio = config.widths[stream.name], plan.ratios.get(stream.name, 0.0)
+        kept[stream.name] = _keep_stream(score, state, writers, width, ratio)
+    for group in groups:
+        if group.kind != EMBEDDING:
+            kept[group.name] = _keep_layer(score, state, group, plan.ratios.get(group.name, 0.0), kept)
+    return kept
+
+
+def written_channels(state: Mapping[str, torch.Tensor], group: ChannelGroup) -> torch.Tensor:
+    """Stream channels that a layer writes, in the order of its filters, int64 ``[C]``."""
+    index = state.get(f"{group.index}.channels")
+    return torch.arange(len(state[f"{group.filters[0]}.weight"])) if index is None else index.long()
+
+
+def _keep_stream(
+    score: Criterion, state: Mapping[str, torch.Tensor], writers: list[ChannelGroup], width: int, ratio: float
+) -> torch.Tensor:
+    if ratio == 0:
+        return torch.arange(width)
+    total = torch.zeros(width, dtype=torch.float64)
+    # No writer may be left without a channel: the most important one of a narrow writer stays, whatever its rank.
+    required = torch.zeros(width, dtype=torch.bool)
+    for writer in writers:
+        channels, scores = written_channels(state, writer), importance(score, state, writer.filters)
+        total.index_add_(0, channels, scores)
+        if len(channels) < width:
+            required[channels[scores.argmax()]] = True
+    total[required] = torch.inf
+    return _largest(total, max(kept_count(width, ratio), int(required.sum())))
+
+
+def _keep_layer(
+    score: Criterion, state: Mapping[str, torch.Tensor], group: ChannelGroup, ratio: float, kept: Kept
+) -> torch.Tensor:
+    scores = importance(score, state, group.filters)
+    if group.stream is not None:
+        remaining = torch.isin(written_channels(state, group), kept[group.stream]).nonzero().flatten()
+        return remaining[_largest(scores[remaining], kept_count(len(remaining), ratio))]
+    per_head = scores.view(group.heads, -1)
+    count = kept_count(len(scores), ratio, group.heads) // group.heads
+    return torch.cat([_largest(row, count) + i * per_head.shape[1] for i, row in enumerate(per_head)])
+
+
+def _largest(scores: torch.Tensor, count: int) -> torch.Tensor:
+    """Sorted indices of the ``count`` largest scores; of equal ones, those that come first."""
+    return scores.sort(descending=True, stable=True).indices[:count].sort().values

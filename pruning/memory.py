@@ -1,0 +1,96 @@
+"""How much memory a model needs, computed from shapes: nothing is built.
+
+*Memory* is the bytes of everything that is stored: weights, BatchNorm, indices, each in its own dtype. It is what the
+safetensors file of the pruned model holds, without its header. What inference needs beside it, membrane potentials and
+spikes, is reported as :class:`InferenceState`.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from primesvt.models import LIFNode, config_of, model_bytes
+
+from .kept import Kept, kept_channels
+from .plan import PruningPlan
+from .surgery import cuts
+
+_INDEX_BYTES = torch.int16.itemsize
+
+
+@dataclass(frozen=True)
+class InferenceState:
+    """What one image needs in memory while it is inferred, beside the model.
+
+    Args:
+        neurons: Spiking neurons of the model.
+    """
+
+    neurons: int
+
+    @property
+    def membrane_bytes(self) -> int:
+        """Bytes of all membrane potentials in float32."""
+        return 4 * self.neurons
+
+    @property
+    def spike_bytes(self) -> int:
+        """Bytes of the spikes of one time step, as bits."""
+        return math.ceil(self.neurons / 8)
+
+
+def pruned_bytes(model: nn.Module, plan: PruningPlan) -> int:
+    """Bytes of the model that :func:`~primesvt.pruning.prune` would make.
+
+    Raises:
+        PrimeSVTError: The plan names a layer or a criterion that does not exist.
+    """
+    return kept_bytes(model, kept_channels(model, plan))
+
+
+def kept_bytes(model: nn.Module, kept: Kept) -> int:
+    """Bytes of the model with just the kept channels."""
+    config, state = config_of(model), model.state_dict()
+    indices = {f"{group.index}.channels" for group in config.groups() if group.stream is not None}
+    shapes = {name: list(tensor.shape) for name, tensor in state.items() if name not in indices}
+    for name, dim, group in cuts(config, state):
+        shapes[name][dim] = len(kept[group])
+    total = sum(math.prod(shape) * state[name].element_size() for name, shape in shapes.items())
+    for group in config.groups():
+        if group.stream is not None and len(kept[group.name]) < len(kept[group.stream]):
+            total += _INDEX_BYTES * len(kept[group.name])
+    return total
+
+
+def memory_saving(model: nn.Module, plan: PruningPlan) -> float:
+    """Fraction of the model's bytes that the plan saves; below 0 where new indices cost more than it removes."""
+    return 1 - pruned_bytes(model, plan) / model_bytes(model)
+
+
+def largest_saving(model: nn.Module, layers: tuple[str, ...], ratio: float) -> float:
+    """The memory saving when every one of ``layers`` loses ``ratio`` of its channels: the most there is to save."""
+    return memory_saving(model, PruningPlan(dict.fromkeys(layers, ratio)))
+
+
+def inference_state(model: nn.Module) -> InferenceState:
+    """Count the neurons of a model by showing it one blank image."""
+    config = config_of(model)
+    neurons = 0
+
+    def count(_module: nn.Module, _inputs: Any, spikes: torch.Tensor) -> None:
+        nonlocal neurons
+        neurons += spikes[0].numel()
+
+    hooks = [module.register_forward_hook(count) for module in model.modules() if isinstance(module, LIFNode)]
+    try:
+        with torch.inference_mode():
+            parameter = next(model.parameters())
+            model(parameter.new_zeros((1, config.in_channels, *config.image_size)))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return InferenceState(neurons)
+

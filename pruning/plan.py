@@ -1,0 +1,87 @@
+"""A pruning plan: which fraction of which layer's channels goes away. Data, nothing else."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Self
+
+from primesvt.models import PrimeSVTError, read_json
+
+DEFAULT_CRITERION = "l2"
+
+
+@dataclass(frozen=True)
+class PruningPlan:
+    """Ratios of channels to remove, by layer, and the criterion that picks the channels.
+
+    Args:
+        ratios: Layer name to ratio, the fraction of its channels removed, in [0, 1). Layers that are not named, or
+            named with 0, stay as they are. The order does not matter.
+        criterion: Name of the importance criterion, see :mod:`primesvt.pruning.importance`.
+
+    Raises:
+        PrimeSVTError: A ratio is no number in [0, 1).
+    """
+
+    ratios: Mapping[str, float] = field(default_factory=dict)
+    criterion: str = DEFAULT_CRITERION
+
+    def __post_init__(self) -> None:
+        for name, ratio in self.ratios.items():
+            if isinstance(ratio, bool) or not isinstance(ratio, (int, float)) or not 0 <= ratio < 1:
+                raise PrimeSVTError(f"The ratio of {name} must be in [0, 1), the fraction removed; got {ratio!r}.")
+        ordered = {str(name): float(self.ratios[name]) for name in sorted(self.ratios)}
+        object.__setattr__(self, "ratios", MappingProxyType(ordered))
+
+    def with_ratio(self, layer: str, ratio: float) -> Self:
+        """The plan with another ratio for one layer."""
+        return type(self)({**self.ratios, layer: ratio}, self.criterion)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data: ``{"criterion": ..., "ratios": {layer: ratio}}``."""
+        return {"criterion": self.criterion, "ratios": dict(self.ratios)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Read what :meth:`to_json` wrote.
+
+        Raises:
+            PrimeSVTError: It is something else.
+        """
+        if unknown := sorted(set(data) - {"criterion", "ratios"}):
+            raise PrimeSVTError(f"A plan has 'criterion' and 'ratios', got also {', '.join(map(str, unknown[:5]))}.")
+        ratios, criterion = data.get("ratios"), data.get("criterion", DEFAULT_CRITERION)
+        if not isinstance(ratios, Mapping) or not isinstance(criterion, str):
+            raise PrimeSVTError('A plan must look like {"criterion": "l2", "ratios": {"blocks.0.hidden": 0.5}}.')
+        return cls(ratios, criterion)
+
+
+def load_plan(file: str | Path) -> PruningPlan:
+    """Read a plan from a JSON file.
+
+    Raises:
+        PrimeSVTError: The file cannot be read, or holds no plan.
+    """
+    try:
+        return PruningPlan.from_json(read_json(Path(file), f"Cannot read the plan {file}: {{}}."))
+    except PrimeSVTError as error:
+        raise PrimeSVTError(f"{file}: {error}") from error
+
+
+def save_plan(plan: PruningPlan, file: str | Path) -> None:
+    """Write a plan as JSON, readable by :func:`load_plan`."""
+    Path(file).write_text(json.dumps(plan.to_json(), indent=1) + "\n", encoding="utf-8")
+
+
+def kept_count(channels: int, ratio: float, heads: int = 1) -> int:
+    """Channels left of ``channels`` when ``ratio`` of them is removed.
+
+    The number removed is rounded down, the same in every head, and at least one channel per head stays.
+    """
+    per_head = channels // heads
+    # The tolerance keeps 0.3 * 10 from being 2 channels.
+    removed = min(math.floor(ratio * per_head + 1e-9), per_head - 1)
+    return (per_head - removed) * heads

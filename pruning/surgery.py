@@ -1,0 +1,68 @@
+"""Removing channels for real: the pruned model is the same family with smaller widths and smaller tensors.
+
+What it means: the pruned model's logits equal those of the original with the removed channels forced to zero where they
+are read. A filter that is merely zeroed is not removed: BatchNorm would still make it spike.
+"""
+
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import nn
+
+from primesvt.models import ModelConfig, build, config_of
+
+from .kept import Kept, kept_channels, written_channels
+from .plan import PruningPlan
+
+
+def prune(model: nn.Module, plan: PruningPlan) -> nn.Module:
+    """A new, smaller model; ``model`` is left untouched, and shares no memory with it.
+
+    Args:
+        model: Any model of PrimeSVT, pruned before or not.
+        plan: What to remove.
+
+    Raises:
+        PrimeSVTError: The plan names a layer or a criterion that does not exist.
+    """
+    return remove(model, kept_channels(model, plan))
+
+
+def remove(model: nn.Module, kept: Kept) -> nn.Module:
+    """A new model with just the kept channels, sorted indices ``[kept]`` for every layer."""
+    config = config_of(model)
+    narrow = config.with_widths({name: len(channels) for name, channels in kept.items()})
+    with torch.device("meta"):
+        pruned = build(narrow)
+    with torch.no_grad():
+        pruned.load_state_dict(_cut(config, model.state_dict(), kept), assign=True)
+    return pruned.train(model.training)
+
+
+def _cut(config: ModelConfig, state: Mapping[str, torch.Tensor], kept: Kept) -> dict[str, torch.Tensor]:
+    cut = {name: tensor.clone() for name, tensor in state.items()}
+    for name, dim, group in cuts(config, state):
+        if len(kept[group]) < cut[name].shape[dim]:
+            cut[name] = cut[name].index_select(dim, kept[group])
+    for writer in config.groups():
+        if writer.stream is None:
+            continue
+        stream = kept[writer.stream]
+        channels = torch.searchsorted(stream, written_channels(state, writer)[kept[writer.name]])
+        cut.pop(f"{writer.index}.channels", None)
+        if len(channels) < len(stream):
+            cut[f"{writer.index}.channels"] = channels.to(torch.int16)
+    return cut
+
+
+def cuts(config: ModelConfig, state: Mapping[str, torch.Tensor]) -> Iterator[tuple[str, int, str]]:
+    """Every place where a layer's channels lie: name of the tensor, dimension, name of the layer."""
+    modules = {group.name: (group.filters, group.readers) for group in config.groups()}
+    produced = {module: name for name, (filters, _) in modules.items() for module in filters}
+    consumed = {module: name for name, (_, readers) in modules.items() for module in readers}
+    for tensor, values in state.items():
+        module, _, kind = tensor.rpartition(".")
+        if module in produced and values.ndim:
+            yield tensor, 0, produced[module]
+        if module in consumed and kind == "weight":
+            yield tensor, 1, consumed[module]

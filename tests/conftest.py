@@ -1,0 +1,110 @@
+"""What the tests share: small models with lively neurons, and data sets of a few noisy images."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import settings
+from torch import nn
+
+from primesvt.models import (
+    ArrayImages,
+    DataSet,
+    LIFNode,
+    ModelConfig,
+    SpikeDrivenTransformerConfig,
+    SpikformerConfig,
+    build,
+)
+from primesvt.models.data import split
+
+settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("ci")
+
+FAMILIES = ("spike-driven-transformer", "spikformer")
+
+
+def enliven(model: nn.Module, seed: int) -> nn.Module:
+    """Give every BatchNorm random statistics, so that every neuron layer fires at a rate far from 0 and 1."""
+    generator = torch.Generator().manual_seed(seed)
+    for module in model.modules():
+        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
+            size = module.num_features
+            module.weight.data = torch.rand(size, generator=generator) * 1.5 + 0.5
+            module.bias.data = torch.rand(size, generator=generator) + 0.3
+            module.running_mean = torch.randn(size, generator=generator) * 0.1
+            module.running_var = torch.rand(size, generator=generator) * 0.3 + 0.05
+    return model.eval()
+
+
+def firing_rates(model: nn.Module, images: torch.Tensor) -> list[float]:
+    """Mean spike rate of every call of a neuron."""
+    rates: list[float] = []
+    hooks = [
+        module.register_forward_hook(lambda _m, _i, out: rates.append(float(out.mean())))
+        for module in model.modules()
+        if isinstance(module, LIFNode)
+    ]
+    model(images)
+    for hook in hooks:
+        hook.remove()
+    return rates
+
+
+def small_config(family: str, *, embed_dim: int = 16, depth: int = 2, heads: int = 4, time_steps: int = 2) -> ModelConfig:
+    """A model small enough for hundreds of evaluations."""
+    kinds = {"spike-driven-transformer": SpikeDrivenTransformerConfig, "spikformer": SpikformerConfig}
+    return kinds[family].uniform(
+        embed_dim=embed_dim,
+        depth=depth,
+        heads=heads,
+        mlp_ratio=2.0,
+        time_steps=time_steps,
+        in_channels=1,
+        image_size=(8, 8),
+        classes=("a", "b", "c"),
+        mean=(0.5,),
+        std=(0.5,),
+        pooling="0011",
+    )
+
+
+@pytest.fixture(params=FAMILIES)
+def family(request: pytest.FixtureRequest) -> str:
+    """Every family in turn."""
+    return str(request.param)
+
+
+@pytest.fixture
+def make_model() -> Callable[..., nn.Module]:
+    """Builds a small model with lively neurons."""
+
+    def make(family: str = "spike-driven-transformer", *, seed: int = 0, **sizes: int) -> nn.Module:
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            return enliven(build(small_config(family, **sizes)), seed)
+
+    return make
+
+
+def noisy_data(count: int = 120, size: int = 8, seed: int = 0) -> DataSet:
+    """Three classes of images, bright in different rows."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(count) % 3
+    images = rng.integers(0, 120, (count, size, size), dtype=np.uint8)
+    for i, label in enumerate(labels):
+        images[i, label * 2 : label * 2 + 2] += 120
+    train = (ArrayImages(images[: count * 2 // 3]), labels[: count * 2 // 3].astype(np.int64))
+    test = (ArrayImages(images[count * 2 // 3 :]), labels[count * 2 // 3 :].astype(np.int64))
+    return split("noisy", ("a", "b", "c"), train, test)
+
+
+@pytest.fixture
+def data() -> DataSet:
+    """A small data set that fits the small models."""
+    return noisy_data()
+
+
+__all__ = ["FAMILIES", "enliven", "firing_rates", "noisy_data", "replace", "small_config"]
