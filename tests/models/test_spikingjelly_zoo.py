@@ -14,7 +14,7 @@ SDT_SIZES = [
     dict(T=1, in_channels=1, num_classes=3, embed_dims=16, num_heads=2, depths=1, pooling_stat="1100"),
     dict(T=4, in_channels=3, num_classes=10, embed_dims=64, num_heads=8, depths=2, pooling_stat="0011"),
     dict(T=3, in_channels=2, num_classes=5, embed_dims=48, num_heads=4, depths=3, mlp_ratio=1.0, pooling_stat="0111"),
-    dict(T=2, in_channels=3, num_classes=7, embed_dims=32, num_heads=4, depths=2, mlp_ratio=3.0, pooling_stat="1111"),
+    dict(T=2, in_channels=3, num_classes=7, embed_dims=32, num_heads=4, depths=2, mlp_ratio=3.0, pooling_stat="1101"),
 ]
 SPIKFORMER_SIZES = [
     dict(T=1, in_channels=1, num_classes=3, embed_dims=16, num_heads=2, depths=1, patch_size=4),

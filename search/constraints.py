@@ -1,0 +1,70 @@
+"""The user's hard limits, and what a search optimizes."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from primesvt.models import PrimeSVTError
+
+# The objectives, in the order of a trial's values; both are maximized.
+OBJECTIVES = ("memory_saving", "accuracy")
+DIRECTIONS = ("maximize", "maximize")
+
+ACCURACY_DROP = "accuracy_drop"
+MEMORY_SAVING = "memory_saving"
+
+# The headline of the paper: three points of accuracy for 26.68 % of the memory.
+PAPER_MAX_DROP = 3.0
+PAPER_MIN_SAVING = 0.2668
+
+
+@dataclass(frozen=True, kw_only=True)
+class Constraints:
+    """What a plan must keep.
+
+    Args:
+        max_drop: Accuracy may fall by at most this many percentage points below the unpruned model's on the same
+            images.
+        min_saving: At least this fraction of the model's bytes must be saved.
+        margin: Points by which a search stays clear of ``max_drop``, because a limit kept on the selection set can be
+            missed on unseen images by chance.
+
+    Raises:
+        PrimeSVTError: A value makes no sense.
+    """
+
+    max_drop: float = PAPER_MAX_DROP
+    min_saving: float = PAPER_MIN_SAVING
+    margin: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.max_drop) and 0 <= self.max_drop <= 100):
+            raise PrimeSVTError(f"max-drop is in percentage points, between 0 and 100; got {self.max_drop}.")
+        if not 0 <= self.min_saving < 1:
+            raise PrimeSVTError(
+                f"min-saving is a fraction of the model's bytes, at least 0 and below 1 (0.2668 is 26.68 %); "
+                f"got {self.min_saving}."
+            )
+        if not 0 <= self.margin <= self.max_drop:
+            raise PrimeSVTError(f"margin must be between 0 and max-drop ({self.max_drop}) points, got {self.margin}.")
+
+    def values(self, *, drop: float, saving: float) -> Mapping[str, float]:
+        """Optuna's constraint values, by name: at most 0 where the limit is kept.
+
+        Args:
+            drop: Percentage points lost against the unpruned model.
+            saving: Fraction of the bytes saved.
+        """
+        # Rounded, because 3.0000000000000004 points are 3 points.
+        return {
+            ACCURACY_DROP: round(drop - (self.max_drop - self.margin), 9),
+            MEMORY_SAVING: round(self.min_saving - saving, 9),
+        }
+
+    def kept(self, *, drop: float, saving: float) -> bool:
+        """Whether all limits are kept."""
+        return all(value <= 0 for value in self.values(drop=drop, saving=saving).values())
+
+    def without_margin(self) -> "Constraints":
+        """The limits that the user asked for: what the test set is held against."""
+        return Constraints(max_drop=self.max_drop, min_saving=self.min_saving)

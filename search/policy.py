@@ -1,0 +1,134 @@
+"""The prioritized compression policy, as a pure function of what has been measured so far.
+
+*PrimeSVT: An Automated Memory-aware Pruning Framework with Prioritized Compression Policy for Spiking Vision
+Transformers*, arXiv:2606.03428:
+
+1. sort the layers by their number of parameters, the largest first;
+2. measure each layer alone at several rates; those that stand it become the targets;
+3. go through the targets in that order, prune each as far as the constraints allow, keep it, go on.
+
+Where the paper leaves freedom, and what is chosen here by default:
+
+* *Which rates*: the tenths, 0.1 to 0.9 (``rates``).
+* *What makes a layer a target*: alone, at one rate at least, it keeps the limit of accuracy, loosened or tightened by
+  ``slack`` points.
+* *How far the constraints allow*: the largest rate that the layer stood alone and that, together with all that is
+  already pruned, keeps the limit of accuracy. Rates are tried from the largest down. A rate that a layer does not stand
+  alone is not tried together with others.
+* *When to stop*: when the memory target is met, or the targets are exhausted. With ``exhaust`` the pass goes on through
+  all targets, to the limit of accuracy.
+
+There is no hidden state: the same measurements lead to the same next step, in any process.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+Ratios = frozenset[tuple[str, float]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a measured plan means to the policy.
+
+    Args:
+        excess: Points by which the accuracy dropped beyond the limit; at most 0 where the limit is kept.
+        small_enough: Whether the memory target is met.
+    """
+
+    excess: float
+    small_enough: bool
+
+
+@dataclass(frozen=True)
+class Step:
+    """The next plan to measure.
+
+    Args:
+        phase: ``robustness`` for a layer alone, ``greedy`` for the pass over the targets.
+        layer: The layer in question.
+        ratios: The plan, layers with ratio 0 left out.
+    """
+
+    phase: str
+    layer: str
+    ratios: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The pass is over.
+
+    Args:
+        ratios: The policy's plan; empty where no layer could be pruned.
+    """
+
+    ratios: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrioritizedPolicy:
+    """The policy and its parameters; see the module's documentation.
+
+    Args:
+        layers: Names, the largest layer first.
+        rates: Ratios to try, ascending.
+        slack: Points beyond the limit of accuracy that a target may lose alone.
+        exhaust: Go on to the limit of accuracy after the memory target is met.
+    """
+
+    layers: tuple[str, ...]
+    rates: tuple[float, ...]
+    slack: float = 0.0
+    exhaust: bool = False
+
+    def next(
+        self, measured: Mapping[Ratios, Outcome], is_running: Callable[[Ratios], bool] = lambda _: False
+    ) -> Step | Finished:
+        """The first step whose result is not known yet, or the end.
+
+        Args:
+            measured: What is known.
+            is_running: Whether another worker measures a plan right now: it is passed over where that is possible.
+        """
+        return self._probe(measured, is_running) or self._pass(measured, is_running)
+
+    def stood(self, measured: Mapping[Ratios, Outcome], layer: str) -> tuple[float, ...]:
+        """Rates that a layer stands alone, the largest first; a layer with any is a target."""
+        outcomes = {rate: measured.get(ratios({layer: rate})) for rate in reversed(self.rates)}
+        return tuple(rate for rate, o in outcomes.items() if o is not None and o.excess <= self.slack)
+
+    def _probe(self, measured: Mapping[Ratios, Outcome], is_running: Callable[[Ratios], bool]) -> Step | None:
+        missing = [
+            Step("robustness", layer, {layer: rate})
+            for layer in self.layers
+            for rate in self.rates
+            if ratios({layer: rate}) not in measured
+        ]
+        free = (step for step in missing if not is_running(ratios(step.ratios)))
+        return next(free, missing[0] if missing else None)
+
+    def _pass(self, measured: Mapping[Ratios, Outcome], is_running: Callable[[Ratios], bool]) -> Step | Finished:
+        kept: dict[str, float] = {}
+        waiting: Step | None = None
+        for layer in self.layers:
+            for rate in self.stood(measured, layer):
+                candidate = {**kept, layer: rate}
+                outcome = measured.get(ratios(candidate))
+                if outcome is None:
+                    step = Step("greedy", layer, candidate)
+                    if not is_running(ratios(candidate)):
+                        return step
+                    # A guess while another worker measures: it may well fail, and the next lower rate be wanted.
+                    waiting = waiting or step
+                elif outcome.excess <= 0:
+                    kept = candidate
+                    if outcome.small_enough and not self.exhaust and waiting is None:
+                        return Finished(kept)
+                    break
+        return waiting or Finished(kept)
+
+
+def ratios(plan: Mapping[str, float]) -> Ratios:
+    """A plan as a key: rounded, without the layers that stay as they are."""
+    return frozenset((layer, round(float(ratio), 6)) for layer, ratio in plan.items() if ratio > 0)

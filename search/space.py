@@ -1,0 +1,71 @@
+"""What a search chooses from: a ratio for every layer."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import optuna
+from optuna.distributions import FloatDistribution
+
+from primesvt.models import PrimeSVTError
+from primesvt.pruning import DEFAULT_CRITERION, PruningPlan
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchSpace:
+    """One parameter per layer, named as the layer: its ratio, on a grid from 0.
+
+    Args:
+        layers: Names of the layers, the largest first.
+        step: Distance of neighbouring ratios.
+        max_ratio: The largest ratio, a multiple of ``step``.
+        criterion: Which channels of a layer go first.
+
+    Raises:
+        PrimeSVTError: The grid makes no sense.
+    """
+
+    layers: tuple[str, ...]
+    step: float = 0.05
+    max_ratio: float = 0.95
+    criterion: str = DEFAULT_CRITERION
+
+    def __post_init__(self) -> None:
+        if not self.layers:
+            raise PrimeSVTError("There is no layer to prune.")
+        if not (0 < self.step <= self.max_ratio < 1):
+            raise PrimeSVTError(
+                f"Ratios go from 0 to max-ratio, below 1, in steps above 0; got step {self.step}, "
+                f"max-ratio {self.max_ratio}."
+            )
+        self.check((self.max_ratio,))
+
+    @property
+    def distributions(self) -> Mapping[str, FloatDistribution]:
+        """Optuna's distribution of every layer."""
+        return {layer: FloatDistribution(0.0, self.max_ratio, step=self.step) for layer in self.layers}
+
+    def check(self, rates: tuple[float, ...]) -> None:
+        """Refuse ratios that are not on the grid.
+
+        Raises:
+            PrimeSVTError: Naming the first that is not.
+        """
+        for rate in rates:
+            if not math.isclose(rate / self.step, round(rate / self.step), abs_tol=1e-6) or rate > self.max_ratio + 1e-9:
+                raise PrimeSVTError(
+                    f"The ratio {rate:g} is not among those of the search: multiples of {self.step:g} "
+                    f"up to {self.max_ratio:g}. Choose other rates, or another --step or --max-ratio."
+                )
+
+    def suggest(self, trial: optuna.trial.BaseTrial) -> PruningPlan:
+        """The plan that a trial proposes."""
+        ratios = {
+            layer: round(trial.suggest_float(layer, 0.0, self.max_ratio, step=self.step), 9) for layer in self.layers
+        }
+        return PruningPlan({layer: ratio for layer, ratio in ratios.items() if ratio > 0}, self.criterion)
+
+    def plan_of(self, trial: optuna.trial.FrozenTrial) -> PruningPlan:
+        """The plan that a finished trial tried."""
+        ratios = {layer: round(float(trial.params[layer]), 9) for layer in self.layers if layer in trial.params}
+        return PruningPlan({layer: ratio for layer, ratio in ratios.items() if ratio > 0}, self.criterion)
