@@ -1,7 +1,17 @@
 """What is pruned: the families of spiking vision transformers, data sets, model directories, training."""
 
 from .channels import ChannelGroup
-from .checkpoint import check_free, fingerprint, load_model, model_bytes, parameter_count, read_json, save_model, write_directory
+from .checkpoint import (
+    check_free,
+    fingerprint,
+    load_model,
+    model_bytes,
+    parameter_count,
+    read_json,
+    save_into,
+    save_model,
+    write_directory,
+)
 from .config import ModelConfig
 from .data import DataSet, ImageSet, ImageSource
 from .data_sources import ArrayImages, frame_of, open_data
@@ -47,6 +57,7 @@ __all__ = [
     "parameter_count",
     "predict",
     "read_json",
+    "save_into",
     "save_model",
     "train",
     "wilson",

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import math
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -38,12 +37,17 @@ def save_model(model: nn.Module, directory: str | Path, *, overwrite: bool = Fal
     Raises:
         PrimeSVTError: The directory holds something, or cannot be written.
     """
-    config = config_of(model)
     with write_directory(directory, overwrite=overwrite) as new:
-        text = json.dumps({"format": FORMAT, "family": config.family, **config.to_json()}, indent=1)
-        (new / CONFIG).write_text(text + "\n", encoding="utf-8")
-        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-        save_file(tensors, new / WEIGHTS)
+        save_into(model, new)
+
+
+def save_into(model: nn.Module, directory: Path) -> None:
+    """Write the two files of a model into a directory that exists, such as one of :func:`write_directory`."""
+    config = config_of(model)
+    text = json.dumps({"format": FORMAT, "family": config.family, **config.to_json()}, indent=1)
+    (directory / CONFIG).write_text(text + "\n", encoding="utf-8")
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    save_file(tensors, directory / WEIGHTS)
 
 
 @contextmanager
@@ -66,7 +70,7 @@ def write_directory(directory: str | Path, *, overwrite: bool = False) -> Iterat
         new.chmod(0o755)
         if directory.exists():
             shutil.rmtree(directory)
-        os.replace(new, directory)
+        new.replace(directory)
     except (OSError, SafetensorError) as error:
         raise PrimeSVTError(f"Cannot write {directory}: {error}. Nothing was left there.") from error
     finally:
@@ -109,7 +113,9 @@ def load_config(folder: Path) -> ModelConfig:
         PrimeSVTError: It is not there, no JSON, or not a configuration of a known family.
     """
     file = folder / CONFIG
-    data = read_json(file, f"No model in {folder}: {{}}. A model is a directory with {CONFIG} and {WEIGHTS}, or 'demo'.")
+    data = read_json(
+        file, f"No model in {folder}: {{}}. A model is a directory with {CONFIG} and {WEIGHTS}, or 'demo'."
+    )
     version = data.pop("format", None)
     if version != FORMAT:
         raise PrimeSVTError(f"{file} has format {version!r}, this version reads {FORMAT}; update PrimeSVT.")

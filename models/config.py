@@ -6,7 +6,7 @@ with smaller numbers there.
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
@@ -67,15 +67,22 @@ class ModelConfig:
             raise PrimeSVTError(f"image_size must be (height, width), got {self.image_size}.")
         if len(self.classes) < 2 or len(set(self.classes)) != len(self.classes):
             raise PrimeSVTError(f"classes must be at least two different names, got {list(self.classes)[:5]}.")
+        self._check_normalisation()
+        if len(self.pooling) != 4 or set(self.pooling) - {"0", "1"}:
+            raise PrimeSVTError(f"pooling must be four digits 0 or 1, such as 1100, got {self.pooling!r}.")
+        if not (math.isfinite(self.tau) and self.tau > 1):
+            raise PrimeSVTError(f"tau must be above 1, got {self.tau}.")
+        self._check_widths()
+        object.__setattr__(self, "widths", MappingProxyType(dict(sorted(self.widths.items()))))
+
+    def _check_normalisation(self) -> None:
         for name, values in (("mean", self.mean), ("std", self.std)):
             if len(values) != self.in_channels or not all(math.isfinite(v) for v in values):
                 raise PrimeSVTError(f"{name} must be {self.in_channels} finite numbers, one per channel, got {values}.")
         if any(v <= 0 for v in self.std):
             raise PrimeSVTError(f"std must be positive, got {self.std}.")
-        if len(self.pooling) != 4 or set(self.pooling) - {"0", "1"}:
-            raise PrimeSVTError(f"pooling must be four digits 0 or 1, such as 1100, got {self.pooling!r}.")
-        if not (math.isfinite(self.tau) and self.tau > 1):
-            raise PrimeSVTError(f"tau must be above 1, got {self.tau}.")
+
+    def _check_widths(self) -> None:
         for name, width in self.widths.items():
             _check_range(f"width of {name}", width, 1, MAX_WIDTH)
         expected = {group.name for group in self.groups()}
@@ -84,7 +91,6 @@ class ModelConfig:
             raise PrimeSVTError(f"widths must name every layer of a {self.family} once; missing or unknown: {odd[:5]}.")
         for group in self.groups():
             self._check_group(group)
-        object.__setattr__(self, "widths", MappingProxyType(dict(sorted(self.widths.items()))))
 
     def _check_group(self, group: ChannelGroup) -> None:
         width = self.widths[group.name]
@@ -131,7 +137,7 @@ def _check_range(name: str, value: int, low: int, high: int) -> None:
 
 
 # What a field of the given annotation may be in JSON; anything else is refused before it is used.
-_READERS = {
+_READERS: dict[Any, Callable[[Any], Any]] = {
     int: lambda v: v if type(v) is int else None,
     float: lambda v: float(v) if type(v) in (int, float) else None,
     str: lambda v: v if type(v) is str else None,

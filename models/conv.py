@@ -22,15 +22,17 @@ class ConvBN(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """``[T, N, C, H, W]`` to ``[T, N, C', H, W]``."""
         y: torch.Tensor = self.bn(self.conv(x.flatten(0, 1)))
-        return y.unflatten(0, x.shape[:2])
+        sequence: torch.Tensor = y.unflatten(0, x.shape[:2])
+        return sequence
 
 
 class MaxPool(nn.MaxPool2d):
-    """Max-pooling of every frame of ``[T, N, C, H, W]`` by 3x3 windows, stride 2: halves height and width, rounded up."""
+    """Max-pooling of every frame of ``[T, N, C, H, W]`` by 3x3 windows, stride 2: halves its sides, rounded up."""
 
     def __init__(self) -> None:
         super().__init__(kernel_size=3, stride=2, padding=1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """``[T, N, C, H, W]`` to ``[T, N, C, ceil(H / 2), ceil(W / 2)]``."""
-        return super().forward(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+        y: torch.Tensor = super().forward(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+        return y

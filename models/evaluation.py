@@ -51,7 +51,11 @@ class Predictions:
 
 
 def predict(
-    model: nn.Module, images: ImageSet, *, batch_size: int = BATCH_SIZE, on_batch: Callable[[int], None] = lambda _: None
+    model: nn.Module,
+    images: ImageSet,
+    *,
+    batch_size: int = BATCH_SIZE,
+    on_batch: Callable[[int], None] = lambda _: None,
 ) -> Predictions:
     """Ask a model for the classes of a set of images.
 

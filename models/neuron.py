@@ -32,7 +32,7 @@ _CHUNK = 4096
 _KERNEL = threading.Lock()
 
 
-class LIFNode(neuron.LIFNode):
+class LIFNode(neuron.LIFNode):  # type: ignore[misc]
     """SpikingJelly's multi-step ``LIFNode`` without memory between calls.
 
     Args:
@@ -49,7 +49,7 @@ class LIFNode(neuron.LIFNode):
             step_mode="m",
         )
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Integrate a current ``[T, ...]`` and return its spikes ``[T, ...]`` (0 or 1, in the dtype of ``x``)."""
         if x.device.type == "cpu" and x.dtype == torch.float32 and not torch.compiler.is_exporting():
             spikes: torch.Tensor = _FusedLIF.apply(x, self.tau, self.v_threshold, self.surrogate_function.alpha)
@@ -65,7 +65,7 @@ class _FusedLIF(torch.autograd.Function):
     """Forward and ATan-surrogate backward of the neuron over all T steps, each in one kernel."""
 
     @staticmethod
-    def forward(ctx: Any, x: torch.Tensor, tau: float, threshold: float, alpha: float) -> torch.Tensor:  # type: ignore[override]
+    def forward(ctx: Any, x: torch.Tensor, tau: float, threshold: float, alpha: float) -> torch.Tensor:
         current = x.detach()
         # A static image arrives expanded over T: one frame is then read T times instead of being copied.
         frames = current[:1] if current.stride(0) == 0 else current
@@ -80,7 +80,7 @@ class _FusedLIF(torch.autograd.Function):
         return spikes
 
     @staticmethod
-    def backward(ctx: Any, grad_spikes: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad_spikes: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
         (charged,) = ctx.saved_tensors
         tau, threshold, alpha = ctx.parameters
         grad = torch.empty(charged.shape, dtype=charged.dtype)

@@ -93,16 +93,12 @@ class SpikeDrivenTransformerConfig(ModelConfig):
                     )
                 )
             groups.append(_writer(f"{block}.output", "mlp", f"{block}.output", f"{block}.output_index"))
-        groups.append(
-            ChannelGroup(name="embedding", kind="embedding", filters=(), readers=(*stream_readers, "head"))
-        )
+        groups.append(ChannelGroup(name="embedding", kind="embedding", filters=(), readers=(*stream_readers, "head")))
         return tuple(groups)
 
 
 def _writer(name: str, kind: str, prefix: str, index: str, readers: tuple[str, ...] = ()) -> ChannelGroup:
-    return ChannelGroup(
-        name=name, kind=kind, filters=conv_bn(prefix), readers=readers, stream="embedding", index=index
-    )
+    return ChannelGroup(name=name, kind=kind, filters=conv_bn(prefix), readers=readers, stream="embedding", index=index)
 
 
 class Block(nn.Module):
@@ -157,9 +153,7 @@ class SpikeDrivenTransformer(nn.Module):
         self.config = config
         widths = config.widths
         channels = [config.in_channels, *(widths[f"stem.{i}"] for i in range(4))]
-        self.stem = nn.ModuleList(
-            ConvBN(channels[i], channels[i + 1], 3, bias=config.conv_bias) for i in range(4)
-        )
+        self.stem = nn.ModuleList(ConvBN(channels[i], channels[i + 1], 3, bias=config.conv_bias) for i in range(4))
         self.stem_index = StreamIndex(widths["stem.3"], widths["embedding"])
         self.position = ConvBN(widths["stem.3"], widths["position"], 3)
         self.position_index = StreamIndex(widths["position"], widths["embedding"])

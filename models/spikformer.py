@@ -87,17 +87,13 @@ class SpikformerConfig(ModelConfig):
                 _writer(f"{block}.output", "mlp"),
             ]
             stream_readers += [f"{block}.{layer}.conv" for layer in ("query", "key", "value", "hidden")]
-        groups.append(
-            ChannelGroup(name="embedding", kind="embedding", filters=(), readers=(*stream_readers, "head"))
-        )
+        groups.append(ChannelGroup(name="embedding", kind="embedding", filters=(), readers=(*stream_readers, "head")))
         return tuple(groups)
 
 
 def _writer(name: str, kind: str, readers: tuple[str, ...] = ()) -> ChannelGroup:
     index = "stem_index" if kind == "stem" else f"{name}_index"
-    return ChannelGroup(
-        name=name, kind=kind, filters=conv_bn(name), readers=readers, stream="embedding", index=index
-    )
+    return ChannelGroup(name=name, kind=kind, filters=conv_bn(name), readers=readers, stream="embedding", index=index)
 
 
 class Block(nn.Module):
@@ -143,7 +139,8 @@ class Block(nn.Module):
 
     def _heads(self, x: torch.Tensor) -> torch.Tensor:
         """``[T, N, C, H, W]`` to ``[T, N, heads, C / heads, H * W]``."""
-        return x.flatten(3).unflatten(2, (self.heads, -1))
+        heads: torch.Tensor = x.flatten(3).unflatten(2, (self.heads, -1))
+        return heads
 
 
 class Spikformer(nn.Module):

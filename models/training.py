@@ -139,7 +139,7 @@ def train(
                     f"({recipe.learning_rate})."
                 )
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimizer.step()
             seen += len(labels)
             loss_sum += loss.item() * len(labels)
@@ -237,9 +237,11 @@ def _shift(images: torch.Tensor, limit: int, generator: torch.Generator) -> torc
     columns = (torch.arange(width) + moves[1].unsqueeze(1)).clamp(0, width - 1)
     # Advanced indices are apart, so numpy's rule puts N, H, W first and C last, and T is looped over.
     picked = torch.arange(count).view(-1, 1, 1)
-    frames = [f[picked, :, rows.unsqueeze(2), columns.unsqueeze(1)].movedim(-1, 1) for f in images.split(1, 0)] if (
-        images.ndim == 5
-    ) else [images[picked, :, rows.unsqueeze(2), columns.unsqueeze(1)].movedim(-1, 1)]
+    frames = (
+        [f[picked, :, rows.unsqueeze(2), columns.unsqueeze(1)].movedim(-1, 1) for f in images.split(1, 0)]
+        if (images.ndim == 5)
+        else [images[picked, :, rows.unsqueeze(2), columns.unsqueeze(1)].movedim(-1, 1)]
+    )
     return torch.stack(frames) if images.ndim == 5 else frames[0]
 
 

@@ -56,9 +56,9 @@ def kept_bytes(model: nn.Module, kept: Kept) -> int:
     config, state = config_of(model), model.state_dict()
     indices = {f"{group.index}.channels" for group in config.groups() if group.stream is not None}
     shapes = {name: list(tensor.shape) for name, tensor in state.items() if name not in indices}
-    for name, dim, group in cuts(config, state):
-        shapes[name][dim] = len(kept[group])
-    total = sum(math.prod(shape) * state[name].element_size() for name, shape in shapes.items())
+    for name, dim, layer in cuts(config, state):
+        shapes[name][dim] = len(kept[layer])
+    total: int = sum(math.prod(shape) * state[name].element_size() for name, shape in shapes.items())
     for group in config.groups():
         if group.stream is not None and len(kept[group.name]) < len(kept[group.stream]):
             total += _INDEX_BYTES * len(kept[group.name])
@@ -93,4 +93,3 @@ def inference_state(model: nn.Module) -> InferenceState:
         for hook in hooks:
             hook.remove()
     return InferenceState(neurons)
-

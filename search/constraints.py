@@ -3,12 +3,13 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from primesvt.models import PrimeSVTError
 
 # The objectives, in the order of a trial's values; both are maximized.
 OBJECTIVES = ("memory_saving", "accuracy")
-DIRECTIONS = ("maximize", "maximize")
+DIRECTIONS: tuple[Literal["maximize"], Literal["maximize"]] = ("maximize", "maximize")
 
 ACCURACY_DROP = "accuracy_drop"
 MEMORY_SAVING = "memory_saving"

@@ -1,8 +1,9 @@
-"""What Optuna calls: a trial's plan in, memory saving and accuracy out, with the constraints and what a person reads."""
+"""What Optuna calls: a trial's plan in, memory saving, accuracy and constraints out, with what a person reads."""
 
 import os
 import socket
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import optuna
 
@@ -71,13 +72,25 @@ def this_process() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def process_is_dead(process: str | None) -> bool:
-    """Whether a trial of that process can never finish; a process of another host is taken to live."""
+def process_is_dead(process: str | None, started: datetime | None) -> bool:
+    """Whether a running trial can never finish.
+
+    Args:
+        process: What :func:`this_process` said when the trial began; None where it did not come so far.
+        started: When the trial began.
+
+    Returns:
+        True where its process is gone, or is this one, which has no other trial; a process of another host is taken to
+        live.
+    """
     if process is None:
-        return True
+        # Another worker may just be starting it.
+        return started is None or datetime.now() - started > timedelta(minutes=1)
     host, _, pid = process.rpartition(":")
-    if host != socket.gethostname() or int(pid) == os.getpid():
-        return host == socket.gethostname()
+    if host != socket.gethostname():
+        return False
+    if int(pid) == os.getpid():
+        return True
     try:
         os.kill(int(pid), 0)
     except ProcessLookupError:

@@ -52,7 +52,10 @@ class SearchSpace:
             PrimeSVTError: Naming the first that is not.
         """
         for rate in rates:
-            if not math.isclose(rate / self.step, round(rate / self.step), abs_tol=1e-6) or rate > self.max_ratio + 1e-9:
+            if (
+                not math.isclose(rate / self.step, round(rate / self.step), abs_tol=1e-6)
+                or rate > self.max_ratio + 1e-9
+            ):
                 raise PrimeSVTError(
                     f"The ratio {rate:g} is not among those of the search: multiples of {self.step:g} "
                     f"up to {self.max_ratio:g}. Choose other rates, or another --step or --max-ratio."

@@ -1,0 +1,1 @@
+"""What a user runs: command line, studies, comparison, report, dashboard."""

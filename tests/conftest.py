@@ -53,7 +53,9 @@ def firing_rates(model: nn.Module, images: torch.Tensor) -> list[float]:
     return rates
 
 
-def small_config(family: str, *, embed_dim: int = 16, depth: int = 2, heads: int = 4, time_steps: int = 2) -> ModelConfig:
+def small_config(
+    family: str, *, embed_dim: int = 16, depth: int = 2, heads: int = 4, time_steps: int = 2
+) -> ModelConfig:
     """A model small enough for hundreds of evaluations."""
     kinds = {"spike-driven-transformer": SpikeDrivenTransformerConfig, "spikformer": SpikformerConfig}
     return kinds[family].uniform(

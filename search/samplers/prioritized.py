@@ -55,12 +55,9 @@ class PrioritizedSampler(BaseSampler):
         others = [t for t in study.get_trials(deepcopy=False) if t.number != trial.number]
         running = {self._asked(t) for t in others if t.state == TrialState.RUNNING}
         step = self._policy.next(_measured(others), running.__contains__)
-        finished = isinstance(step, Finished)
+        phase, layer = ("finished", "") if isinstance(step, Finished) else (step.phase, step.layer)
         # Written to the storage as soon as it is decided, so that other workers do not decide the same.
-        for key, value in (
-            (PHASE, "finished" if finished else step.phase),
-            (LAYER, "" if isinstance(step, Finished) else step.layer),
-        ):
+        for key, value in ((PHASE, phase), (LAYER, layer)):
             study._storage.set_trial_user_attr(trial._trial_id, key, value)
         study._storage.set_trial_system_attr(trial._trial_id, _STEP, dict(step.ratios))
         return {layer: step.ratios.get(layer, 0.0) for layer in search_space}

@@ -1,0 +1,217 @@
+"""Options that several commands share, each declared once."""
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from primesvt.models import DataSet, PrimeSVTError, config_of, frame_of, load_model, open_data
+from primesvt.pruning import CRITERIA, DEFAULT_CRITERION, DEFAULT_RATES
+from primesvt.search import Constraints
+from primesvt.search.samplers import SAMPLERS
+
+from .progress import out
+from .settings import StudySettings
+from .storage import DEFAULT_STORAGE
+
+Parser = argparse.ArgumentParser
+Command = Callable[[argparse.Namespace], None]
+
+
+def numbers(text: str) -> tuple[float, ...]:
+    """Comma-separated numbers."""
+    try:
+        return tuple(float(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"expected numbers separated by commas, such as 0.1,0.5, got {text!r}"
+        ) from None
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Comma-separated names."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def size(text: str) -> tuple[int, int]:
+    """A size, ``224`` or ``HxW``."""
+    parts = text.lower().split("x")
+    if not 1 <= len(parts) <= 2 or not all(part.isdigit() for part in parts):
+        raise argparse.ArgumentTypeError(f"expected a size such as 224 or 32x48, got {text!r}")
+    return int(parts[0]), int(parts[-1])
+
+
+def add_model(parser: Parser) -> None:
+    """MODEL."""
+    parser.add_argument("model", metavar="MODEL", help="a model directory, or 'demo' for the embedded demo model")
+
+
+def add_data(parser: Parser) -> None:
+    """--data."""
+    parser.add_argument(
+        "--data",
+        metavar="PATH",
+        help="your data: an .npz file, a directory with train/ and test/ or val/ (a folder per class), or IDX files; "
+        "default: the embedded sample of Fashion-MNIST",
+    )
+
+
+def add_json(parser: Parser) -> None:
+    """--json."""
+    parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
+
+
+def add_output(parser: Parser, what: str) -> None:
+    """-o DIR."""
+    parser.add_argument("-o", "--output", metavar="DIR", required=True, type=Path, help=f"directory for {what}")
+
+
+def add_overwrite(parser: Parser) -> None:
+    """--overwrite."""
+    parser.add_argument("--overwrite", action="store_true", help="replace what is in the output directory")
+
+
+def add_criterion(parser: Parser) -> None:
+    """--criterion."""
+    parser.add_argument(
+        "--criterion",
+        choices=sorted(CRITERIA),
+        default=DEFAULT_CRITERION,
+        help="which channels of a layer go first (default: %(default)s, the paper's: smallest L2 norm)",
+    )
+
+
+def add_storage(parser: Parser, default: str | None = DEFAULT_STORAGE, note: str = "") -> None:
+    """--storage."""
+    parser.add_argument(
+        "--storage",
+        metavar="URL",
+        default=default,
+        help="Optuna storage that keeps the trials, such as sqlite:///study.db or postgresql://user@host/name "
+        f"({note or f'default: {default}'})",
+    )
+
+
+def add_limits(parser: Parser) -> None:
+    """Constraints and everything that defines a search, except sampler and seed."""
+    group = parser.add_argument_group("limits")
+    group.add_argument(
+        "--max-drop",
+        metavar="POINTS",
+        type=float,
+        default=Constraints.max_drop,
+        help="accuracy may fall by at most so many percentage points (default: %(default)s)",
+    )
+    group.add_argument(
+        "--min-saving",
+        metavar="FRACTION",
+        type=float,
+        default=Constraints.min_saving,
+        help="at least this fraction of the bytes must be saved (default: %(default)s, that is 26.68 %%)",
+    )
+    group.add_argument(
+        "--margin",
+        metavar="POINTS",
+        type=float,
+        default=0.0,
+        help="stay clear of --max-drop by so many points, so that unseen images keep it too (default: %(default)s)",
+    )
+    group = parser.add_argument_group("what is searched")
+    group.add_argument(
+        "--images", metavar="N", type=int, help="look at the first N selection images only (default: all)"
+    )
+    group.add_argument(
+        "--layers", metavar="A,B,...", type=names, default=(), help="prune only these layers (default: all)"
+    )
+    group.add_argument("--embedding", action="store_true", help="the embedding width may be pruned, too")
+    group.add_argument(
+        "--step",
+        metavar="RATIO",
+        type=float,
+        default=0.05,
+        help="distance of neighbouring ratios (default: %(default)s)",
+    )
+    group.add_argument(
+        "--max-ratio", metavar="RATIO", type=float, default=0.95, help="the largest ratio (default: %(default)s)"
+    )
+    add_criterion(parser)
+    group = parser.add_argument_group("the prioritized sampler")
+    add_rates(group, "ratios that it tries in every layer")
+    group.add_argument(
+        "--slack",
+        metavar="POINTS",
+        type=float,
+        default=0.0,
+        help="a layer is a target if, alone, it misses the limit of accuracy by at most this (default: %(default)s)",
+    )
+    group.add_argument(
+        "--exhaust", action="store_true", help="go on to the limit of accuracy after the memory target is met"
+    )
+
+
+def add_rates(parser: Any, what: str) -> None:
+    """--rates."""
+    default = ",".join(f"{rate:g}" for rate in DEFAULT_RATES)
+    parser.add_argument(
+        "--rates", metavar="A,B,...", type=numbers, default=DEFAULT_RATES, help=f"{what} (default: {default})"
+    )
+
+
+def settings_of(args: argparse.Namespace, sampler: str, seed: int) -> StudySettings:
+    """The search that the options ask for."""
+    return StudySettings(
+        sampler=sampler,
+        seed=seed,
+        constraints=Constraints(max_drop=args.max_drop, min_saving=args.min_saving, margin=args.margin),
+        criterion=args.criterion,
+        images=args.images,
+        step=args.step,
+        max_ratio=args.max_ratio,
+        rates=args.rates,
+        slack=args.slack,
+        exhaust=args.exhaust,
+        embedding=args.embedding,
+        layers=args.layers,
+    )
+
+
+def sampler_name(text: str) -> str:
+    """A known sampler."""
+    if text not in SAMPLERS:
+        raise argparse.ArgumentTypeError(f"unknown sampler {text!r}; known are {', '.join(SAMPLERS)}")
+    return text
+
+
+def open_model_and_data(args: argparse.Namespace) -> tuple[nn.Module, DataSet]:
+    """The model and the data that the options name.
+
+    Raises:
+        PrimeSVTError: One of them cannot be read, or they do not fit.
+    """
+    model = load_model(args.model)
+    data = open_data(args.data, frame_of(config_of(model)))
+    data.selection.check(config_of(model))
+    return model, data
+
+
+def print_result(args: argparse.Namespace, result: dict[str, Any], text: str) -> None:
+    """The result as JSON where it was asked for, otherwise as text."""
+    out(json.dumps(result) if args.json else text)
+
+
+def write_text(file: Path, text: str) -> None:
+    """Write a file whole or not at all.
+
+    Raises:
+        PrimeSVTError: It cannot be written.
+    """
+    partial = file.with_name(f".{file.name}.part")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(file)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise PrimeSVTError(f"Cannot write {file}: {error}.") from error

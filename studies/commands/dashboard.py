@@ -1,0 +1,27 @@
+"""Watch studies in the browser: starts optuna-dashboard on a storage."""
+
+import argparse
+
+from primesvt.models import PrimeSVTError
+
+from ..arguments import add_storage
+from ..progress import say
+from ..storage import open_storage
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add_storage(parser)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=8080, help="port to listen on (default: %(default)s)")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run the command."""
+    try:
+        from optuna_dashboard import run_server
+    except ImportError as error:
+        raise PrimeSVTError("optuna-dashboard is not installed: pip install 'primesvt[dashboard]'") from error
+    storage = open_storage(args.storage)
+    say(f"Dashboard of {args.storage}: http://{args.host}:{args.port}/ (Ctrl-C ends it)")
+    run_server(storage, host=args.host, port=args.port)

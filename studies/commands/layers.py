@@ -1,0 +1,47 @@
+"""List the prunable layers of a model, the largest first: the order in which the policy prunes."""
+
+import argparse
+
+from primesvt.models import config_of, load_model, model_bytes, parameter_count
+from primesvt.pruning import inference_state, prunable_layers
+
+from ..arguments import add_json, add_model, print_result
+from ..tables import table
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add_model(parser)
+    parser.add_argument("--embedding", action="store_true", help="list the embedding width, too")
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run the command."""
+    model = load_model(args.model)
+    config, size = config_of(model), model_bytes(model)
+    layers = prunable_layers(model, embedding=args.embedding)
+    result = {
+        "bytes": size,
+        "layers": [
+            {
+                "name": layer.name,
+                "kind": layer.kind,
+                "channels": layer.channels,
+                "parameters": layer.parameters,
+                "share": layer.share,
+            }
+            for layer in layers
+        ],
+    }
+    state = inference_state(model)
+    rows = [
+        [layer.name, layer.kind, f"{layer.channels}", f"{layer.parameters:,}", f"{layer.share:.2%}"] for layer in layers
+    ]
+    text = (
+        f"{config.family}, {parameter_count(model):,} parameters, {size:,} bytes\n"
+        f"at inference, per image: {state.neurons:,} neurons, {state.membrane_bytes:,} bytes of membrane potentials, "
+        f"{state.spike_bytes:,} bytes of spikes per time step\n"
+        + table(["layer", "kind", "channels", "parameters", "share"], rows)
+    )
+    print_result(args, result, text)

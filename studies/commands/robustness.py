@@ -1,0 +1,65 @@
+"""Measure how robust each layer is: the accuracy when it alone is pruned, at several rates."""
+
+import argparse
+from pathlib import Path
+
+from primesvt.pruning import PruningPlan, Robustness, check_rates, measure_robustness, prunable_layers
+from primesvt.search import Evaluator
+
+from ..arguments import (
+    add_criterion,
+    add_data,
+    add_json,
+    add_model,
+    add_rates,
+    open_model_and_data,
+    print_result,
+    write_text,
+)
+from ..progress import bar
+from ..report import robustness_page
+from ..tables import table
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add_model(parser)
+    add_data(parser)
+    add_rates(parser, "ratios at which each layer is pruned")
+    add_criterion(parser)
+    parser.add_argument("--images", metavar="N", type=int, help="use the first N selection images only (default: all)")
+    parser.add_argument("--embedding", action="store_true", help="measure the embedding width, too")
+    parser.add_argument("--html", metavar="FILE", type=Path, help="write a heatmap, too")
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run the command."""
+    rates = check_rates(args.rates)
+    model, data = open_model_and_data(args)
+    layers = [layer.name for layer in prunable_layers(model, embedding=args.embedding)]
+    evaluator = Evaluator(model, data.selection.first(args.images))
+    total, done = len(layers) * len(rates) + 1, 0
+    with bar("robustness") as progress:
+        progress.update(0, total)
+
+        def accuracy(plan: PruningPlan) -> float:
+            nonlocal done
+            value = evaluator.evaluate(plan).accuracy
+            done += 1
+            progress.update(done, total)
+            return value
+
+        robustness = measure_robustness(layers, rates, accuracy, criterion=args.criterion)
+    if args.html is not None:
+        write_text(args.html, robustness_page(robustness))
+    print_result(args, robustness.to_json(), _text(robustness, rates, len(evaluator.images)))
+
+
+def _text(robustness: Robustness, rates: tuple[float, ...], images: int) -> str:
+    rows = [[layer, *(f"{row[rate]:.2%}" for rate in rates)] for layer, row in robustness.layers.items()]
+    return (
+        f"accuracy of the unpruned model: {robustness.accuracy:.2%} ({images:,} selection images)\n"
+        "accuracy with one layer pruned, by the ratio of its channels removed; the largest layer first\n"
+        + table(["layer", *(f"{rate:g}" for rate in rates)], rows)
+    )

@@ -1,0 +1,85 @@
+"""Search for a plan that keeps the limits, with one sampler; run again to go on."""
+
+import argparse
+
+from ..arguments import (
+    add_data,
+    add_json,
+    add_limits,
+    add_model,
+    add_storage,
+    open_model_and_data,
+    print_result,
+    sampler_name,
+    settings_of,
+)
+from ..progress import bar, say
+from ..runner import StudyRun, run_study, violation
+from ..storage import open_storage
+from ..tables import table
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add_model(parser)
+    add_data(parser)
+    parser.add_argument(
+        "--sampler",
+        type=sampler_name,
+        default="prioritized",
+        help="prioritized (the paper's policy), random, tpe, nsga2 or gp (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--trials",
+        metavar="N",
+        type=int,
+        default=200,
+        help="trials in all (default: %(default)s); the prioritized sampler ends by itself when its pass is over",
+    )
+    parser.add_argument("--study", metavar="NAME", help="name of the study (default: SAMPLER-seedK)")
+    parser.add_argument("--seed", metavar="K", type=int, default=0, help="of the random draws (default: %(default)s)")
+    add_storage(parser)
+    add_limits(parser)
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run the command."""
+    settings = settings_of(args, args.sampler, args.seed)
+    name = args.study or f"{args.sampler}-seed{args.seed}"
+    storage = open_storage(args.storage)
+    model, data = open_model_and_data(args)
+    with bar(name) as progress:
+        result = run_study(name, storage, model, data, settings, trials=args.trials, on_status=progress.status)
+    if result.interrupted:
+        say(f"Stopped after {len(result.finished)} trials, all kept. Run the same command again to go on.")
+    print_result(args, result.to_json(), _text(result, args))
+    if result.interrupted:
+        raise KeyboardInterrupt
+
+
+def _text(result: StudyRun, args: argparse.Namespace) -> str:
+    limits, best = result.settings.constraints, result.best
+    head = (
+        f"study {result.study.study_name}: {len(result.finished)} trials, {len(result.feasible)} keep the limits "
+        f"(at most {limits.max_drop:g} points{f' less a margin of {limits.margin:g}' if limits.margin else ''}, "
+        f"at least {limits.min_saving:.2%} saved)\n"
+    )
+    if best is None:
+        nearest = min(result.finished, key=violation, default=None)
+        if nearest is None:
+            return head + "no trial was finished"
+        return head + (
+            f"No plan keeps the limits. The nearest, trial {nearest.number}, saves {nearest.values[0]:.2%} and loses "
+            f"{nearest.user_attrs['accuracy_drop']:.2f} points. Loosen a limit, or give more trials."
+        )
+    low, high = best.user_attrs["interval"]
+    rows = [[layer, f"{ratio:.2f}"] for layer, ratio in result.plan(best).ratios.items()]
+    return head + (
+        f"best: trial {best.number} saves {best.values[0]:.2%}, accuracy {best.values[1]:.2%} "
+        f"(95 % interval {low:.2%} to {high:.2%}) on {best.user_attrs['images']:,} selection images, "
+        f"{best.user_attrs['accuracy_drop']:.2f} points below the unpruned model's {result.baseline.accuracy:.2%}\n"
+        + table(["layer", "ratio"], rows)
+        + f"\nprune with: primesvt prune {args.model} --storage {args.storage} --study {result.study.study_name} "
+        f"--trial {best.number} -o DIR"
+    )

@@ -1,0 +1,162 @@
+"""Train a spiking vision transformer on a data set; run again after an interruption to go on."""
+
+import argparse
+import math
+from dataclasses import replace
+
+import torch
+
+from primesvt.models import (
+    FAMILIES,
+    DataSet,
+    ModelConfig,
+    PrimeSVTError,
+    Recipe,
+    build,
+    config_of,
+    config_type,
+    frame_of,
+    load_model,
+    open_data,
+)
+
+from ..arguments import add_data, add_json, add_output, add_overwrite, numbers, print_result, size
+from ..train_run import accuracy_record, check_trainable, run_training
+
+# Images from which mean and standard deviation of the pixels are taken.
+_SAMPLE = 4_096
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add_output(parser, "the trained model (and its checkpoint until then)")
+    add_data(parser)
+    recipe = Recipe()
+    group = parser.add_argument_group("model")
+    group.add_argument("--family", choices=sorted(FAMILIES), help="what to train (or --init)")
+    group.add_argument("--embed-dim", metavar="D", type=int, default=128, help="embedding width (default: %(default)s)")
+    group.add_argument("--depth", metavar="L", type=int, default=2, help="transformer blocks (default: %(default)s)")
+    group.add_argument("--heads", metavar="H", type=int, default=8, help="attention heads (default: %(default)s)")
+    group.add_argument("--time-steps", metavar="T", type=int, help="time steps (default: 4, or those of --init)")
+    group.add_argument(
+        "--pooling",
+        metavar="DIGITS",
+        help="which of the 4 stem stages halve the image, such as 1100 (default: by size)",
+    )
+    group.add_argument("--image-size", metavar="S", type=size, help="size to which image files are brought")
+    group.add_argument("--channels", type=int, choices=(1, 3), default=3, help="channels of image files (default: 3)")
+    group.add_argument("--mean", metavar="A,B,...", type=numbers, help="per channel (default: that of the fit set)")
+    group.add_argument("--std", metavar="A,B,...", type=numbers, help="per channel (default: that of the fit set)")
+    group.add_argument("--init", metavar="MODEL", help="start from the weights of this model instead of random ones")
+    group = parser.add_argument_group("recipe")
+    group.add_argument("--epochs", metavar="E", type=int, default=recipe.epochs, help="(default: %(default)s)")
+    group.add_argument("--batch-size", metavar="N", type=int, default=recipe.batch_size, help="(default: %(default)s)")
+    group.add_argument(
+        "--learning-rate", metavar="RATE", type=float, default=recipe.learning_rate, help="peak (default: %(default)s)"
+    )
+    group.add_argument(
+        "--weight-decay", metavar="W", type=float, default=recipe.weight_decay, help="(default: %(default)s)"
+    )
+    group.add_argument(
+        "--label-smoothing", metavar="S", type=float, default=recipe.label_smoothing, help="(default: %(default)s)"
+    )
+    group.add_argument(
+        "--shift",
+        metavar="PIXELS",
+        type=int,
+        default=recipe.shift,
+        help="move images by up to this (default: %(default)s)",
+    )
+    group.add_argument("--no-flip", action="store_true", help="do not mirror images")
+    group.add_argument(
+        "--erase", metavar="P", type=float, default=recipe.erase, help="blank a rectangle with this probability"
+    )
+    group.add_argument(
+        "--precision",
+        choices=("float32", "bfloat16"),
+        default=recipe.precision,
+        help="of training (default: %(default)s)",
+    )
+    group.add_argument("--seed", metavar="K", type=int, default=recipe.seed, help="(default: %(default)s)")
+    add_overwrite(parser)
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run the command."""
+    check_trainable(args.output, overwrite=args.overwrite)
+    recipe = Recipe(
+        epochs=args.epochs,
+        batch_size=args.batch_size,
+        learning_rate=args.learning_rate,
+        weight_decay=args.weight_decay,
+        label_smoothing=args.label_smoothing,
+        flip=not args.no_flip,
+        shift=args.shift,
+        erase=args.erase,
+        precision=args.precision,
+        seed=args.seed,
+    )
+    initial = load_model(args.init) if args.init else None
+    frame = frame_of(config_of(initial)) if initial else (args.channels, *args.image_size) if args.image_size else None
+    data = open_data(args.data, frame)
+    config = _again(config_of(initial), args) if initial else _config(data, args)
+    with torch.random.fork_rng():
+        torch.manual_seed(recipe.seed)
+        model = build(config)
+    if initial is not None:
+        model.load_state_dict(initial.state_dict())
+    facts = {"init": args.init} if args.init else {}
+    done = run_training(args.output, model, data, recipe, title=f"train {config.family}", facts=facts)
+    result = {**accuracy_record(done.selection), "epochs": len(done.log), "seconds": done.seconds}
+    low, high = done.selection.interval
+    text = (
+        f"selection accuracy {done.selection.accuracy:.2%} (95 % interval {low:.2%} to {high:.2%}) "
+        f"after {len(done.log)} epochs, {done.seconds:.0f} s: {args.output}"
+    )
+    print_result(args, result, text)
+
+
+def _again(config: ModelConfig, args: argparse.Namespace) -> ModelConfig:
+    if args.family not in (None, config.family):
+        raise PrimeSVTError(f"--init is a {config.family}, not a {args.family}; leave --family out.")
+    return replace(config, time_steps=args.time_steps or config.time_steps)
+
+
+def _config(data: DataSet, args: argparse.Namespace) -> ModelConfig:
+    if args.family is None:
+        raise PrimeSVTError(f"Say what to train: --family {' or '.join(sorted(FAMILIES))}, or --init MODEL.")
+    channels, height, width = data.fit.source.frame
+    if args.embed_dim < 8 or args.embed_dim % 8 or args.embed_dim % args.heads:
+        raise PrimeSVTError(
+            f"embed-dim must be a multiple of 8 and of the {args.heads} heads, at least 8; got {args.embed_dim}."
+        )
+    mean, std = _pixels(data, channels)
+    config: ModelConfig = config_type(args.family).uniform(
+        embed_dim=args.embed_dim,
+        depth=args.depth,
+        heads=args.heads,
+        time_steps=args.time_steps or 4,
+        in_channels=channels,
+        image_size=(height, width),
+        classes=data.classes,
+        mean=args.mean or mean,
+        std=args.std or std,
+        pooling=args.pooling or _pooling(min(height, width)),
+    )
+    return config
+
+
+def _pixels(data: DataSet, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel over the first images of the fit set."""
+    images = data.fit.source.read(data.fit.indices[:_SAMPLE]).movedim(-3, 0).reshape(channels, -1).double()
+    return (
+        tuple(round(float(v), 4) for v in images.mean(1)),
+        tuple(max(round(float(v), 4), 1e-4) for v in images.std(1)),
+    )
+
+
+def _pooling(side: int) -> str:
+    """Halve the image, early stages first, until about 7 by 7 tokens are left."""
+    stages = min(4, max(0, round(math.log2(side / 7)))) if side >= 7 else 0
+    return "1" * stages + "0" * (4 - stages)

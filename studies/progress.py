@@ -1,0 +1,77 @@
+"""Progress of long work, on the error stream, so that results on the output stream stay clean."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from primesvt import models
+
+from .runner import Status
+
+console = Console(stderr=True, highlight=False)
+
+
+class Bar:
+    """One line: what, how far, how long still, and what was found so far.
+
+    Where the error stream is no terminal, a line is printed now and then instead.
+    """
+
+    def __init__(self, progress: Progress, task: TaskID, title: str) -> None:
+        self._progress, self._task, self._title = progress, task, title
+        self._told = 0
+
+    def update(self, done: float, total: float, found: str = "") -> None:
+        """Show that ``done`` of ``total`` is done."""
+        self._progress.update(self._task, completed=done, total=total, found=found)
+        tenth = int(10 * done / total) if total else 0
+        if not console.is_terminal and tenth > self._told:
+            self._told = tenth
+            console.print(f"{self._title}: {done:g} of {total:g} {found}".rstrip())
+
+    def status(self, status: Status) -> None:
+        """Show where a study is."""
+        best = f", best saves {status.best.values[0]:.2%}" if status.best else ""
+        self.update(status.done, status.total, f"{status.feasible} feasible{best}")
+
+    def training(self, step: models.Progress, epochs: int) -> None:
+        """Show where a training is."""
+        found = f"epoch {step.epoch + 1}, loss {step.loss:.3f}, accuracy {step.accuracy:.2%}"
+        self.update(step.epoch * step.steps + step.step, epochs * step.steps, found)
+
+
+@contextmanager
+def bar(title: str) -> Iterator[Bar]:
+    """A progress bar."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[found]}"),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=False) as progress:
+        yield Bar(progress, progress.add_task(title, total=None, found=""), title)
+
+
+def say(text: str) -> None:
+    """A line for the person, on the error stream."""
+    console.print(text, soft_wrap=True, markup=False)
+
+
+def out(text: str) -> None:
+    """A result, on the output stream."""
+    sys.stdout.write(text + "\n")

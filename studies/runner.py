@@ -1,0 +1,254 @@
+"""Running one study: one sampler on one model, data set and constraint set."""
+
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
+from torch import nn
+
+from primesvt.models import DataSet, PrimeSVTError
+from primesvt.pruning import PruningPlan
+from primesvt.search import (
+    BASELINE,
+    BASELINE_KEY,
+    DIRECTIONS,
+    OBJECTIVES,
+    PROCESS,
+    Evaluation,
+    Evaluator,
+    KnownEvaluations,
+    Objective,
+    SearchSpace,
+    process_is_dead,
+)
+from primesvt.search.samplers import PrioritizedSampler, make_sampler
+
+from .settings import StudySettings, check_identity, study_identity
+
+SETTINGS = "settings"
+
+
+@dataclass(frozen=True)
+class Status:
+    """Where a study is.
+
+    Args:
+        done: Trials finished.
+        total: Trials it shall have.
+        feasible: Finished trials that keep the limits.
+        best: The feasible trial that saves most, or None.
+    """
+
+    done: int
+    total: int
+    feasible: int
+    best: FrozenTrial | None
+
+
+@dataclass(frozen=True)
+class StudyRun:
+    """A study with what it is about.
+
+    Args:
+        study: Optuna's study.
+        settings: How it searches.
+        space: What it chooses from.
+        baseline: The unpruned model on the images of the search.
+        interrupted: Whether the user stopped it.
+    """
+
+    study: optuna.Study
+    settings: StudySettings
+    space: SearchSpace
+    baseline: Evaluation
+    interrupted: bool = False
+
+    @property
+    def finished(self) -> list[FrozenTrial]:
+        """Trials that were measured."""
+        return self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+
+    @property
+    def feasible(self) -> list[FrozenTrial]:
+        """Trials that keep the limits."""
+        return [trial for trial in self.finished if is_feasible(trial)]
+
+    @property
+    def best(self) -> FrozenTrial | None:
+        """The feasible trial with the largest saving, of equal ones the most accurate; None where there is none."""
+        return max(self.feasible, key=lambda t: (t.values[0], t.values[1], -t.number), default=None)
+
+    def plan(self, trial: FrozenTrial) -> PruningPlan:
+        """The plan that a trial tried."""
+        return self.space.plan_of(trial)
+
+    def to_json(self) -> dict[str, Any]:
+        """The result, as ``primesvt search --json`` prints it."""
+        best = self.best
+        return {
+            "study": self.study.study_name,
+            "sampler": self.settings.sampler,
+            "trials": len(self.finished),
+            "feasible": len(self.feasible),
+            "best": None
+            if best is None
+            else {
+                "trial": best.number,
+                "memory_saving": best.values[0],
+                "accuracy": best.values[1],
+                "accuracy_drop": best.user_attrs["accuracy_drop"],
+                "ratios": dict(self.plan(best).ratios),
+            },
+        }
+
+
+def is_feasible(trial: FrozenTrial) -> bool:
+    """Whether a finished trial keeps all limits."""
+    return bool(trial.constraints) and all(value <= 0 for value in trial.constraints.values())
+
+
+def violation(trial: FrozenTrial) -> float:
+    """By how much a trial misses its limits: points of accuracy plus percent of memory."""
+    excess = trial.constraints
+    return max(0.0, excess["accuracy_drop"]) + 100 * max(0.0, excess["memory_saving"])
+
+
+def run_study(
+    name: str,
+    storage: BaseStorage,
+    model: nn.Module,
+    data: DataSet,
+    settings: StudySettings,
+    *,
+    trials: int,
+    on_status: Callable[[Status], None] = lambda _: None,
+    on_batch: Callable[[int], None] = lambda _: None,
+) -> StudyRun:
+    """Run a study until it has ``trials`` finished trials, or its sampler has ended it; go on where it is.
+
+    Ctrl-C ends it after the trial that runs; all finished trials stay.
+
+    Args:
+        name: Name of the study in the storage.
+        storage: Where its trials are kept.
+        model: The unpruned model.
+        data: The data set; only its selection set is looked at.
+        settings: How to search.
+        trials: Finished trials that the study shall have in all.
+        on_status: Called before the first and after every trial.
+        on_batch: Called after every batch of images with their number.
+
+    Raises:
+        PrimeSVTError: The settings make no sense for this model, or the study exists with other ones.
+    """
+    if trials < 1:
+        raise PrimeSVTError(f"trials must be at least 1, got {trials}.")
+    space = settings.space(model)
+    settings.check_reachable(model, space)
+    evaluator = Evaluator(model, settings.selection(data), on_batch)
+    sampler = make_sampler(settings.sampler, space, settings.policy(space), seed=settings.seed)
+    study = _open_study(name, storage, sampler, study_identity(settings, model, evaluator.images))
+    known = KnownEvaluations(study)
+    _bury_dead_trials(study)
+    baseline = _baseline(study, evaluator, known)
+    run = StudyRun(study, settings, space, baseline)
+    objective = Objective(space, evaluator, settings.constraints, baseline, known)
+
+    def report() -> int:
+        done = len(run.finished)
+        on_status(Status(done, trials, len(run.feasible), run.best))
+        return done
+
+    done = report()
+    try:
+        # One trial at a time: other workers on the same study count towards its trials, too.
+        while done < trials and not _is_over(sampler, study):
+            study.optimize(objective, n_trials=1)
+            done = report()
+    except KeyboardInterrupt:
+        _bury_dead_trials(study)
+        return StudyRun(study, settings, space, baseline, interrupted=True)
+    except SQLAlchemyError as error:
+        cause = str(error).splitlines()[0]
+        raise PrimeSVTError(
+            f"The storage failed while study {name!r} ran: {cause}. All finished trials are kept; run the same command "
+            "again to go on."
+        ) from error
+    return run
+
+
+def load_run(name: str, storage: BaseStorage) -> optuna.Study:
+    """A study that exists.
+
+    Raises:
+        PrimeSVTError: The storage has no such study, or it is none of PrimeSVT's.
+    """
+    try:
+        study = optuna.load_study(study_name=name, storage=storage)
+    except KeyError as error:
+        names = optuna.get_all_study_names(storage)
+        raise PrimeSVTError(f"No study {name!r} in this storage; it has {', '.join(names) or 'none'}.") from error
+    if SETTINGS not in study.user_attrs:
+        raise PrimeSVTError(f"The study {name!r} was not made by PrimeSVT.")
+    return study
+
+
+def plan_of_trial(study: optuna.Study, number: int) -> PruningPlan:
+    """The plan that a finished trial of a study tried.
+
+    Raises:
+        PrimeSVTError: There is no such finished trial.
+    """
+    finished = {t.number: t for t in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))}
+    if number not in finished:
+        raise PrimeSVTError(
+            f"Study {study.study_name!r} has no finished trial {number}; it has {len(finished)} finished trials."
+        )
+    ratios = {layer: round(float(ratio), 9) for layer, ratio in finished[number].params.items() if ratio > 0}
+    return PruningPlan(ratios, study.user_attrs[SETTINGS]["criterion"])
+
+
+def _open_study(
+    name: str, storage: BaseStorage, sampler: optuna.samplers.BaseSampler, identity: Mapping[str, Any]
+) -> optuna.Study:
+    # The progress bar says what Optuna's log would.
+    optuna.logging.set_verbosity(logging.WARNING)
+    try:
+        study = optuna.load_study(study_name=name, storage=storage, sampler=sampler)
+    except KeyError:
+        with suppress(optuna.exceptions.DuplicatedStudyError):  # another worker was faster
+            optuna.create_study(study_name=name, storage=storage, directions=DIRECTIONS)
+        study = optuna.load_study(study_name=name, storage=storage, sampler=sampler)
+        study.set_metric_names(list(OBJECTIVES))
+        study.set_user_attr(SETTINGS, dict(identity))
+    check_identity(name, study.user_attrs.get(SETTINGS), identity)
+    return study
+
+
+def _baseline(study: optuna.Study, evaluator: Evaluator, known: KnownEvaluations) -> Evaluation:
+    if BASELINE in study.user_attrs:
+        return Evaluation.from_json(study.user_attrs[BASELINE])
+    empty = PruningPlan({}, study.user_attrs[SETTINGS]["criterion"])
+    key = evaluator.key(empty)
+    found = known.find(key)
+    evaluation = evaluator.evaluate(empty) if found is None else found.evaluation
+    study.set_user_attr(BASELINE_KEY, key)
+    study.set_user_attr(BASELINE, evaluation.to_json())
+    return evaluation
+
+
+def _bury_dead_trials(study: optuna.Study) -> None:
+    """Trials whose process was killed would run for ever; the sampler proposes their plans again."""
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        if process_is_dead(trial.user_attrs.get(PROCESS), trial.datetime_start):
+            study.tell(trial.number, state=TrialState.FAIL)
+
+
+def _is_over(sampler: optuna.samplers.BaseSampler, study: optuna.Study) -> bool:
+    return isinstance(sampler, PrioritizedSampler) and sampler.result(study) is not None

@@ -1,0 +1,123 @@
+"""What defines a study, as data kept in the study itself: resuming with something else is refused."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from torch import nn
+
+from primesvt.models import DataSet, ImageSet, PrimeSVTError, fingerprint
+from primesvt.pruning import (
+    DEFAULT_CRITERION,
+    DEFAULT_RATES,
+    EMBEDDING,
+    check_layers,
+    check_rates,
+    criterion,
+    largest_saving,
+    prunable_layers,
+)
+from primesvt.search import Constraints, PrioritizedPolicy, SearchSpace
+from primesvt.search.samplers import PRIORITIZED, SAMPLERS
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudySettings:
+    """How a study searches.
+
+    Args:
+        sampler: Name of the sampler.
+        seed: Of the sampler's random draws.
+        constraints: The hard limits.
+        criterion: Which channels of a layer go first.
+        images: Search on the first so many images of the selection set; None for all.
+        step: Distance of neighbouring ratios.
+        max_ratio: The largest ratio.
+        rates: Ratios that the prioritized sampler tries.
+        slack: Points beyond the limit that its targets may lose alone.
+        exhaust: Whether it goes on after the memory target is met.
+        embedding: Whether the embedding width is pruned too.
+        layers: Only these layers; empty for all.
+    """
+
+    sampler: str = PRIORITIZED
+    seed: int = 0
+    constraints: Constraints = field(default_factory=Constraints)
+    criterion: str = DEFAULT_CRITERION
+    images: int | None = None
+    step: float = 0.05
+    max_ratio: float = 0.95
+    rates: tuple[float, ...] = DEFAULT_RATES
+    slack: float = 0.0
+    exhaust: bool = False
+    embedding: bool = False
+    layers: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.sampler not in SAMPLERS:
+            raise PrimeSVTError(f"Unknown sampler {self.sampler!r}; known are {', '.join(SAMPLERS)}.")
+        if self.seed < 0:
+            raise PrimeSVTError(f"seed must be at least 0, got {self.seed}.")
+        criterion(self.criterion)
+        check_rates(self.rates)
+
+    def space(self, model: nn.Module) -> SearchSpace:
+        """What there is to choose for a model, the largest layer first.
+
+        Raises:
+            PrimeSVTError: A layer does not exist.
+        """
+        check_layers(model, self.layers)
+        wanted = set(self.layers)
+        layers = prunable_layers(model, embedding=self.embedding or EMBEDDING in wanted)
+        names = tuple(layer.name for layer in layers if not wanted or layer.name in wanted)
+        return SearchSpace(layers=names, step=self.step, max_ratio=self.max_ratio, criterion=self.criterion)
+
+    def policy(self, space: SearchSpace) -> PrioritizedPolicy:
+        """The rules of the prioritized sampler."""
+        return PrioritizedPolicy(
+            layers=space.layers, rates=check_rates(self.rates), slack=self.slack, exhaust=self.exhaust
+        )
+
+    def selection(self, data: DataSet) -> ImageSet:
+        """The images that the search looks at."""
+        return data.selection.first(self.images)
+
+    def check_reachable(self, model: nn.Module, space: SearchSpace) -> None:
+        """Refuse a memory target that no plan of the space meets.
+
+        Raises:
+            PrimeSVTError: Saying what is reachable.
+        """
+        reachable = largest_saving(model, space.layers, space.max_ratio)
+        if reachable < self.constraints.min_saving:
+            raise PrimeSVTError(
+                f"min-saving {self.constraints.min_saving:g} cannot be reached: with every layer pruned by "
+                f"{space.max_ratio:g} this model saves {reachable:.4f} of its bytes. Ask for less, or add --embedding."
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data, to be compared with what a study holds."""
+        return {**asdict(self), "rates": list(self.rates), "layers": list(self.layers)}
+
+
+def study_identity(settings: StudySettings, model: nn.Module, images: ImageSet) -> dict[str, Any]:
+    """All that must be the same when a study goes on."""
+    return {**settings.to_json(), "model": fingerprint(model), "data": images.fingerprint}
+
+
+def check_identity(study_name: str, stored: Mapping[str, Any] | None, wanted: Mapping[str, Any]) -> None:
+    """Refuse to go on with a study that was started with something else.
+
+    Raises:
+        PrimeSVTError: Naming what differs.
+    """
+    if stored is None:
+        raise PrimeSVTError(f"The study {study_name!r} exists, but was not made by PrimeSVT; choose another name.")
+    differing = [name for name in wanted if stored.get(name) != wanted[name]]
+    if differing:
+        name = differing[0]
+        raise PrimeSVTError(
+            f"The study {study_name!r} was started with another {name} ({stored.get(name)!r}, now {wanted[name]!r}). "
+            "Choose another --study, or the same options to go on."
+        )

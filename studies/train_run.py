@@ -1,0 +1,128 @@
+"""A training that a user runs: progress, a checkpoint per epoch, and a model directory with its log at the end."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from primesvt.models import (
+    DataSet,
+    Predictions,
+    Progress,
+    Recipe,
+    check_free,
+    predict,
+    save_into,
+    train,
+    write_directory,
+)
+
+from .progress import bar, say
+
+CHECKPOINT = "checkpoint.pt"
+LOG = "training.json"
+
+
+@dataclass(frozen=True)
+class TrainRun:
+    """A finished training.
+
+    Args:
+        log: One entry per epoch.
+        selection: What the model answers on the selection set.
+        seconds: Time of all epochs, also of those before an interruption.
+    """
+
+    log: list[dict[str, Any]]
+    selection: Predictions
+    seconds: float
+
+
+def check_trainable(directory: Path, *, overwrite: bool) -> None:
+    """Refuse an output directory with anything but an interrupted training, before the work begins.
+
+    Raises:
+        PrimeSVTError: It holds something else and ``overwrite`` is False.
+    """
+    if overwrite and (directory / CHECKPOINT).exists():
+        (directory / CHECKPOINT).unlink()
+    if not _is_interrupted(directory):
+        check_free(directory, overwrite=overwrite)
+
+
+def _is_interrupted(directory: Path) -> bool:
+    return directory.is_dir() and {file.name for file in directory.iterdir()} == {CHECKPOINT}
+
+
+def run_training(
+    directory: Path,
+    model: nn.Module,
+    data: DataSet,
+    recipe: Recipe,
+    *,
+    title: str,
+    teacher: nn.Module | None = None,
+    facts: dict[str, Any] | None = None,
+) -> TrainRun:
+    """Train a model and write it to a directory; an interrupted training goes on from its last epoch.
+
+    Args:
+        directory: Model directory to write; it holds the checkpoint until then.
+        model: The model, changed in place.
+        data: Its fit set is learnt, its selection set measured after every epoch.
+        recipe: How to train.
+        title: What the progress bar calls it.
+        teacher: Model to learn from, too.
+        facts: More to write into the log.
+
+    Raises:
+        PrimeSVTError: The data does not fit, the training diverged, or the directory cannot be written.
+    """
+    checkpoint = directory / CHECKPOINT
+    if checkpoint.exists():
+        say(f"Going on from {checkpoint}")
+    with bar(title) as progress:
+
+        def measure(step: Progress, seconds: float) -> dict[str, Any]:
+            accuracy = predict(model, data.selection).accuracy
+            say(f"epoch {step.epoch + 1}: loss {step.loss:.4f}, selection accuracy {accuracy:.2%}, {seconds:.0f} s")
+            return {"selection_accuracy": round(accuracy, 6)}
+
+        try:
+            log = train(
+                model,
+                data.fit,
+                recipe,
+                teacher=teacher,
+                checkpoint=checkpoint,
+                on_step=lambda step: progress.training(step, recipe.epochs),
+                on_epoch=measure,
+            )
+        except KeyboardInterrupt:
+            kept = f"The epochs before are kept in {checkpoint}; run" if checkpoint.exists() else "Run"
+            say(f"Stopped. {kept} the same command again to go on.")
+            raise
+    selection = predict(model, data.selection)
+    record = {
+        "data": data.name,
+        "fit_images": len(data.fit),
+        "recipe": asdict(recipe),
+        **(facts or {}),
+        "selection": accuracy_record(selection),
+        "log": log,
+    }
+    with write_directory(directory, overwrite=True) as new:
+        save_into(model, new)
+        (new / LOG).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    return TrainRun(log, selection, sum(entry["seconds"] for entry in log))
+
+
+def accuracy_record(predictions: Predictions) -> dict[str, Any]:
+    """Accuracy, number of images and interval, as plain data."""
+    return {
+        "accuracy": predictions.accuracy,
+        "images": len(predictions.labels),
+        "interval": list(predictions.interval),
+    }
