@@ -14,10 +14,11 @@ from .checkpoint import (
 )
 from .config import ModelConfig
 from .data import DataSet, ImageSet, ImageSource
-from .data_sources import ArrayImages, frame_of, open_data
+from .data_sources import frame_of, open_data
 from .errors import PrimeSVTError
-from .evaluation import Predictions, predict, wilson
+from .evaluation import Predictions, evaluation_mode, predict, wilson
 from .family import FAMILIES, build, channel_groups, config_of, config_type
+from .image_sources import ArrayImages
 from .neuron import LIFNode
 from .spike_driven_transformer import SpikeDrivenTransformer, SpikeDrivenTransformerConfig
 from .spikformer import Spikformer, SpikformerConfig
@@ -47,6 +48,7 @@ __all__ = [
     "check_free",
     "config_of",
     "config_type",
+    "evaluation_mode",
     "fingerprint",
     "frame_of",
     "from_spikingjelly",

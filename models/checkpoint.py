@@ -3,8 +3,8 @@
 import hashlib
 import json
 import math
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
@@ -24,6 +24,7 @@ FORMAT = 1
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 DEMO = "demo"
+WEIGHT_DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 
 
 def save_model(model: nn.Module, directory: str | Path, *, overwrite: bool = False) -> None:
@@ -48,6 +49,8 @@ def save_into(model: nn.Module, directory: Path) -> None:
     (directory / CONFIG).write_text(text + "\n", encoding="utf-8")
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     save_file(tensors, directory / WEIGHTS)
+    # safetensors makes its files private; the weights are for whoever may read the configuration.
+    (directory / WEIGHTS).chmod((directory / CONFIG).stat().st_mode)
 
 
 @contextmanager
@@ -59,22 +62,33 @@ def write_directory(directory: str | Path, *, overwrite: bool = False) -> Iterat
     """
     directory = Path(directory)
     check_free(directory, overwrite=overwrite)
+    place = directory.resolve()
+    new = place.parent / f".{place.name}-{secrets.token_hex(4)}"
     try:
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        new = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
+        new.mkdir(parents=True)
     except OSError as error:
         raise PrimeSVTError(f"Cannot write to {directory.parent}: {error}.") from error
     try:
         yield new
-        # mkdtemp makes it private; a result is for whoever may read its parent.
-        new.chmod(0o755)
-        if directory.exists():
-            shutil.rmtree(directory)
-        new.replace(directory)
+        _move(new, place)
     except (OSError, SafetensorError) as error:
-        raise PrimeSVTError(f"Cannot write {directory}: {error}. Nothing was left there.") from error
+        raise PrimeSVTError(f"Cannot write {directory}: {error}. What was there before is untouched.") from error
     finally:
         shutil.rmtree(new, ignore_errors=True)
+
+
+def _move(new: Path, place: Path) -> None:
+    """Move a directory to its place; what was there is deleted last, and put back where the move fails."""
+    old = new.with_name(f"{new.name}.old")
+    if place.exists():
+        place.rename(old)
+    try:
+        new.rename(place)
+    except OSError:
+        if old.exists():
+            old.rename(place)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def check_free(directory: str | Path, *, overwrite: bool = False) -> None:
@@ -100,8 +114,10 @@ def load_model(directory: str | Path) -> nn.Module:
     with resources.as_file(resources.files(__package__) / DEMO) as embedded:
         folder = embedded if str(directory) == DEMO else Path(directory)
         config = load_config(folder)
-        model = build(config)
-        state = _read_weights(folder / WEIGHTS, {n: tuple(t.shape) for n, t in model.state_dict().items()})
+        # On the meta device nothing is allocated, so widths that the weights do not have cost nothing.
+        with torch.device("meta"):
+            model = build(config)
+        state = _read_weights(folder / WEIGHTS, config, model.state_dict())
     model.load_state_dict(state, assign=True)
     return model.eval()
 
@@ -117,11 +133,12 @@ def load_config(folder: Path) -> ModelConfig:
         file, f"No model in {folder}: {{}}. A model is a directory with {CONFIG} and {WEIGHTS}, or 'demo'."
     )
     version = data.pop("format", None)
+    if type(version) is not int or version < 1:
+        raise PrimeSVTError(f"{file} is no configuration of PrimeSVT: its format is {version!r}, expected {FORMAT}.")
     if version != FORMAT:
-        raise PrimeSVTError(f"{file} has format {version!r}, this version reads {FORMAT}; update PrimeSVT.")
-    family = config_type(str(data.pop("family", None)))
+        raise PrimeSVTError(f"{file} has format {version}, this version reads {FORMAT}; update PrimeSVT.")
     try:
-        config: ModelConfig = family.from_json(data)
+        config: ModelConfig = config_type(str(data.pop("family", None))).from_json(data)
     except PrimeSVTError as error:
         raise PrimeSVTError(f"{file}: {error}") from error
     return config
@@ -144,19 +161,37 @@ def read_json(file: Path, problem: str) -> dict[str, Any]:
     return data
 
 
-def _read_weights(file: Path, shapes: dict[str, tuple[int, ...]]) -> dict[str, torch.Tensor]:
+def _read_weights(file: Path, config: ModelConfig, expected: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     try:
         tensors = load_file(file)
     except (OSError, SafetensorError, ValueError) as error:
         raise PrimeSVTError(f"Cannot read the weights {file}: {error}.") from error
-    if odd := sorted(set(tensors) ^ set(shapes)):
+    if odd := sorted(set(tensors) ^ set(expected)):
         raise PrimeSVTError(f"{file} does not fit its {CONFIG}: missing or unknown tensors {', '.join(odd[:5])}.")
-    for name, shape in shapes.items():
-        if tuple(tensors[name].shape) != shape:
-            raise PrimeSVTError(f"{file}: {name} has shape {tuple(tensors[name].shape)}, {CONFIG} says {shape}.")
-        if tensors[name].is_floating_point() and not torch.isfinite(tensors[name]).all():
+    # Weights may be stored in any of these, but all in the same one; counters and indices have their own.
+    stored = tensors["head.weight"].dtype
+    if stored not in WEIGHT_DTYPES:
+        raise PrimeSVTError(f"{file}: head.weight is {stored}, expected one of {', '.join(map(str, WEIGHT_DTYPES))}.")
+    for name, like in expected.items():
+        tensor, dtype = tensors[name], stored if like.is_floating_point() else like.dtype
+        if tensor.shape != like.shape:
+            raise PrimeSVTError(
+                f"{file}: {name} has shape {tuple(tensor.shape)}, but {CONFIG} says {tuple(like.shape)}."
+            )
+        if tensor.dtype != dtype:
+            raise PrimeSVTError(f"{file}: {name} is {tensor.dtype}, expected {dtype}.")
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise PrimeSVTError(f"{file}: {name} holds NaN or infinity.")
+    for group in config.groups():
+        channels = tensors.get(f"{group.index}.channels")
+        if channels is not None and group.stream is not None:
+            _check_index(file, f"{group.index}.channels", channels.long(), config.widths[group.stream])
     return tensors
+
+
+def _check_index(file: Path, name: str, channels: torch.Tensor, stream: int) -> None:
+    if channels[0] < 0 or channels[-1] >= stream or not (channels.diff() > 0).all():
+        raise PrimeSVTError(f"{file}: {name} must be different channels of 0 to {stream - 1}, ascending.")
 
 
 def model_bytes(model: nn.Module) -> int:

@@ -5,7 +5,7 @@ with smaller numbers there.
 """
 
 import dataclasses
-import math
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -18,6 +18,9 @@ from .errors import PrimeSVTError
 MAX_WIDTH = 16_384
 MAX_DEPTH = 256
 MAX_TIME_STEPS = 1_024
+# Of every other number; what lies beyond is no parameter of a neuron and overflows float32 sooner or later.
+MAX_NUMBER = 1e6
+MIN_STD = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +57,7 @@ class ModelConfig:
     tau: float = 2.0
     v_threshold: float = 1.0
     attention_threshold: float = 0.5
-    widths: Mapping[str, int] = field(default_factory=dict)
+    widths: Mapping[str, int] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         _check_range("in_channels", self.in_channels, 1, MAX_WIDTH)
@@ -70,17 +73,18 @@ class ModelConfig:
         self._check_normalisation()
         if len(self.pooling) != 4 or set(self.pooling) - {"0", "1"}:
             raise PrimeSVTError(f"pooling must be four digits 0 or 1, such as 1100, got {self.pooling!r}.")
-        if not (math.isfinite(self.tau) and self.tau > 1):
-            raise PrimeSVTError(f"tau must be above 1, got {self.tau}.")
+        check_above("tau", self.tau, 1)
+        check_above("v_threshold", self.v_threshold, 0)
+        check_above("attention_threshold", self.attention_threshold, 0)
         self._check_widths()
         object.__setattr__(self, "widths", MappingProxyType(dict(sorted(self.widths.items()))))
 
     def _check_normalisation(self) -> None:
         for name, values in (("mean", self.mean), ("std", self.std)):
-            if len(values) != self.in_channels or not all(math.isfinite(v) for v in values):
+            if len(values) != self.in_channels or not all(abs(v) <= MAX_NUMBER for v in values):
                 raise PrimeSVTError(f"{name} must be {self.in_channels} finite numbers, one per channel, got {values}.")
-        if any(v <= 0 for v in self.std):
-            raise PrimeSVTError(f"std must be positive, got {self.std}.")
+        if any(v < MIN_STD for v in self.std):
+            raise PrimeSVTError(f"std must be positive, at least {MIN_STD:g}, got {self.std}.")
 
     def _check_widths(self) -> None:
         for name, width in self.widths.items():
@@ -109,6 +113,10 @@ class ModelConfig:
         """The same model with some layers of other widths."""
         return dataclasses.replace(self, widths={**self.widths, **widths})
 
+    def __reduce__(self) -> tuple[Callable[[], Self], tuple[()]]:
+        # A mapping proxy can be neither pickled nor copied, and a model is copied with its configuration.
+        return functools.partial(type(self), **self.to_json()), ()
+
     def to_json(self) -> dict[str, Any]:
         """Plain data for :func:`json.dump`; :meth:`from_json` reads it back."""
         values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
@@ -136,10 +144,20 @@ def _check_range(name: str, value: int, low: int, high: int) -> None:
         raise PrimeSVTError(f"{name} must be between {low} and {high}, got {value}.")
 
 
+def check_above(name: str, value: float, low: float) -> None:
+    """Refuse a number that is not above ``low``, is not finite, or is absurdly large.
+
+    Raises:
+        PrimeSVTError: Naming it and its value.
+    """
+    if not low < value <= MAX_NUMBER:
+        raise PrimeSVTError(f"{name} must be above {low} and at most {MAX_NUMBER:g}, got {value}.")
+
+
 # What a field of the given annotation may be in JSON; anything else is refused before it is used.
 _READERS: dict[Any, Callable[[Any], Any]] = {
     int: lambda v: v if type(v) is int else None,
-    float: lambda v: float(v) if type(v) in (int, float) else None,
+    float: lambda v: _read_number(v),
     str: lambda v: v if type(v) is str else None,
     bool: lambda v: v if type(v) is bool else None,
     tuple[int, int]: lambda v: _read_list(v, int),
@@ -154,6 +172,11 @@ def _from_plain(name: str, kind: Any, value: Any) -> Any:
     if read is None:
         raise PrimeSVTError(f"Field {name} of the configuration must be {kind}, got {str(value)[:60]!r}.")
     return read
+
+
+def _read_number(value: Any) -> float | None:
+    # Beyond 2**53 an integer is no float exactly, and beyond 1e308 none at all.
+    return float(value) if type(value) is float or (type(value) is int and abs(value) < 2**53) else None
 
 
 def _read_list(value: Any, kind: type) -> tuple[Any, ...] | None:

@@ -74,7 +74,7 @@ class ImageSet:
         """Refuse images that the model cannot read.
 
         Raises:
-            PrimeSVTError: Channels, size or number of classes differ, or the set is empty.
+            PrimeSVTError: Channels, size or classes differ, or the set is empty.
         """
         expected = (config.in_channels, *config.image_size)
         if self.source.frame != expected:
@@ -82,10 +82,7 @@ class ImageSet:
                 f"The images are {_frame(self.source.frame)}, but the model reads {_frame(expected)}. "
                 "Prepare the data for this model, or train one with the size of the data."
             )
-        if len(self.classes) != len(config.classes):
-            raise PrimeSVTError(
-                f"The data has {len(self.classes)} classes, but the model tells {len(config.classes)} apart."
-            )
+        self._positions(config)
         if not len(self):
             raise PrimeSVTError(f"The {self.role} set is empty: the data has too few images.")
 
@@ -95,12 +92,35 @@ class ImageSet:
             yield self.read(config, self.indices[start : start + batch_size])
 
     def read(self, config: ModelConfig, indices: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-        """Images of the source, normalised for the model, and their labels ``[N]``."""
+        """Images of the source, normalised for the model, and their labels ``[N]`` in the order of its logits."""
         shape = (config.in_channels, 1, 1)
-        images = (self.source.read(indices) - torch.tensor(config.mean).view(shape)) / torch.tensor(config.std).view(
-            shape
-        )
-        return images, torch.from_numpy(self.labels[indices])
+        mean, std = torch.tensor(config.mean).view(shape), torch.tensor(config.std).view(shape)
+        labels = self._positions(config)[self.labels[indices]]
+        return (self.source.read(indices) - mean) / std, torch.from_numpy(labels)
+
+    def _positions(self, config: ModelConfig) -> np.ndarray:
+        """The model's logit of every class of the data, int64 ``[classes]``: classes of the same name are the same.
+
+        Names that are just numbers say nothing, so such classes are matched in their order.
+
+        Raises:
+            PrimeSVTError: The model tells other classes apart, or another number of them.
+        """
+        if len(self.classes) != len(config.classes):
+            raise PrimeSVTError(
+                f"The data has {len(self.classes)} classes, but the model tells {len(config.classes)} apart."
+            )
+        if set(self.classes) == set(config.classes):
+            positions = {name: i for i, name in enumerate(config.classes)}
+            return np.array([positions[name] for name in self.classes], dtype=np.int64)
+        if not (_are_numbers(self.classes) or _are_numbers(config.classes)):
+            data, model = set(self.classes), set(config.classes)
+            raise PrimeSVTError(
+                f"The data has classes that the model does not know: {', '.join(sorted(data - model)[:5])}; the model "
+                f"knows {', '.join(sorted(model - data)[:5])} instead. Give the same classes the same names, or plain "
+                "numbers where only their order counts."
+            )
+        return np.arange(len(self.classes), dtype=np.int64)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -156,8 +176,10 @@ def split(
         shuffled: Whether the training images already are in random order; otherwise a fixed one is used.
 
     Raises:
-        PrimeSVTError: Fewer than 24 training images, no test image, or labels that are no class.
+        PrimeSVTError: Fewer than 24 training images, no test image, labels that are no class, or odd class names.
     """
+    if len(classes) < 2 or len(set(classes)) != len(classes):
+        raise PrimeSVTError(f"{name}: needs at least two classes with different names, got {list(classes)[:5]}.")
     for what, (source, labels) in (("training", train), ("test", test)):
         if len(source) != len(labels):
             raise PrimeSVTError(f"{name}: {len(source)} {what} images but {len(labels)} labels.")
@@ -192,6 +214,10 @@ def split_sizes(count: int) -> tuple[int, int]:
     select on the same images.
     """
     return min(count // 3, max(4_000, min(count // 15, 10_000))), min(count // 12, 1_000)
+
+
+def _are_numbers(names: tuple[str, ...]) -> bool:
+    return all(name.isdecimal() for name in names)
 
 
 def _frame(frame: tuple[int, int, int]) -> str:

@@ -5,7 +5,8 @@ of the American Statistical Association 22, 1927.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from scipy.stats import norm
 from torch import nn
 
 from .data import ImageSet
+from .errors import PrimeSVTError
 from .family import config_of
 
 # Activations of a batch then stay near the caches; larger batches measured slower on the CPU.
@@ -60,7 +62,7 @@ def predict(
     """Ask a model for the classes of a set of images.
 
     Args:
-        model: Any model of PrimeSVT, in evaluation mode.
+        model: Any model of PrimeSVT; it answers in evaluation mode, and is left in the mode it was in.
         images: The images.
         batch_size: Images at a time.
         on_batch: Called after every batch with the number of its images.
@@ -71,18 +73,38 @@ def predict(
     config = config_of(model)
     images.check(config)
     answers, labels, seconds = [], [], 0.0
-    with torch.inference_mode():
+    dtype = next(model.parameters()).dtype
+    with evaluation_mode(model), torch.inference_mode():
         for batch, truth in images.batches(config, batch_size):
             started = time.perf_counter()
-            answers.append(model(batch).argmax(1))
+            answers.append(model(batch.to(dtype)).argmax(1))
             seconds += time.perf_counter() - started
             labels.append(truth)
             on_batch(len(truth))
     return Predictions(torch.cat(answers).numpy(), torch.cat(labels).numpy(), seconds)
 
 
+@contextmanager
+def evaluation_mode(model: nn.Module) -> Iterator[None]:
+    """Keep a model in evaluation mode, in which its BatchNorm statistics stay as they are."""
+    training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(training)
+
+
 def wilson(right: int, count: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson's interval of a proportion of ``right`` in ``count``."""
+    """Wilson's interval of a proportion of ``right`` in ``count``.
+
+    Raises:
+        PrimeSVTError: Nothing was counted, or more was right than was counted.
+    """
+    if not 0 <= right <= count or count < 1 or not 0 < confidence < 1:
+        raise PrimeSVTError(
+            f"No {confidence:.0%} interval of {right} in {count}: count at least one, and no more right."
+        )
     z = float(norm.ppf(0.5 + confidence / 2))
     middle = (right + z * z / 2) / (count + z * z)
     half = z / (count + z * z) * (right * (count - right) / count + z * z / 4) ** 0.5

@@ -24,7 +24,7 @@ from .channels import ChannelGroup, conv_bn
 from .config import ModelConfig
 from .conv import ConvBN, MaxPool
 from .neuron import LIFNode
-from .stem import stem_widths
+from .stem import hidden_width, stem_widths
 from .writer import StreamIndex
 
 
@@ -50,9 +50,9 @@ class SpikeDrivenTransformerConfig(ModelConfig):
         for b in range(depth):
             widths[f"blocks.{b}.attention"] = embed_dim
             widths[f"blocks.{b}.projection"] = embed_dim
-            widths[f"blocks.{b}.hidden"] = int(embed_dim * mlp_ratio)
+            widths[f"blocks.{b}.hidden"] = hidden_width(embed_dim, mlp_ratio)
             widths[f"blocks.{b}.output"] = embed_dim
-        shortcut = int(embed_dim * mlp_ratio) == embed_dim
+        shortcut = hidden_width(embed_dim, mlp_ratio) == embed_dim
         return cls(depth=depth, widths=widths, mlp_shortcut=shortcut, **common)  # type: ignore[arg-type]
 
     def groups(self) -> tuple[ChannelGroup, ...]:

@@ -22,10 +22,10 @@ import torch
 from torch import nn
 
 from .channels import ChannelGroup, conv_bn
-from .config import ModelConfig
+from .config import ModelConfig, check_above
 from .conv import ConvBN, MaxPool
 from .neuron import LIFNode
-from .stem import stem_widths
+from .stem import hidden_width, stem_widths
 from .writer import StreamIndex
 
 
@@ -41,6 +41,10 @@ class SpikformerConfig(ModelConfig):
 
     attention_scale: float = 0.125
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_above("attention_scale", self.attention_scale, 0)
+
     @classmethod
     def uniform(cls, *, embed_dim: int, depth: int, mlp_ratio: float = 4.0, **common: object) -> Self:
         """An unpruned model: widths follow from the embedding width, as in the paper."""
@@ -48,7 +52,7 @@ class SpikformerConfig(ModelConfig):
         for b in range(depth):
             for layer in ("query_key", "value", "projection", "output"):
                 widths[f"blocks.{b}.{layer}"] = embed_dim
-            widths[f"blocks.{b}.hidden"] = int(embed_dim * mlp_ratio)
+            widths[f"blocks.{b}.hidden"] = hidden_width(embed_dim, mlp_ratio)
         return cls(depth=depth, widths=widths, **common)  # type: ignore[arg-type]
 
     def groups(self) -> tuple[ChannelGroup, ...]:

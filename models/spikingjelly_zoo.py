@@ -113,14 +113,18 @@ def from_state_dict(state: State, unsaid: Unsaid) -> nn.Module:
         PrimeSVTError: The keys are of no known model, or one is missing, left over or of a wrong shape.
     """
     if "patch_embed.final_stage.0.weight" in state:
-        converted, config = _spike_driven_transformer(state, unsaid)
+        convert = _spike_driven_transformer
     elif "patch_embed.stages.0.conv_bn.block.0.weight" in state:
-        converted, config = _spikformer(state, unsaid)
+        convert = _spikformer
     else:
         raise PrimeSVTError(
             "These weights are of no SpikingJelly SpikeDrivenTransformer or Spikformer; their first keys are "
             f"{', '.join(list(state)[:3])}."
         )
+    try:
+        converted, config = convert(state, unsaid)
+    except KeyError as error:
+        raise PrimeSVTError(f"The weights lack {error.args[0]}.") from error
     model = build(config)
     own = model.state_dict()
     if odd := sorted(set(converted) ^ set(own)):

@@ -1,4 +1,4 @@
-"""The four-stage convolutional stem that the first spiking vision transformers share."""
+"""Widths that the first spiking vision transformers share: of the four-stage convolutional stem, and of the MLP."""
 
 
 def stem_widths(embed_dim: int) -> dict[str, int]:
@@ -11,3 +11,8 @@ def stem_widths(embed_dim: int) -> dict[str, int]:
         "position": embed_dim,
         "embedding": embed_dim,
     }
+
+
+def hidden_width(embed_dim: int, mlp_ratio: float) -> int:
+    """Hidden width of the MLP, rounded down; exact where the ratio was itself computed from two widths."""
+    return int(embed_dim * mlp_ratio + 1e-6)

@@ -11,19 +11,31 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .config import ModelConfig
+from .checkpoint import fingerprint
+from .config import MAX_NUMBER, MAX_WIDTH, ModelConfig
 from .data import ImageSet
 from .errors import PrimeSVTError
 from .family import config_of
 
 Precision = Literal["float32", "bfloat16"]
+_RANGES = (
+    ("epochs", 1, MAX_NUMBER),
+    ("batch_size", 1, MAX_NUMBER),
+    ("weight_decay", 0, MAX_NUMBER),
+    ("warm_up", 0, 1),
+    ("label_smoothing", 0, 1),
+    ("shift", 0, MAX_WIDTH),
+    ("erase", 0, 1),
+    ("distillation", 0, 1),
+    ("seed", 0, 2**32 - 1),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,14 +73,14 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size"):
-            if getattr(self, name) < 1:
-                raise PrimeSVTError(f"{name} must be at least 1, got {getattr(self, name)}.")
-        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
-            raise PrimeSVTError(f"learning_rate must be above 0, got {self.learning_rate}.")
-        for name in ("warm_up", "label_smoothing", "erase", "distillation"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise PrimeSVTError(f"{name} must be between 0 and 1, got {getattr(self, name)}.")
+        for name, low, high in _RANGES:
+            if not low <= getattr(self, name) <= high:
+                raise PrimeSVTError(f"{name} must be between {low:g} and {high:g}, got {getattr(self, name)}.")
+        for name in ("learning_rate", "temperature"):
+            if not 0 < getattr(self, name) <= MAX_NUMBER:
+                raise PrimeSVTError(f"{name} must be above 0 and finite, got {getattr(self, name)}.")
+        if self.precision not in get_args(Precision):
+            raise PrimeSVTError(f"precision must be {' or '.join(get_args(Precision))}, got {self.precision!r}.")
 
 
 @dataclass(frozen=True)
@@ -115,15 +127,18 @@ def train(
         The log: one entry per epoch, also of those before an interruption.
 
     Raises:
-        PrimeSVTError: The set is not for fitting, does not fit the model, or the checkpoint is of another run.
+        PrimeSVTError: The set is not for fitting, does not fit the model or its teacher, the training diverged, or the
+            checkpoint cannot be written, is damaged, or is of another run.
     """
     if images.role != "fit":
         raise PrimeSVTError(f"Training on the {images.role} set is refused: its accuracy would mean nothing.")
     config = config_of(model)
     images.check(config)
-    steps = math.ceil(len(images) / recipe.batch_size)
+    _check_teacher(teacher, config, recipe)
+    steps = len(_starts(len(images), recipe.batch_size))
     optimizer = _optimizer(model, recipe)
-    log = _resume(checkpoint, recipe, model, optimizer)
+    run = {"recipe": asdict(recipe), "initial model": fingerprint(model), "data": images.fingerprint}
+    log = _resume(checkpoint, run, model, optimizer)
     for epoch in range(len(log), recipe.epochs):
         started = time.monotonic()
         model.train()
@@ -134,10 +149,7 @@ def train(
                 group["lr"] = learning_rate(recipe, epoch * steps + step, steps * recipe.epochs)
             loss, logits = _loss(model, teacher, batch, labels, recipe)
             if not math.isfinite(loss.item()):
-                raise PrimeSVTError(
-                    f"Training diverged in epoch {epoch + 1}: the loss is {loss.item()}. Lower the learning rate "
-                    f"({recipe.learning_rate})."
-                )
+                raise _diverged(epoch, recipe, f"the loss is {loss.item()}")
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -148,6 +160,8 @@ def train(
             on_step(progress)
         seconds = time.monotonic() - started
         model.eval()
+        if not all(tensor.isfinite().all() for tensor in model.state_dict().values()):
+            raise _diverged(epoch, recipe, "weights are NaN or infinite")
         log.append(
             {
                 "epoch": epoch + 1,
@@ -157,7 +171,7 @@ def train(
                 **on_epoch(progress, seconds),
             }
         )
-        _save(checkpoint, recipe, model, optimizer, log)
+        _save(checkpoint, run, model, optimizer, log)
     model.eval()
     return log
 
@@ -168,6 +182,31 @@ def learning_rate(recipe: Recipe, step: int, total: int) -> float:
     if step < warm:
         return recipe.learning_rate * (step + 1) / warm
     return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, total - warm)))
+
+
+def _diverged(epoch: int, recipe: Recipe, how: str) -> PrimeSVTError:
+    return PrimeSVTError(
+        f"Training diverged in epoch {epoch + 1}: {how}. Lower the learning rate ({recipe.learning_rate})."
+    )
+
+
+def _check_teacher(teacher: nn.Module | None, config: ModelConfig, recipe: Recipe) -> None:
+    if (teacher is None) != (recipe.distillation == 0):
+        raise PrimeSVTError(
+            f"distillation is {recipe.distillation} {'without' if teacher is None else 'with'} a teacher: pass both, "
+            "a teacher and a distillation above 0, or none."
+        )
+    if teacher is None:
+        return
+    other = config_of(teacher)
+    for name in ("in_channels", "image_size", "classes", "mean", "std"):
+        if getattr(other, name) != getattr(config, name):
+            raise PrimeSVTError(
+                f"The teacher cannot teach this model: its {name} is {str(getattr(other, name))[:60]}, "
+                f"the model's {str(getattr(config, name))[:60]}."
+            )
+    if teacher.training:
+        raise PrimeSVTError("The teacher is in training mode, in which it would change: call teacher.eval() first.")
 
 
 def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
@@ -202,10 +241,17 @@ def _epoch(
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     order = torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)
     shuffled = images.indices[torch.randperm(len(images), generator=order).numpy()]
-    for start in range(0, len(shuffled), recipe.batch_size):
-        indices: np.ndarray = shuffled[start : start + recipe.batch_size]
+    starts = _starts(len(images), recipe.batch_size)
+    for start, stop in zip(starts, [*starts[1:], len(images)], strict=True):
+        indices: np.ndarray = shuffled[start:stop]
         batch, labels = images.read(config, indices)
         yield augment(batch, recipe, order), labels
+
+
+def _starts(count: int, batch_size: int) -> list[int]:
+    """Where each batch starts; an image that is left over joins the last batch: BatchNorm needs two."""
+    starts = list(range(0, count, batch_size))
+    return starts[:-1] if len(starts) > 1 and batch_size > 1 and count - starts[-1] == 1 else starts
 
 
 def augment(images: torch.Tensor, recipe: Recipe, generator: torch.Generator) -> torch.Tensor:
@@ -237,21 +283,24 @@ def _shift(images: torch.Tensor, limit: int, generator: torch.Generator) -> torc
     columns = (torch.arange(width) + moves[1].unsqueeze(1)).clamp(0, width - 1)
     # Advanced indices are apart, so numpy's rule puts N, H, W first and C last, and T is looped over.
     picked = torch.arange(count).view(-1, 1, 1)
-    frames = (
-        [f[picked, :, rows.unsqueeze(2), columns.unsqueeze(1)].movedim(-1, 1) for f in images.split(1, 0)]
-        if (images.ndim == 5)
-        else [images[picked, :, rows.unsqueeze(2), columns.unsqueeze(1)].movedim(-1, 1)]
-    )
+    frames = [
+        frame[picked, :, rows.unsqueeze(2), columns.unsqueeze(1)].movedim(-1, 1)
+        for frame in (images if images.ndim == 5 else images.unsqueeze(0))
+    ]
     return torch.stack(frames) if images.ndim == 5 else frames[0]
 
 
 def _save(
-    file: Path | None, recipe: Recipe, model: nn.Module, optimizer: torch.optim.Optimizer, log: list[dict[str, Any]]
+    file: Path | None,
+    run: dict[str, Any],
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    log: list[dict[str, Any]],
 ) -> None:
     if file is None:
         return
     state = {
-        "recipe": asdict(recipe),
+        "run": run,
         "model": model.state_dict(),
         "optimizer": optimizer.state_dict(),
         "log": log,
@@ -267,25 +316,25 @@ def _save(
 
 
 def _resume(
-    file: Path | None, recipe: Recipe, model: nn.Module, optimizer: torch.optim.Optimizer
+    file: Path | None, run: dict[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer
 ) -> list[dict[str, Any]]:
-    """Load the state of an earlier run of the same recipe; returns its log, empty where there is none."""
+    """Load the state of an earlier, interrupted part of the same run; returns its log, empty where there is none."""
     if file is None or not file.exists():
         return []
     try:
         state = torch.load(file, weights_only=True)
+        earlier, log = state["run"], list(state["log"])
+        recipe = earlier["recipe"]
+        changed = [key for key, value in run["recipe"].items() if recipe.get(key) != value]
+        changed += [key for key in ("initial model", "data") if earlier[key] != run[key]]
+        if not changed:
+            model.load_state_dict(state["model"])
+            optimizer.load_state_dict(state["optimizer"])
     except Exception as error:  # torch.load raises whatever the damaged bytes lead to
         raise PrimeSVTError(f"Cannot read the checkpoint {file} ({error}); delete it to start again.") from error
-    if state["recipe"] != asdict(recipe):
-        changed = [k for k, v in asdict(recipe).items() if state["recipe"].get(k) != v]
+    if changed:
         raise PrimeSVTError(
             f"{file} is of a training with another {', '.join(changed)}; pass the same options to go on, "
             "or choose another directory."
         )
-    try:
-        model.load_state_dict(state["model"])
-    except RuntimeError as error:
-        raise PrimeSVTError(f"{file} is of another model; choose another directory.") from error
-    optimizer.load_state_dict(state["optimizer"])
-    log: list[dict[str, Any]] = state["log"]
     return log

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from primesvt.models import LIFNode, config_of, model_bytes
+from primesvt.models import LIFNode, config_of, evaluation_mode, model_bytes
 
 from .kept import Kept, kept_channels
 from .plan import PruningPlan
@@ -86,7 +86,7 @@ def inference_state(model: nn.Module) -> InferenceState:
 
     hooks = [module.register_forward_hook(count) for module in model.modules() if isinstance(module, LIFNode)]
     try:
-        with torch.inference_mode():
+        with evaluation_mode(model), torch.inference_mode():
             parameter = next(model.parameters())
             model(parameter.new_zeros((1, config.in_channels, *config.image_size)))
     finally:

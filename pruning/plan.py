@@ -36,6 +36,13 @@ class PruningPlan:
         ordered = {str(name): float(self.ratios[name]) for name in sorted(self.ratios)}
         object.__setattr__(self, "ratios", MappingProxyType(ordered))
 
+    def __hash__(self) -> int:
+        return hash((tuple(self.ratios.items()), self.criterion))
+
+    def __reduce__(self) -> tuple[type[Self], tuple[dict[str, float], str]]:
+        # A mapping proxy can be neither pickled nor copied.
+        return type(self), (dict(self.ratios), self.criterion)
+
     def with_ratio(self, layer: str, ratio: float) -> Self:
         """The plan with another ratio for one layer."""
         return type(self)({**self.ratios, layer: ratio}, self.criterion)
@@ -65,15 +72,28 @@ def load_plan(file: str | Path) -> PruningPlan:
     Raises:
         PrimeSVTError: The file cannot be read, or holds no plan.
     """
+    data = read_json(Path(file), f"Cannot read the plan {file}: {{}}.")
     try:
-        return PruningPlan.from_json(read_json(Path(file), f"Cannot read the plan {file}: {{}}."))
+        return PruningPlan.from_json(data)
     except PrimeSVTError as error:
         raise PrimeSVTError(f"{file}: {error}") from error
 
 
 def save_plan(plan: PruningPlan, file: str | Path) -> None:
-    """Write a plan as JSON, readable by :func:`load_plan`."""
-    Path(file).write_text(json.dumps(plan.to_json(), indent=1) + "\n", encoding="utf-8")
+    """Write a plan as JSON, readable by :func:`load_plan`; a file that is there is replaced whole or not at all.
+
+    Raises:
+        PrimeSVTError: The file cannot be written.
+    """
+    file = Path(file)
+    partial = file.with_name(file.name + ".part")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(json.dumps(plan.to_json(), indent=1) + "\n", encoding="utf-8")
+        partial.replace(file)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise PrimeSVTError(f"Cannot write the plan {file}: {error}.") from error
 
 
 def kept_count(channels: int, ratio: float, heads: int = 1) -> int:

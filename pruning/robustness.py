@@ -28,9 +28,7 @@ class Robustness:
         """Plain data: ``{"accuracy": ..., "layers": {layer: {rate: accuracy}}}``."""
         return {
             "accuracy": self.accuracy,
-            "layers": {
-                layer: {f"{rate:g}": value for rate, value in row.items()} for layer, row in self.layers.items()
-            },
+            "layers": {layer: {str(rate): value for rate, value in row.items()} for layer, row in self.layers.items()},
         }
 
 
