@@ -180,7 +180,7 @@ def _read_number(value: Any) -> float | None:
 
 
 def _read_list(value: Any, kind: type) -> tuple[Any, ...] | None:
-    if not isinstance(value, list):
+    if not isinstance(value, (list, tuple)):
         return None
     items = tuple(_READERS[kind](item) for item in value)
     return None if None in items else items

@@ -27,13 +27,13 @@ FAMILIES = ("spike-driven-transformer", "spikformer")
 
 
 def enliven(model: nn.Module, seed: int) -> nn.Module:
-    """Give every BatchNorm random statistics, so that every neuron layer fires at a rate far from 0 and 1."""
+    """Give every BatchNorm random statistics, so that neurons fire at rates far from 0 and 1, and images differ."""
     generator = torch.Generator().manual_seed(seed)
     for module in model.modules():
         if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
             size = module.num_features
-            module.weight.data = torch.rand(size, generator=generator) * 1.5 + 0.5
-            module.bias.data = torch.rand(size, generator=generator) + 0.3
+            module.weight.data = torch.rand(size, generator=generator) * 3 + 2
+            module.bias.data = torch.rand(size, generator=generator) * 2.2 - 1
             module.running_mean = torch.randn(size, generator=generator) * 0.1
             module.running_var = torch.rand(size, generator=generator) * 0.3 + 0.05
     return model.eval()

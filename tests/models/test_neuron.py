@@ -1,0 +1,159 @@
+"""The fused neuron against SpikingJelly's: equal spikes bit for bit, equal gradients within rounding."""
+
+import copy
+import threading
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from spikingjelly.activation_based import functional, neuron, surrogate
+
+from primesvt.models import LIFNode
+
+SHAPES = [
+    (1, 1),
+    (1, 7),
+    (2, 3, 5),
+    (4, 1, 1, 1),
+    (5, 2, 3, 4, 4),
+    (3, 4096),
+    (2, 4097),
+    (2, 2, 5000),
+    (16, 33),
+    (3, 0),
+]
+
+
+def stock(tau: float, threshold: float, *, detach_reset: bool = True) -> neuron.LIFNode:
+    return neuron.LIFNode(
+        tau=tau,
+        v_threshold=threshold,
+        surrogate_function=surrogate.ATan(),
+        detach_reset=detach_reset,
+        step_mode="m",
+    )
+
+
+def currents(shape: tuple[int, ...], seed: int, scale: float = 2.0) -> torch.Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed)) * scale + 0.5
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(("tau", "threshold"), [(2.0, 1.0), (2.0, 0.5), (1.1, 0.3), (3.7, 1.3), (100.0, 0.01)])
+def test_the_spikes_are_those_of_spikingjelly(shape: tuple[int, ...], tau: float, threshold: float) -> None:
+    x = currents(shape, seed=len(shape) + shape[0])
+    with torch.no_grad():
+        spikes = LIFNode(tau=tau, v_threshold=threshold)(x)
+        assert torch.equal(spikes, stock(tau, threshold)(x))
+    assert spikes.dtype == torch.float32
+    assert set(spikes.unique().tolist()) <= {0.0, 1.0}
+
+
+@given(
+    st.lists(st.lists(st.floats(-8, 8, width=32), min_size=3, max_size=3), min_size=1, max_size=8),
+    st.floats(1.01, 50),
+    st.floats(0.01, 4),
+)
+@settings(max_examples=150)
+def test_the_spikes_are_those_of_spikingjelly_for_any_numbers(
+    rows: list[list[float]], tau: float, threshold: float
+) -> None:
+    x = torch.tensor(rows)
+    assert torch.equal(LIFNode(tau=tau, v_threshold=threshold)(x), stock(tau, threshold)(x))
+
+
+@pytest.mark.parametrize("threshold", [0.1, 0.3, 0.7, 1.0])
+def test_currents_that_just_reach_the_threshold(threshold: float) -> None:
+    """Neighbouring floats around the value at which the charged potential equals the threshold."""
+    middle = torch.tensor(threshold) * 2
+    x = torch.stack([middle * (1 + n * 2**-23) for n in range(-40, 41)]).repeat(4, 1)
+    ours, theirs = LIFNode(v_threshold=threshold)(x), stock(2.0, threshold)(x)
+    assert torch.equal(ours, theirs)
+    assert 0 < ours[0].mean() < 1
+
+
+def test_a_trace_by_hand() -> None:
+    """tau 2, threshold 1: 1 -> H = .5; 2 -> 1.25, spike, reset; 1.5 -> .75; 1.25 -> 1.0, spike; 2 -> 1.0, spike."""
+    x = torch.tensor([1.0, 2.0, 1.5, 1.25, 2.0]).view(5, 1)
+    assert LIFNode(tau=2.0, v_threshold=1.0)(x).flatten().tolist() == [0, 1, 0, 1, 1]
+
+
+@pytest.mark.parametrize("shape", [s for s in SHAPES if 0 not in s])
+@pytest.mark.parametrize(("tau", "threshold"), [(2.0, 1.0), (1.3, 0.4), (5.0, 0.2)])
+def test_the_gradients_are_those_of_spikingjelly(shape: tuple[int, ...], tau: float, threshold: float) -> None:
+    ours, theirs = (currents(shape, seed=1).requires_grad_() for _ in range(2))
+    weights = currents(shape, seed=2)
+    (LIFNode(tau=tau, v_threshold=threshold)(ours) * weights).sum().backward()
+    (stock(tau, threshold)(theirs) * weights).sum().backward()
+    torch.testing.assert_close(ours.grad, theirs.grad, rtol=2e-6, atol=5e-7)
+
+
+def test_the_reset_is_detached() -> None:
+    """With the reset in the graph the gradients differ, so the test above can tell the two apart."""
+    ours, theirs = (currents((6, 50), seed=1).requires_grad_() for _ in range(2))
+    LIFNode()(ours).sum().backward()
+    stock(2.0, 1.0, detach_reset=False)(theirs).sum().backward()
+    assert not torch.allclose(ours.grad, theirs.grad, rtol=1e-3)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5])
+def test_a_static_input_is_expanded_and_never_copied(steps: int) -> None:
+    frame = currents((1, 2, 3, 5, 5), seed=3)
+    assert torch.equal(LIFNode()(frame.expand(steps, -1, -1, -1, -1)), stock(2.0, 1.0)(frame.repeat(steps, 1, 1, 1, 1)))
+    ours, theirs = (frame.clone().requires_grad_() for _ in range(2))
+    weights = currents((steps, 2, 3, 5, 5), seed=4)
+    (LIFNode()(ours.expand(steps, -1, -1, -1, -1)) * weights).sum().backward()
+    (stock(2.0, 1.0)(theirs.repeat(steps, 1, 1, 1, 1)) * weights).sum().backward()
+    torch.testing.assert_close(ours.grad, theirs.grad, rtol=5e-6, atol=1e-6)
+
+
+def test_any_memory_layout() -> None:
+    x = currents((3, 4, 6, 5), seed=5)
+    for view in (x.transpose(2, 3), x.flip(0), x[:, ::2], x.permute(1, 0, 2, 3), x[..., :1].expand(-1, -1, -1, 5)):
+        assert torch.equal(LIFNode()(view), stock(2.0, 1.0)(view.contiguous()))
+    grad = torch.ones(()).expand(3, 4, 6, 5)
+    leaf = x.clone().requires_grad_()
+    LIFNode()(leaf).backward(grad)
+    assert leaf.grad is not None
+    assert leaf.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_other_dtypes_run_spikingjelly(dtype: torch.dtype) -> None:
+    x = currents((4, 30), seed=6).to(dtype)
+    spikes = LIFNode()(x)
+    assert spikes.dtype == dtype
+    assert torch.equal(spikes, stock(2.0, 1.0)(x))
+    assert spikes.any()
+
+
+def test_every_call_starts_anew() -> None:
+    node, x = LIFNode(), currents((3, 100), seed=7) * 0.6
+    first = node(x)
+    assert torch.equal(node(x), first)
+    assert first.any()
+    remembering = stock(2.0, 1.0)
+    remembering(x)
+    assert not torch.equal(remembering(x), first)
+    functional.reset_net(node)
+    assert torch.equal(copy.deepcopy(node)(x), first)
+
+
+def test_the_input_is_left_alone() -> None:
+    x = currents((3, 100), seed=8)
+    before = x.clone()
+    LIFNode()(x)
+    assert torch.equal(x, before)
+
+
+def test_threads_may_share_the_kernel() -> None:
+    x = currents((4, 20_000), seed=9)
+    expected, results = LIFNode()(x), []
+    threads = [threading.Thread(target=lambda: results.append(LIFNode()(x))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 4
+    assert all(torch.equal(result, expected) for result in results)
