@@ -1,0 +1,37 @@
+# `make demo` and `make test` do everything on a fresh machine; nothing is installed again when nothing changed.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := $(shell find models pruning search studies -type f -not -name '*.pyc')
+PACKAGES := primesvt.models primesvt.pruning primesvt.search primesvt.studies
+
+.PHONY: demo test lint clean
+
+demo: $(VENV)/.installed
+	$(BIN)/primesvt demo -o demo-result
+
+test: $(VENV)/.installed
+	$(BIN)/python -m pytest -q
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	@# Installed names, from another folder: here a bare `import models` would find a second copy of every class.
+	cd $(VENV) && bin/mypy --config-file ../pyproject.toml $(addprefix -p ,$(PACKAGES))
+
+# Third-party packages: once, and again when pyproject.toml changes.
+$(VENV)/.dependencies: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'setuptools>=77' wheel
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check '.[dev]'
+	touch $@
+
+# PrimeSVT itself: a normal install, so that what is tested is what a user gets.
+$(VENV)/.installed: $(VENV)/.dependencies README.md LICENSE $(SOURCES)
+	rm -rf build
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --force-reinstall .
+	touch $@
+
+clean:
+	rm -rf $(VENV) build primesvt.egg-info demo-result

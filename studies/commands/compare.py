@@ -1,0 +1,118 @@
+"""Compare samplers on one model: run their studies, measure their fronts on the test set, and write a report."""
+
+import argparse
+
+from primesvt.search.samplers import SAMPLERS
+
+from ..arguments import (
+    add_data,
+    add_json,
+    add_limits,
+    add_model,
+    add_output,
+    names,
+    open_model_and_data,
+    print_result,
+    settings_of,
+)
+from ..comparison import Comparison
+from ..comparison_run import MODEL, REPORT, measure_and_write, open_test_set, prepare, run_studies, storage_in
+from ..figures import best_of_samplers
+from ..report import limits_kept, summary
+from ..runner import finished_run
+from ..storage import open_storage
+from ..tables import table
+from ..verdict import words
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add_model(parser)
+    add_data(parser)
+    parser.add_argument(
+        "--samplers",
+        metavar="A,B,...",
+        type=names,
+        default=SAMPLERS,
+        help=f"samplers to run (default: all, {','.join(SAMPLERS)})",
+    )
+    parser.add_argument(
+        "--seeds",
+        metavar="N",
+        type=int,
+        default=3,
+        help="studies of each sampler, from --seed on (default: %(default)s); prioritized draws nothing and runs once",
+    )
+    parser.add_argument("--seed", metavar="K", type=int, default=0, help="the first seed (default: %(default)s)")
+    parser.add_argument(
+        "--trials", metavar="N", type=int, default=200, help="trials of each study in all (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--studies",
+        metavar="A,B,...",
+        type=names,
+        default=(),
+        help="take these studies of --storage as they are, instead of running any",
+    )
+    parser.add_argument(
+        "--storage",
+        metavar="URL",
+        help="Optuna storage that keeps the trials (default: a file in the output directory)",
+    )
+    parser.add_argument(
+        "--front",
+        metavar="N",
+        type=int,
+        default=8,
+        help="plans of each study that are measured on the test set, at most (default: %(default)s)",
+    )
+    add_output(parser, "report.html, summary.json and the winner's model; an earlier comparison there goes on")
+    add_limits(parser)
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run the command."""
+    settings = settings_of(args, SAMPLERS[0], args.seed)
+    model, data = open_model_and_data(args)
+    prepare(args.output)
+    storage = open_storage(args.storage or storage_in(args.output))
+    if args.studies:
+        runs = [finished_run(name, storage, model, data) for name in dict.fromkeys(args.studies)]
+    else:
+        runs = run_studies(
+            storage,
+            model,
+            data,
+            settings,
+            samplers=args.samplers,
+            seeds=args.seeds,
+            trials=lambda _: args.trials,
+        )
+    comparison = measure_and_write(args.output, runs, open_test_set(model, data), data, front=args.front)
+    text = comparison_text(comparison) + f"\nreport: {args.output / REPORT}"
+    if comparison.winner is not None:
+        text += f"\nmodel of the chosen plan: {args.output / MODEL}"
+    print_result(args, summary(comparison), text)
+
+
+def comparison_text(comparison: Comparison) -> str:
+    """Table and summary for the terminal."""
+    unpruned = comparison.test_baseline
+    rows = [["unpruned", f"{comparison.bytes:,}", "", f"{unpruned.accuracy:.2%}", "", "", ""]]
+    for sampler, plan in best_of_samplers(comparison).items():
+        if plan is not None:
+            low, high = plan.test.drop_interval
+            rows.append(
+                [
+                    sampler,
+                    f"{plan.selection.bytes:,}",
+                    f"{plan.selection.memory_saving:.2%}",
+                    f"{plan.test.accuracy:.2%}",
+                    f"{plan.test.drop:.2f}",
+                    f"[{low:.2f}, {high:.2f}]",
+                    limits_kept(comparison, plan),
+                ]
+            )
+    header = ["plan", "bytes", "saved", "test accuracy", "points lost", "95 % interval", "limits kept"]
+    return table(header, rows) + "\n\n" + "\n".join(f"- {sentence}" for sentence in words(comparison)) + "\n"

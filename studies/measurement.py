@@ -1,0 +1,137 @@
+"""Measuring reported plans on the test set: once each, against the unpruned model on the same images.
+
+The drop of accuracy is a paired difference: both models see the same images, so only those that one of them tells right
+and the other wrong count. Its variance is that of McNemar's setting (A. Agresti, *Categorical Data Analysis*, 3rd ed.,
+section 11.1): ``(lost + gained - (lost - gained)^2 / n) / n^2``.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import numpy as np
+import optuna
+from scipy.stats import norm
+from torch import nn
+
+from primesvt.models import ImageSet, Predictions, predict, wilson
+from primesvt.pruning import PruningPlan, prune
+
+# Attribute of a study: what its plans did on the test set, by the key of the plan.
+TEST = "test"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """What a model answers on the test set, compared with the unpruned model.
+
+    Args:
+        right: Images whose class was told.
+        images: Images seen.
+        lost: Images that the unpruned model tells and this one does not.
+        gained: Images that this one tells and the unpruned one does not.
+    """
+
+    right: int
+    images: int
+    lost: int
+    gained: int
+
+    @classmethod
+    def compare(cls, predictions: Predictions, unpruned: Predictions) -> Self:
+        """Compare answers of two models on the same images."""
+        ours, theirs = predictions.classes == predictions.labels, unpruned.classes == unpruned.labels
+        return cls(
+            right=int(ours.sum()),
+            images=len(ours),
+            lost=int(np.sum(theirs & ~ours)),
+            gained=int(np.sum(ours & ~theirs)),
+        )
+
+    @property
+    def accuracy(self) -> float:
+        """Fraction of the images whose class was told."""
+        return self.right / self.images
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval of the accuracy."""
+        return wilson(self.right, self.images)
+
+    @property
+    def drop(self) -> float:
+        """Percentage points of accuracy lost against the unpruned model."""
+        return 100 * (self.lost - self.gained) / self.images
+
+    @property
+    def drop_interval(self) -> tuple[float, float]:
+        """The 95 % interval of the drop, in percentage points."""
+        difference = self.lost - self.gained
+        variance = self.lost + self.gained - difference**2 / self.images
+        half = 100 * float(norm.ppf(0.975)) * math.sqrt(variance) / self.images
+        return self.drop - half, self.drop + half
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data: what was counted, and what follows from it."""
+        return {
+            "accuracy": self.accuracy,
+            "images": self.images,
+            "interval": list(self.interval),
+            "drop": self.drop,
+            "drop_interval": list(self.drop_interval),
+        }
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """Measures plans of one model on the test set, and remembers in the study what it has seen.
+
+    Args:
+        model: The unpruned model.
+        images: The test set.
+        unpruned: What the unpruned model answers on it.
+        on_batch: Called after every batch with the number of its images.
+    """
+
+    # The name begins with Test, but it holds no tests for pytest.
+    __test__ = False
+
+    model: nn.Module
+    images: ImageSet
+    unpruned: Predictions
+    on_batch: Callable[[int], None] = lambda _: None
+
+    @classmethod
+    def open(cls, model: nn.Module, images: ImageSet, on_batch: Callable[[int], None] = lambda _: None) -> Self:
+        """Ask the unpruned model for every test image.
+
+        Raises:
+            PrimeSVTError: The images do not fit the model.
+        """
+        return cls(model, images, predict(model, images, on_batch=on_batch), on_batch)
+
+    @property
+    def baseline(self) -> Measurement:
+        """The unpruned model."""
+        return Measurement.compare(self.unpruned, self.unpruned)
+
+    def measure(self, plan: PruningPlan) -> Measurement:
+        """Prune, and ask for every test image."""
+        return self.compare(prune(self.model, plan))
+
+    def compare(self, model: nn.Module) -> Measurement:
+        """Ask any model for every test image."""
+        return Measurement.compare(predict(model, self.images, on_batch=self.on_batch), self.unpruned)
+
+    def remembered(self, study: optuna.Study) -> Mapping[str, Measurement]:
+        """What the study's plans did on these images before, by key."""
+        stored = study.user_attrs.get(TEST, {})
+        if stored.get("images") != self.images.fingerprint:
+            return {}
+        return {key: Measurement(**counts) for key, counts in stored["plans"].items()}
+
+    def remember(self, study: optuna.Study, measurements: Mapping[str, Measurement]) -> None:
+        """Keep them in the study, so that a comparison that is run again does not look twice."""
+        plans = {key: asdict(measurement) for key, measurement in measurements.items()}
+        study.set_user_attr(TEST, {"images": self.images.fingerprint, "plans": plans})

@@ -1,0 +1,233 @@
+"""A comparison as a page that opens offline, and as data for machines."""
+
+import html
+from collections.abc import Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+from plotly.offline import get_plotlyjs
+
+from primesvt.pruning import Robustness
+
+from . import figures
+from .comparison import Comparison, ReportedPlan
+from .verdict import hypervolumes, savings, words
+
+FORMAT = 1
+
+_STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; color: #1d2733; max-width: 1080px; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.7rem; margin-bottom: .2rem; } h2 { font-size: 1.2rem; margin: 2.2rem 0 .4rem; }
+p.note { color: #5b6572; margin: .2rem 0 .6rem; } ul { padding-left: 1.2rem; } li { margin: .25rem 0; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
+th, td { padding: .35rem .7rem; border-bottom: 1px solid #dfe3e8; text-align: right; white-space: nowrap; }
+th:first-child, td:first-child { text-align: left; } tr.chosen { background: #fff6df; font-weight: 600; }
+.alarm { border-left: 4px solid #c0392b; background: #fdf0ee; padding: .6rem 1rem; }
+""".strip()
+
+
+def summary(comparison: Comparison) -> dict[str, Any]:
+    """Everything that the page shows, as plain data."""
+    limits = comparison.constraints
+    return {
+        "format": FORMAT,
+        "summary": words(comparison),
+        "model": {
+            "family": comparison.family,
+            "parameters": comparison.parameters,
+            "bytes": comparison.bytes,
+            "layers": [
+                {"name": layer.name, "kind": layer.kind, "channels": layer.channels, "parameters": layer.parameters}
+                for layer in comparison.layers
+            ],
+        },
+        "data": comparison.data,
+        "constraints": {"max_drop": limits.max_drop, "min_saving": limits.min_saving, "margin": limits.margin},
+        "baseline": {
+            "selection": {
+                "accuracy": comparison.baseline.accuracy,
+                "images": comparison.baseline.images,
+                "interval": list(comparison.baseline.interval),
+            },
+            "test": comparison.test_baseline.to_json(),
+        },
+        "winner": _plan(comparison.winner),
+        "nearest": _plan(comparison.nearest),
+        "samplers": {
+            sampler: {
+                "studies": [study.name for study in studies],
+                "deterministic": studies[0].deterministic,
+                "feasible": sum(sum(study.history.feasible) for study in studies),
+                "best": _plan(figures.best_of_samplers(comparison)[sampler]),
+            }
+            for sampler, studies in comparison.samplers.items()
+        },
+        "memory_saving_within_limits": {s.sampler: list(s.values) for s in savings(comparison)},
+        "hypervolume_within_limits": {s.sampler: list(s.values) for s in hypervolumes(comparison)},
+        "studies": [
+            {
+                "study": study.name,
+                "sampler": study.sampler,
+                "seed": study.seed,
+                "trials": len(study.history.points),
+                "feasible": sum(study.history.feasible),
+                "images": study.history.images[-1],
+                "seconds": study.history.seconds[-1],
+                "over": study.over,
+                "best": _plan(study.best),
+                "nearest": _plan(study.nearest),
+                "front": [plan.to_json() for plan in study.front],
+                "history": {
+                    "memory_saving": [x for x, _ in study.history.points],
+                    "accuracy": [y for _, y in study.history.points],
+                    "feasible": list(study.history.feasible),
+                    "images": list(study.history.images),
+                    "seconds": list(study.history.seconds),
+                    "hypervolume_within_limits": study.history.hypervolume(comparison.corner, feasible_only=True),
+                    "hypervolume_all": study.history.hypervolume((0.0, 0.0), feasible_only=False),
+                },
+            }
+            for study in comparison.studies
+        ],
+        "robustness": None if comparison.robustness is None else comparison.robustness.to_json(),
+    }
+
+
+def _plan(plan: ReportedPlan | None) -> dict[str, Any] | None:
+    return None if plan is None else plan.to_json()
+
+
+def report_page(comparison: Comparison) -> str:
+    """The page."""
+    limits, winner = comparison.constraints, comparison.winner
+    margin = f", less a margin of {limits.margin:g} in the search" if limits.margin else ""
+    parts = [
+        "<h1>PrimeSVT: memory saved against accuracy</h1>",
+        _note(
+            f"{comparison.family}, {comparison.parameters:,} parameters, {comparison.bytes:,} bytes; "
+            f"{comparison.data}; limits: at most {limits.max_drop:g} points of accuracy lost{margin}, "
+            f"at least {limits.min_saving:.2%} of the bytes saved"
+        ),
+        _words(words(comparison), alarm=winner is None),
+        "<h2>The plans chosen</h2>" if winner else "<h2>The plans that miss the limits least</h2>",
+        _note(
+            "Chosen on the selection set; the test set was looked at once, for the plans shown here. "
+            "In brackets: 95 % intervals, of the drop by the paired difference on the same images."
+        ),
+        plans_table(comparison),
+        "<h2>Pareto fronts on the test set</h2>",
+        _note("Filled: keeps the limits on the selection set. Shaded: outside the limits. Bars: 95 % intervals."),
+        _figure(figures.fronts(comparison, test=True)),
+        "<h2>Pareto fronts on the selection set</h2>",
+        _note("What the searches saw; small dots are all trials."),
+        _figure(figures.fronts(comparison, test=False)),
+        "<h2>Hypervolume against effort</h2>",
+        _note(
+            "Above: plans within the limits, measured from their corner; below: all plans, measured from (0, 0). A "
+            "plan taken over from another study counts with what it cost there."
+        ),
+        _figure(figures.hypervolume(comparison)),
+        "<h2>Layers, the largest first, and what each sampler removed</h2>",
+        _figure(figures.layers(comparison)),
+        "<h2>Robustness</h2>",
+    ]
+    if comparison.robustness is None:
+        parts.append(_note("Not measured: add the sampler prioritized, or run primesvt robustness."))
+    else:
+        parts += [_robustness_note(comparison.robustness), _figure(figures.robustness(comparison.robustness))]
+    return _page("PrimeSVT: comparison", parts)
+
+
+def robustness_page(robustness: Robustness) -> str:
+    """A page with the heatmap alone."""
+    parts = ["<h1>Robustness</h1>", _robustness_note(robustness), _figure(figures.robustness(robustness))]
+    return _page("PrimeSVT: robustness", parts)
+
+
+def plans_table(comparison: Comparison) -> str:
+    """Every sampler's best plan beside the unpruned model, as an HTML table."""
+    header = (
+        "plan", "bytes", "saved", "test accuracy", "points lost", "selection accuracy", "trial", "limits kept",
+    )  # fmt: skip
+    base, unpruned = comparison.baseline, comparison.test_baseline
+    rows = [
+        (
+            "unpruned", f"{comparison.bytes:,}", "", _accuracy(unpruned.accuracy, unpruned.interval), "",
+            _accuracy(base.accuracy, base.interval), "", "",
+        )
+    ]  # fmt: skip
+    chosen = [False]
+    for sampler, plan in figures.best_of_samplers(comparison).items():
+        if plan is None:
+            continue
+        low, high = plan.test.drop_interval
+        rows.append(
+            (
+                sampler,
+                f"{plan.selection.bytes:,}",
+                f"{plan.selection.memory_saving:.2%}",
+                _accuracy(plan.test.accuracy, plan.test.interval),
+                f"{plan.test.drop:.2f} [{low:.2f}, {high:.2f}]",
+                _accuracy(plan.selection.accuracy, plan.selection.interval),
+                f"{plan.study} #{plan.trial}",
+                limits_kept(comparison, plan),
+            )
+        )
+        chosen.append(plan == comparison.winner)
+    head = "".join(f"<th>{html.escape(cell)}</th>" for cell in header)
+    body = "".join(
+        ('<tr class="chosen">' if mark else "<tr>") + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>"
+        for row, mark in zip(rows, chosen, strict=True)
+    )
+    return f'<div class="scroll"><table><tr>{head}</tr>{body}</table></div>'
+
+
+def limits_kept(comparison: Comparison, plan: ReportedPlan) -> str:
+    """On which sets a plan keeps the limits that the user set, in a word."""
+    limits = comparison.constraints.without_margin()
+    on_test = limits.kept(drop=plan.test.drop, saving=plan.selection.memory_saving)
+    return {
+        (True, True): "yes",
+        (True, False): "in the search, not on test",
+        (False, True): "on test, not in the search",
+        (False, False): "no",
+    }[(plan.feasible, on_test)]
+
+
+def _accuracy(value: float, interval: tuple[float, float]) -> str:
+    return f"{value:.2%} [{100 * interval[0]:.2f}, {100 * interval[1]:.2f}]"
+
+
+def _note(text: str) -> str:
+    return f'<p class="note">{html.escape(text)}</p>'
+
+
+def _robustness_note(robustness: Robustness) -> str:
+    return _note(
+        "Accuracy on the selection set with one layer pruned, in per cent; the unpruned model has "
+        f"{robustness.accuracy:.2%}. The largest layer is on top."
+    )
+
+
+def _words(sentences: Sequence[str], *, alarm: bool) -> str:
+    items = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in sentences)
+    kind = "alarm" if alarm else "words"
+    return f'<div class="{kind}"><ul>{items}</ul></div>'
+
+
+def _figure(figure: go.Figure) -> str:
+    text: str = figure.to_html(
+        full_html=False, include_plotlyjs=False, config={"displaylogo": False, "responsive": True}
+    )
+    return text
+
+
+def _page(title: str, parts: Sequence[str]) -> str:
+    return (
+        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{html.escape(title)}</title>\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<style>\n{_STYLE}\n</style>\n<script>{get_plotlyjs()}</script>\n</head>\n<body>\n"
+        + "\n".join(parts)
+        + "\n</body>\n</html>\n"
+    )
