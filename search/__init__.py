@@ -2,10 +2,11 @@
 
 from .constraints import ACCURACY_DROP, DIRECTIONS, MEMORY_SAVING, OBJECTIVES, Constraints
 from .evaluator import Evaluation, Evaluator, measure
-from .objective import PROCESS, REUSED, Objective, process_is_dead
-from .policy import Finished, Outcome, PrioritizedPolicy, Step, ratios
-from .reuse import BASELINE, BASELINE_KEY, EVALUATION, Known, KnownEvaluations, evaluation_of
+from .objective import REUSED, Objective
+from .policy import LAYER, PHASE, Finished, Outcome, PrioritizedPolicy, Step, ratios
+from .reuse import BASELINE, BASELINE_KEY, EVALUATION, KEY, Known, KnownEvaluations, evaluation_of
 from .space import SearchSpace
+from .workers import is_mine, is_running
 
 __all__ = [
     "ACCURACY_DROP",
@@ -13,9 +14,11 @@ __all__ = [
     "BASELINE_KEY",
     "DIRECTIONS",
     "EVALUATION",
+    "KEY",
+    "LAYER",
     "MEMORY_SAVING",
     "OBJECTIVES",
-    "PROCESS",
+    "PHASE",
     "REUSED",
     "Constraints",
     "Evaluation",
@@ -29,7 +32,8 @@ __all__ = [
     "SearchSpace",
     "Step",
     "evaluation_of",
+    "is_mine",
+    "is_running",
     "measure",
-    "process_is_dead",
     "ratios",
 ]

@@ -10,19 +10,34 @@ Transformers*, arXiv:2606.03428:
 Where the paper leaves freedom, and what is chosen here by default:
 
 * *Which rates*: the tenths, 0.1 to 0.9 (``rates``).
+* *The order of things*: every probe is measured before the pass begins, as the targets follow from the probes. The
+  probes do not depend on each other, so workers share them; the pass is a chain of decisions.
 * *What makes a layer a target*: alone, at one rate at least, it keeps the limit of accuracy, loosened or tightened by
   ``slack`` points.
 * *How far the constraints allow*: the largest rate that the layer stood alone and that, together with all that is
-  already pruned, keeps the limit of accuracy. Rates are tried from the largest down. A rate that a layer does not stand
-  alone is not tried together with others.
-* *When to stop*: when the memory target is met, or the targets are exhausted. With ``exhaust`` the pass goes on through
-  all targets, to the limit of accuracy.
+  already pruned, keeps the limit of accuracy. Rates are tried from the largest down: the first that keeps the limit is
+  the largest, also where accuracy does not fall evenly. A search by halves would need fewer trials and could miss it. A
+  rate that a layer does not stand alone is not tried together with others.
+* *When to stop*: when the memory target is met, which is asked after every layer kept, or the targets are exhausted.
+  With ``exhaust`` the pass goes on through all targets, to the limit of accuracy.
+
+The policy's plan need not be the best of all the plans measured on the way. Within the pass it is the one that prunes
+most among those that keep the limit of accuracy. But a layer that is pruned later, or never because the memory target
+was met before, may alone have saved more than the whole pass: the order is by parameters, not by bytes saved.
 
 There is no hidden state: the same measurements lead to the same next step, in any process.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+
+from primesvt.models import PrimeSVTError
+from primesvt.pruning import check_rates
+
+# Attributes of a trial: the step of the policy that it is.
+PHASE = "phase"
+LAYER = "layer"
 
 Ratios = frozenset[tuple[str, float]]
 
@@ -75,12 +90,23 @@ class PrioritizedPolicy:
         rates: Ratios to try, ascending.
         slack: Points beyond the limit of accuracy that a target may lose alone.
         exhaust: Go on to the limit of accuracy after the memory target is met.
+
+    Raises:
+        PrimeSVTError: A value makes no sense.
     """
 
     layers: tuple[str, ...]
     rates: tuple[float, ...]
     slack: float = 0.0
     exhaust: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.layers or len(set(self.layers)) < len(self.layers):
+            raise PrimeSVTError(f"The policy needs layers, each once; got {list(self.layers)}.")
+        if check_rates(self.rates) != self.rates:
+            raise PrimeSVTError(f"Rates must be ascending, each once; got {list(self.rates)}.")
+        if not math.isfinite(self.slack):
+            raise PrimeSVTError(f"slack is in percentage points, got {self.slack}.")
 
     def next(
         self, measured: Mapping[Ratios, Outcome], is_running: Callable[[Ratios], bool] = lambda _: False

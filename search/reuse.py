@@ -1,16 +1,21 @@
 """The same plan is not evaluated twice in a storage."""
 
+import time
 from dataclasses import dataclass
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from .evaluator import Evaluation
+from .optuna_private import storage_of
+from .workers import is_running
 
 KEY = "key"
 EVALUATION = "evaluation"
 BASELINE = "baseline"
 BASELINE_KEY = "baseline_key"
+
+_POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ class KnownEvaluations:
     def __init__(self, study: optuna.Study) -> None:
         self._study = study
         self._elsewhere: dict[str, Known] = {}
-        storage = study._storage  # Optuna has no public way from a study to its storage.
+        storage = storage_of(study)
         for summary in optuna.get_all_study_summaries(storage, include_best_trial=False):
             if summary.study_name != study.study_name:
                 other = optuna.load_study(study_name=summary.study_name, storage=storage)
@@ -51,16 +56,42 @@ class KnownEvaluations:
         """The evaluation of the plan with this key, if there is one."""
         return _evaluations(self._study).get(key) or self._elsewhere.get(key)
 
+    def wait(self, key: str, trial: int, *, seconds: float) -> Known | None:
+        """As :meth:`find`; where another worker is just measuring that plan in an earlier trial, wait for it.
+
+        Two workers that begin the same plan within a moment may both measure it: a storage has no locks.
+
+        Args:
+            key: Of the plan.
+            trial: Number of the trial that asks.
+            seconds: Wait no longer: a worker on another host may have died.
+        """
+        end = time.monotonic() + seconds
+        while (known := self.find(key)) is None and time.monotonic() < end:
+            running = self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+            if not any(t.number < trial and t.user_attrs.get(KEY) == key and is_running(t) for t in running):
+                break
+            time.sleep(_POLL_SECONDS)
+        return known or self.find(key)
+
 
 def _evaluations(study: optuna.Study) -> dict[str, Known]:
     found = {}
     attrs = study.user_attrs
-    if BASELINE in attrs:
-        found[attrs[BASELINE_KEY]] = Known(Evaluation.from_json(attrs[BASELINE]), study.study_name, None)
+    if {BASELINE, BASELINE_KEY} <= attrs.keys():
+        found |= _known(study, None, attrs[BASELINE_KEY], attrs[BASELINE])
     for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
-        if EVALUATION in trial.user_attrs:
-            found[trial.user_attrs[KEY]] = Known(evaluation_of(trial), study.study_name, trial.number)
+        attrs = trial.user_attrs
+        if {KEY, EVALUATION} <= attrs.keys() and attrs[KEY] not in found:
+            found |= _known(study, trial.number, attrs[KEY], attrs[EVALUATION])
     return found
+
+
+def _known(study: optuna.Study, trial: int | None, key: object, evaluation: object) -> dict[str, Known]:
+    try:
+        return {str(key): Known(Evaluation.from_json(evaluation), study.study_name, trial)}  # type: ignore[arg-type]
+    except TypeError:
+        return {}  # a study of somebody else, that happens to use the same names
 
 
 def evaluation_of(trial: FrozenTrial) -> Evaluation:

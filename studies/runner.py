@@ -3,13 +3,12 @@
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy.exc import SQLAlchemyError
 from torch import nn
 
 from primesvt.models import DataSet, PrimeSVTError
@@ -19,17 +18,18 @@ from primesvt.search import (
     BASELINE_KEY,
     DIRECTIONS,
     OBJECTIVES,
-    PROCESS,
     Evaluation,
     Evaluator,
     KnownEvaluations,
     Objective,
     SearchSpace,
-    process_is_dead,
+    is_mine,
+    is_running,
 )
 from primesvt.search.samplers import PrioritizedSampler, make_sampler
 
 from .settings import StudySettings, check_identity, study_identity
+from .storage import storage_errors
 
 SETTINGS = "settings"
 
@@ -84,6 +84,18 @@ class StudyRun:
         """The feasible trial with the largest saving, of equal ones the most accurate; None where there is none."""
         return max(self.feasible, key=lambda t: (t.values[0], t.values[1], -t.number), default=None)
 
+    @property
+    def nearest(self) -> FrozenTrial | None:
+        """The finished trial that misses the limits least, of equal ones the most accurate."""
+        return min(self.finished, key=lambda t: (violation(t), -t.values[1], t.number), default=None)
+
+    @property
+    def over(self) -> bool:
+        """Whether the sampler came to an end of its own; samplers that know none never do."""
+        return _is_over(
+            make_sampler(self.settings.sampler, self.space, self.settings.policy(self.space), seed=0), self.study
+        )
+
     def plan(self, trial: FrozenTrial) -> PruningPlan:
         """The plan that a trial tried."""
         return self.space.plan_of(trial)
@@ -132,7 +144,8 @@ def run_study(
 ) -> StudyRun:
     """Run a study until it has ``trials`` finished trials, or its sampler has ended it; go on where it is.
 
-    Ctrl-C ends it after the trial that runs; all finished trials stay.
+    Ctrl-C ends it at once: the trial that runs fails, and is proposed again when the study goes on; all finished trials
+    stay.
 
     Args:
         name: Name of the study in the storage.
@@ -145,7 +158,8 @@ def run_study(
         on_batch: Called after every batch of images with their number.
 
     Raises:
-        PrimeSVTError: The settings make no sense for this model, or the study exists with other ones.
+        PrimeSVTError: The settings make no sense for this model, the study exists with other ones, or the storage
+            fails.
     """
     if trials < 1:
         raise PrimeSVTError(f"trials must be at least 1, got {trials}.")
@@ -153,34 +167,32 @@ def run_study(
     settings.check_reachable(model, space)
     evaluator = Evaluator(model, settings.selection(data), on_batch)
     sampler = make_sampler(settings.sampler, space, settings.policy(space), seed=settings.seed)
-    study = _open_study(name, storage, sampler, study_identity(settings, model, evaluator.images))
-    known = KnownEvaluations(study)
-    _bury_dead_trials(study)
-    baseline = _baseline(study, evaluator, known)
-    run = StudyRun(study, settings, space, baseline)
-    objective = Objective(space, evaluator, settings.constraints, baseline, known)
+    with storage_errors(f"study {name!r}"):
+        study = _open_study(name, storage, sampler, study_identity(settings, model, evaluator.images))
+        known = KnownEvaluations(study)
+        _bury_dead_trials(study)
+        baseline = _baseline(study, evaluator, known)
+        run = StudyRun(study, settings, space, baseline)
+        objective = Objective(space, evaluator, settings.constraints, baseline, known)
+        try:
+            _optimize(run, objective, trials, on_status)
+        except KeyboardInterrupt:
+            _bury_dead_trials(study)
+            run = replace(run, interrupted=True)
+    return run
 
+
+def _optimize(run: StudyRun, objective: Objective, trials: int, on_status: Callable[[Status], None]) -> None:
     def report() -> int:
         done = len(run.finished)
         on_status(Status(done, trials, len(run.feasible), run.best))
         return done
 
     done = report()
-    try:
-        # One trial at a time: other workers on the same study count towards its trials, too.
-        while done < trials and not _is_over(sampler, study):
-            study.optimize(objective, n_trials=1)
-            done = report()
-    except KeyboardInterrupt:
-        _bury_dead_trials(study)
-        return StudyRun(study, settings, space, baseline, interrupted=True)
-    except SQLAlchemyError as error:
-        cause = str(error).splitlines()[0]
-        raise PrimeSVTError(
-            f"The storage failed while study {name!r} ran: {cause}. All finished trials are kept; run the same command "
-            "again to go on."
-        ) from error
-    return run
+    # One trial at a time: other workers on the same study count towards its trials, too.
+    while done < trials and not _is_over(run.study.sampler, run.study):
+        run.study.optimize(objective, n_trials=1)
+        done = report()
 
 
 def load_run(name: str, storage: BaseStorage) -> optuna.Study:
@@ -197,6 +209,21 @@ def load_run(name: str, storage: BaseStorage) -> optuna.Study:
     if SETTINGS not in study.user_attrs:
         raise PrimeSVTError(f"The study {name!r} was not made by PrimeSVT.")
     return study
+
+
+def finished_run(name: str, storage: BaseStorage, model: nn.Module, data: DataSet) -> StudyRun:
+    """A study that exists, as it is, for a comparison.
+
+    Raises:
+        PrimeSVTError: The storage has no such study, or it is about another model or data set.
+    """
+    study = load_run(name, storage)
+    settings = StudySettings.from_json(study.user_attrs[SETTINGS])
+    check_identity(name, study.user_attrs[SETTINGS], study_identity(settings, model, settings.selection(data)))
+    if BASELINE not in study.user_attrs:
+        raise PrimeSVTError(f"The study {name!r} has no finished trial yet; run it first.")
+    baseline = Evaluation.from_json(study.user_attrs[BASELINE])
+    return StudyRun(study, settings, settings.space(model), baseline)
 
 
 def plan_of_trial(study: optuna.Study, number: int) -> PruningPlan:
@@ -217,14 +244,16 @@ def plan_of_trial(study: optuna.Study, number: int) -> PruningPlan:
 def _open_study(
     name: str, storage: BaseStorage, sampler: optuna.samplers.BaseSampler, identity: Mapping[str, Any]
 ) -> optuna.Study:
-    # The progress bar says what Optuna's log would.
-    optuna.logging.set_verbosity(logging.WARNING)
+    # The progress bar says what Optuna's log would, and a trial that is interrupted is no reason for a traceback.
+    optuna.logging.set_verbosity(logging.ERROR)
     try:
         study = optuna.load_study(study_name=name, storage=storage, sampler=sampler)
     except KeyError:
         with suppress(optuna.exceptions.DuplicatedStudyError):  # another worker was faster
             optuna.create_study(study_name=name, storage=storage, directions=DIRECTIONS)
         study = optuna.load_study(study_name=name, storage=storage, sampler=sampler)
+    new = not study.get_trials(deepcopy=False) and [d.name.lower() for d in study.directions] == list(DIRECTIONS)
+    if new and SETTINGS not in study.user_attrs:  # also where the process that created it came no further
         study.set_metric_names(list(OBJECTIVES))
         study.set_user_attr(SETTINGS, dict(identity))
     check_identity(name, study.user_attrs.get(SETTINGS), identity)
@@ -246,8 +275,9 @@ def _baseline(study: optuna.Study, evaluator: Evaluator, known: KnownEvaluations
 def _bury_dead_trials(study: optuna.Study) -> None:
     """Trials whose process was killed would run for ever; the sampler proposes their plans again."""
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        if process_is_dead(trial.user_attrs.get(PROCESS), trial.datetime_start):
-            study.tell(trial.number, state=TrialState.FAIL)
+        # This thread is about to begin a trial, so it runs none.
+        if is_mine(trial) or not is_running(trial):
+            study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
 
 
 def _is_over(sampler: optuna.samplers.BaseSampler, study: optuna.Study) -> bool:

@@ -1,8 +1,9 @@
 """What defines a study, as data kept in the study itself: resuming with something else is refused."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Self
 
 from torch import nn
 
@@ -89,16 +90,32 @@ class StudySettings:
         Raises:
             PrimeSVTError: Saying what is reachable.
         """
-        reachable = largest_saving(model, space.layers, space.max_ratio)
+        most = max(self.rates) if self.sampler == PRIORITIZED else space.max_ratio
+        reachable = largest_saving(model, space.layers, most)
         if reachable < self.constraints.min_saving:
+            floor = math.floor(reachable * 1e4) / 1e4  # what is said to be reachable must be
+            more = "" if EMBEDDING in space.layers else ", or add --embedding"
             raise PrimeSVTError(
                 f"min-saving {self.constraints.min_saving:g} cannot be reached: with every layer pruned by "
-                f"{space.max_ratio:g} this model saves {reachable:.4f} of its bytes. Ask for less, or add --embedding."
+                f"{most:g} this model saves {floor:.4f} of its bytes. Ask for at most that{more}."
             )
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, to be compared with what a study holds."""
         return {**asdict(self), "rates": list(self.rates), "layers": list(self.layers)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Read what :meth:`to_json` wrote; what else a study holds is passed over."""
+        values = {f.name: data[f.name] for f in fields(cls)}
+        return cls(
+            **{
+                **values,
+                "constraints": Constraints(**data["constraints"]),
+                "rates": tuple(data["rates"]),
+                "layers": tuple(data["layers"]),
+            }
+        )
 
 
 def study_identity(settings: StudySettings, model: nn.Module, images: ImageSet) -> dict[str, Any]:
@@ -114,10 +131,19 @@ def check_identity(study_name: str, stored: Mapping[str, Any] | None, wanted: Ma
     """
     if stored is None:
         raise PrimeSVTError(f"The study {study_name!r} exists, but was not made by PrimeSVT; choose another name.")
-    differing = [name for name in wanted if stored.get(name) != wanted[name]]
+    before, now = _flat(stored), _flat(wanted)
+    differing = [
+        name if name in ("model", "data") else f"{name.replace('_', '-')} ({before.get(name)!r}, now {now[name]!r})"
+        for name in now
+        if before.get(name) != now[name]
+    ]
     if differing:
-        name = differing[0]
         raise PrimeSVTError(
-            f"The study {study_name!r} was started with another {name} ({stored.get(name)!r}, now {wanted[name]!r}). "
+            f"The study {study_name!r} was started with another {', '.join(differing)}. "
             "Choose another --study, or the same options to go on."
         )
+
+
+def _flat(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """All on one level: a limit is named as its option is."""
+    return {**{k: v for k, v in identity.items() if k != "constraints"}, **identity.get("constraints", {})}

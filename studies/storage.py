@@ -1,10 +1,14 @@
 """Opening Optuna storages, with errors that a person understands."""
 
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-import optuna
+from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import JournalFileBackend, JournalRedisBackend
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -12,6 +16,18 @@ from primesvt.models import PrimeSVTError
 
 DEFAULT_STORAGE = "sqlite:///primesvt.db"
 _TIMEOUT_SECONDS = 10
+_BUSY_SECONDS = 60
+
+# Without a limit, a server that does not answer would be waited for without end. Every driver has a name of its own
+# for it.
+_TIMEOUTS: Mapping[str, str] = {
+    "psycopg2": "connect_timeout",
+    "psycopg": "connect_timeout",
+    "mysqldb": "connect_timeout",
+    "pymysql": "connect_timeout",
+    "mysqlconnector": "connection_timeout",
+    "pg8000": "timeout",
+}
 
 
 def open_storage(url: str) -> BaseStorage:
@@ -20,32 +36,56 @@ def open_storage(url: str) -> BaseStorage:
     Raises:
         PrimeSVTError: It does not answer, its driver is missing, or the URL makes no sense.
     """
+    if not url.strip():
+        raise PrimeSVTError("The storage has no name; give a URL such as sqlite:///study.db.")
     try:
         if "://" not in url:
             return _open_file(Path(url))
         if url.startswith("redis"):
-            return optuna.storages.get_storage(url)
-        parsed = make_url(url)
-        backend = parsed.get_backend_name()
-        # Without a limit, a server that does not answer would be waited for without end.
-        options = {"connect_timeout": _TIMEOUT_SECONDS} if backend in ("postgresql", "mysql") else {}
-        if backend == "sqlite":
-            if parsed.database:
-                _make_parent(Path(parsed.database))
-            options = {"timeout": 60}
-        return RDBStorage(url, engine_kwargs={"connect_args": options})
-    except (SQLAlchemyError, ImportError, OSError, ValueError, RuntimeError, optuna.exceptions.OptunaError) as error:
+            return JournalStorage(JournalRedisBackend(url))
+        return RDBStorage(url, engine_kwargs={"connect_args": _connect_args(url)})
+    except Exception as error:  # drivers have errors of their own, without a common base
         raise PrimeSVTError(
             f"The storage {_without_password(url)} does not answer: {_first_line(error)}. "
             "Check the URL (such as sqlite:///study.db or postgresql://user@host/name)."
         ) from error
 
 
+@contextmanager
+def storage_errors(what: str) -> Iterator[None]:
+    """Turn failures of a storage into an error for a person.
+
+    Args:
+        what: Was being done.
+
+    Raises:
+        PrimeSVTError: The storage failed.
+    """
+    try:
+        yield
+    except (SQLAlchemyError, StorageInternalError) as error:
+        raise PrimeSVTError(
+            f"The storage failed in {what}: {_first_line(error.__cause__ or error)}. All finished trials are kept; run "
+            "the same command again to go on."
+        ) from error
+
+
+def _connect_args(url: str) -> dict[str, Any]:
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        database = parsed.database or ""
+        if database and not database.startswith((":memory:", "file:")):
+            _make_parent(Path(database))
+        return {"timeout": _BUSY_SECONDS}
+    driver = parsed.get_dialect().driver
+    return {_TIMEOUTS[driver]: _TIMEOUT_SECONDS} if driver in _TIMEOUTS else {}
+
+
 def _open_file(path: Path) -> BaseStorage:
     _make_parent(path)
     if path.suffix in (".log", ".journal"):
         return JournalStorage(JournalFileBackend(str(path)))
-    return RDBStorage(f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": 60}})
+    return RDBStorage(f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": _BUSY_SECONDS}})
 
 
 def _make_parent(path: Path) -> None:
@@ -53,12 +93,12 @@ def _make_parent(path: Path) -> None:
         raise OSError(f"the directory {path.parent} does not exist")
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+def _first_line(error: BaseException) -> str:
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+    return _without_password(line)
 
 
-def _without_password(url: str) -> str:
-    try:
-        return make_url(url).render_as_string(hide_password=True)
-    except SQLAlchemyError:
-        return url
+def _without_password(text: str) -> str:
+    """Hide passwords in URLs, however broken: ``user:password@`` and ``?password=...``."""
+    text = re.sub(r"://([^:/?#@\s]*):\S*@", r"://\1:***@", text)
+    return re.sub(r"(?i)(pass(?:word|wd)?=)[^&\s]+", r"\1***", text)

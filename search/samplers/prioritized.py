@@ -3,6 +3,26 @@
 See :mod:`primesvt.search.policy` for the policy, its source and our choices. The sampler keeps nothing on itself: the
 next step follows from the study's finished trials, so a study that was killed at any trial goes on in a new process
 with the same remaining trials and ends with the same plan. It ends its study when the pass is over.
+
+The objective suggests a ratio for every layer and sets the constraints ``accuracy_drop`` and ``memory_saving``:
+
+>>> import optuna
+>>> from primesvt.search import PrioritizedPolicy, SearchSpace
+>>> from primesvt.search.samplers import PrioritizedSampler
+>>> space = SearchSpace(layers=("large", "small"), step=0.1, max_ratio=0.9)
+>>> policy = PrioritizedPolicy(layers=space.layers, rates=(0.3, 0.6))
+>>> def objective(trial):
+...     ratios = space.suggest(trial).ratios
+...     saving = 0.7 * ratios.get("large", 0) + 0.3 * ratios.get("small", 0)
+...     trial.set_constraint("accuracy_drop", 10 * saving - 3)  # at most 3 points
+...     trial.set_constraint("memory_saving", 0.25 - saving)  # at least 25 %
+...     return saving, 0.9 - saving / 10
+>>> sampler = PrioritizedSampler(policy, space.distributions)
+>>> optuna.logging.set_verbosity(optuna.logging.WARNING)
+>>> study = optuna.create_study(directions=["maximize", "maximize"], sampler=sampler)
+>>> study.optimize(objective)  # ends by itself
+>>> len(study.trials), dict(sampler.result(study))
+(6, {'large': 0.3, 'small': 0.3})
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,37 +30,55 @@ from contextlib import suppress
 from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution
+from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 
-from ..constraints import ACCURACY_DROP, MEMORY_SAVING
-from ..policy import Finished, Outcome, PrioritizedPolicy, Ratios, ratios
+from primesvt.models import PrimeSVTError
 
-PHASE = "phase"
-LAYER = "layer"
+from ..constraints import ACCURACY_DROP, MEMORY_SAVING
+from ..optuna_private import write_system_attr, write_user_attr
+from ..policy import LAYER, PHASE, Finished, Outcome, PrioritizedPolicy, Ratios, ratios
+from ..workers import is_running, sign
+
 _STEP = "PrioritizedSampler:ratios"
 
 
 class PrioritizedSampler(BaseSampler):
     """Proposes the policy's next step.
 
+    A trial that failed says nothing: its step is proposed again. A trial begun after the pass is over is pruned as soon
+    as it asks for a ratio, so nothing is measured twice.
+
     Args:
         policy: Layers, rates and rules.
         distributions: The search space: a distribution per layer, which must contain 0 and the policy's rates.
         seed: Only for parameters that are no layers of the policy; those are drawn at random.
+
+    Raises:
+        PrimeSVTError: The search space lacks a layer or a rate of the policy.
     """
 
     def __init__(
         self,
         policy: PrioritizedPolicy,
-        distributions: Mapping[str, BaseDistribution],
+        distributions: Mapping[str, FloatDistribution],
         *,
         seed: int | None = None,
     ) -> None:
+        for layer in policy.layers:
+            if layer not in distributions:
+                raise PrimeSVTError(f"The search space has no parameter {layer!r}, a layer of the policy.")
+            for rate in (0.0, *policy.rates):
+                if not _contains(distributions[layer], rate):
+                    raise PrimeSVTError(f"The ratio {rate:g} is not in the search space of {layer!r}.")
         self._policy = policy
         self._distributions = dict(distributions)
         self._others = RandomSampler(seed=seed)
+
+    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        """Sign the trial, so that others see whether it still runs."""
+        sign(study, trial)
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """The layers' ratios."""
@@ -49,18 +87,27 @@ class PrioritizedSampler(BaseSampler):
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """The next step's plan; once the pass is over, its final plan again."""
-        if not search_space:
-            return {}
+        """The next step's plan; parameters that are no layers of the policy are drawn at random.
+
+        Raises:
+            TrialPruned: The pass is over; the study ends.
+        """
         others = [t for t in study.get_trials(deepcopy=False) if t.number != trial.number]
-        running = {self._asked(t) for t in others if t.state == TrialState.RUNNING}
-        step = self._policy.next(_measured(others), running.__contains__)
-        phase, layer = ("finished", "") if isinstance(step, Finished) else (step.phase, step.layer)
+        running = {self._asked(t) for t in others if is_running(t)}
+        step = self._policy.next(self._measured(others), running.__contains__)
+        if isinstance(step, Finished):
+            _stop(study)
+            raise optuna.TrialPruned("The prioritized pass is over: there is nothing left to try.")
         # Written to the storage as soon as it is decided, so that other workers do not decide the same.
-        for key, value in ((PHASE, phase), (LAYER, layer)):
-            study._storage.set_trial_user_attr(trial._trial_id, key, value)
-        study._storage.set_trial_system_attr(trial._trial_id, _STEP, dict(step.ratios))
-        return {layer: step.ratios.get(layer, 0.0) for layer in search_space}
+        write_system_attr(study, trial, _STEP, dict(step.ratios))
+        write_user_attr(study, trial, PHASE, step.phase)
+        write_user_attr(study, trial, LAYER, step.layer)
+        return {
+            name: step.ratios.get(name, 0.0)
+            if name in self._policy.layers
+            else self.sample_independent(study, trial, name, distribution)
+            for name, distribution in search_space.items()
+        }
 
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
@@ -75,31 +122,60 @@ class PrioritizedSampler(BaseSampler):
     def after_trial(
         self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
     ) -> None:
-        """Stop the study when this trial was the last that the policy needed."""
-        others = [t for t in study.get_trials(deepcopy=False) if t.number != trial.number]
-        measured = _measured(others)
+        """Stop the study when this trial was the last that the policy needed.
+
+        Raises:
+            PrimeSVTError: The objective does not do what the policy needs, so the pass could never end.
+        """
+        measured = self._measured([t for t in study.get_trials(deepcopy=False) if t.number != trial.number])
         if state == TrialState.COMPLETE:
-            measured |= _measured([trial], states=(TrialState.RUNNING, TrialState.COMPLETE))
-        if self._distributions and isinstance(self._policy.next(measured), Finished):
-            with suppress(RuntimeError):  # asked and told by hand: there is no loop to stop
-                study.stop()
+            self._check(trial)
+            measured = self._measured([trial], state=trial.state) | measured
+        if isinstance(self._policy.next(measured), Finished):
+            _stop(study)
 
     def result(self, study: optuna.Study) -> Mapping[str, float] | None:
         """The policy's final plan, or None while the pass is not over."""
-        step = self._policy.next(_measured(study.get_trials(deepcopy=False)))
+        step = self._policy.next(self._measured(study.get_trials(deepcopy=False)))
         return step.ratios if isinstance(step, Finished) else None
 
-    @staticmethod
-    def _asked(trial: FrozenTrial) -> Ratios:
-        return ratios(trial.system_attrs.get(_STEP, trial.params))
+    def _check(self, trial: FrozenTrial) -> None:
+        if not set(self._policy.layers) & trial.params.keys() or "fixed_params" in trial.system_attrs:
+            return
+        if not {ACCURACY_DROP, MEMORY_SAVING} <= trial.constraints.keys():
+            raise PrimeSVTError(
+                f"The objective must call trial.set_constraint({ACCURACY_DROP!r}, ...) and "
+                f"trial.set_constraint({MEMORY_SAVING!r}, ...); got constraints {sorted(trial.constraints)}."
+            )
+        if self._tried(trial) != self._asked(trial):
+            raise PrimeSVTError(
+                f"The objective did not try the plan proposed: it tried {dict(self._tried(trial))} instead of "
+                f"{dict(self._asked(trial))}. It must suggest every layer's ratio, in a range with 0 and all rates."
+            )
+
+    def _tried(self, trial: FrozenTrial) -> Ratios:
+        return ratios({layer: trial.params[layer] for layer in self._policy.layers if layer in trial.params})
+
+    def _asked(self, trial: FrozenTrial) -> Ratios:
+        return ratios(trial.system_attrs[_STEP]) if _STEP in trial.system_attrs else self._tried(trial)
+
+    def _measured(
+        self, trials: Sequence[FrozenTrial], state: TrialState = TrialState.COMPLETE
+    ) -> dict[Ratios, Outcome]:
+        """Outcome of every plan among the trials, the first of each; trials without constraints say nothing."""
+        return {
+            self._tried(t): Outcome(t.constraints[ACCURACY_DROP], t.constraints[MEMORY_SAVING] <= 0)
+            for t in reversed(trials)
+            if t.state == state and {ACCURACY_DROP, MEMORY_SAVING} <= t.constraints.keys()
+        }
 
 
-def _measured(
-    trials: Sequence[FrozenTrial], states: tuple[TrialState, ...] = (TrialState.COMPLETE,)
-) -> dict[Ratios, Outcome]:
-    """Outcome of every plan among the trials; trials without constraints say nothing to the policy."""
-    return {
-        ratios(t.params): Outcome(t.constraints[ACCURACY_DROP], t.constraints[MEMORY_SAVING] <= 0)
-        for t in trials
-        if t.state in states and {ACCURACY_DROP, MEMORY_SAVING} <= t.constraints.keys()
-    }
+def _contains(distribution: FloatDistribution, ratio: float) -> bool:
+    steps = (ratio - distribution.low) / (distribution.step or 1)
+    on_grid = distribution.step is None or abs(steps - round(steps)) < 1e-8
+    return on_grid and distribution.low <= ratio <= distribution.high
+
+
+def _stop(study: optuna.Study) -> None:
+    with suppress(RuntimeError):  # asked and told by hand: there is no loop to stop
+        study.stop()

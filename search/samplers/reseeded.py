@@ -1,8 +1,9 @@
 """The same seed gives the same study, also when it was interrupted.
 
 Optuna's samplers draw from a generator that starts anew in every process: a resumed random search would repeat itself.
-Here every trial gets a sampler of its own, seeded by the study's seed and the trial's place among those that did not
-fail. All else a sampler of Optuna knows lies in the storage.
+Here every trial gets a sampler of its own, seeded by the study's seed and the trial's place: the first place that no
+trial holds which is finished or runs. A trial that failed, or whose process was killed, gives its place back. All else
+a sampler of Optuna knows lies in the storage.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,6 +14,11 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
+
+from ..optuna_private import write_system_attr
+from ..workers import is_running, sign
+
+_PLACE = "ReseededSampler:place"
 
 
 class ReseededSampler(BaseSampler):
@@ -26,7 +32,8 @@ class ReseededSampler(BaseSampler):
     def __init__(self, make: Callable[[int], BaseSampler], *, seed: int) -> None:
         self._make = make
         self._seed = seed
-        self._current: tuple[int, BaseSampler] | None = None
+        # Generators of the trials that run: threads may run several.
+        self._running: dict[tuple[str, int], BaseSampler] = {}
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """As the delegate does."""
@@ -45,7 +52,11 @@ class ReseededSampler(BaseSampler):
         return self._sampler(study, trial).sample_independent(study, trial, param_name, param_distribution)
 
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        """As the delegate does."""
+        """Seed a delegate for the trial, then as it does."""
+        sign(study, trial)
+        place = _free_place(study, trial)
+        write_system_attr(study, trial, _PLACE, place)
+        self._running[study.study_name, trial.number] = self._seeded(place)
         self._sampler(study, trial).before_trial(study, trial)
 
     def after_trial(
@@ -53,12 +64,23 @@ class ReseededSampler(BaseSampler):
     ) -> None:
         """As the delegate does."""
         self._sampler(study, trial).after_trial(study, trial, state, values)
+        self._running.pop((study.study_name, trial.number), None)
 
     def _sampler(self, study: optuna.Study, trial: FrozenTrial) -> BaseSampler:
-        current = self._current
-        if current is None or current[0] != trial.number:
-            failed = study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
-            place = trial.number - sum(t.number < trial.number for t in failed)
-            seed = int(np.random.SeedSequence((self._seed, place)).generate_state(1)[0])
-            self._current = current = (trial.number, self._make(seed))
-        return current[1]
+        key = study.study_name, trial.number
+        if key not in self._running:  # begun elsewhere, or by hand
+            self._running[key] = self._seeded(int(trial.system_attrs.get(_PLACE, trial.number)))
+        return self._running[key]
+
+    def _seeded(self, place: int) -> BaseSampler:
+        return self._make(int(np.random.SeedSequence((self._seed, place)).generate_state(1)[0]))
+
+
+def _free_place(study: optuna.Study, trial: FrozenTrial) -> int:
+    """The first place not taken."""
+    taken = {
+        t.system_attrs.get(_PLACE)
+        for t in study.get_trials(deepcopy=False)
+        if t.number != trial.number and (t.state in (TrialState.COMPLETE, TrialState.PRUNED) or is_running(t))
+    }
+    return next(place for place in range(len(taken) + 1) if place not in taken)

@@ -1,0 +1,214 @@
+"""The policy against the paper's steps, written down once more as plainly as possible."""
+
+from collections.abc import Callable, Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from primesvt.models import PrimeSVTError
+from primesvt.search import Constraints, Finished, Outcome, PrioritizedPolicy, Step, ratios
+
+from .synthetic import LAYERS, RATES, Landscape
+
+Plan = dict[str, float]
+
+
+def reference(land: Landscape, *, slack: float, exhaust: bool) -> tuple[list[Plan], Plan]:
+    """All plans that are measured, in order, and the final one."""
+    limit, target = land.constraints.max_drop - land.constraints.margin, land.constraints.min_saving
+    order: list[Plan] = []
+
+    def drop(plan: Plan) -> float:
+        if plan not in order:
+            order.append(plan)
+        return round(land.drop(plan) - limit, 9)
+
+    alone = {(layer, rate): drop({layer: rate}) for layer in land.shares for rate in RATES}
+    plan: Plan = {}
+    for layer in land.shares:
+        stands = [rate for rate in RATES if alone[layer, rate] <= slack]
+        fits = next((rate for rate in reversed(stands) if drop({**plan, layer: rate}) <= 0), None)
+        if fits is not None:
+            plan = {**plan, layer: fits}
+            if round(target - land.saving(plan), 9) <= 0 and not exhaust:
+                break
+    return order, plan
+
+
+def follow(policy: PrioritizedPolicy, outcome: Callable[[Mapping[str, float]], Outcome]) -> tuple[list[Step], Plan]:
+    """All steps of the policy, one at a time, and the final plan."""
+    measured: dict[frozenset[tuple[str, float]], Outcome] = {}
+    steps = []
+    while not isinstance(step := policy.next(measured), Finished):
+        assert ratios(step.ratios) not in measured, "the same plan twice"
+        steps.append(step)
+        measured[ratios(step.ratios)] = outcome(step.ratios)
+    return steps, dict(step.ratios)
+
+
+landscapes = st.builds(
+    Landscape,
+    shares=st.permutations([0.5, 0.3, 0.15, 0.05]).map(lambda shares: dict(zip("abcd", shares, strict=True))),
+    harm=st.lists(st.floats(0, 8), min_size=4, max_size=4).map(lambda harm: dict(zip("abcd", harm, strict=True))),
+    noise=st.sampled_from([0.0, 1.0, 3.0]),
+    seed=st.integers(0, 1000),
+    constraints=st.builds(Constraints, max_drop=st.floats(1, 6), min_saving=st.floats(0, 0.95), margin=st.floats(0, 1)),
+)
+slacks = st.sampled_from([0.0, 0.0, -1.0, 1.0, 3.0])
+
+
+@given(landscapes, slacks, st.booleans())
+def test_measures_what_the_paper_says_and_ends_where_it_ends(land: Landscape, slack: float, exhaust: bool) -> None:
+    steps, plan = follow(land.policy(slack=slack, exhaust=exhaust), land.outcome)
+    order, final = reference(land, slack=slack, exhaust=exhaust)
+    assert [dict(step.ratios) for step in steps] == order
+    assert plan == final
+    probes = len(land.shares) * len(RATES)
+    assert [step.phase for step in steps] == ["robustness"] * probes + ["greedy"] * (len(steps) - probes)
+    assert all(step.layer in step.ratios for step in steps)
+
+
+@given(landscapes, slacks, st.booleans())
+def test_the_final_plan_keeps_the_limit_and_saves_most_of_the_pass(
+    land: Landscape, slack: float, exhaust: bool
+) -> None:
+    steps, plan = follow(land.policy(slack=slack, exhaust=exhaust), land.outcome)
+    if not plan:
+        return
+    assert land.outcome(plan).excess <= 0
+    passed = [step.ratios for step in steps if step.phase == "greedy" and land.outcome(step.ratios).excess <= 0]
+    assert all(land.saving(other) <= land.saving(plan) + 1e-12 for other in passed)
+
+
+@given(landscapes, slacks, st.booleans(), st.randoms(use_true_random=False), st.integers(2, 4))
+def test_workers_end_with_the_plan_of_one(
+    land: Landscape, slack: float, exhaust: bool, random: object, count: int
+) -> None:
+    """Workers take steps whenever they are free and finish in any order."""
+    policy = land.policy(slack=slack, exhaust=exhaust)
+    alone, final = follow(policy, land.outcome)
+    measured: dict[frozenset[tuple[str, float]], Outcome] = {}
+    running: list[Mapping[str, float]] = []
+    begun: list[Mapping[str, float]] = []
+    while not isinstance(step := policy.next(measured), Finished):
+        while len(running) < count:
+            busy = {ratios(plan) for plan in running}
+            step = policy.next(measured, busy.__contains__)
+            assert isinstance(step, Step)
+            running.append(step.ratios)
+            begun.append(step.ratios)
+        done = running.pop(random.randrange(len(running)))  # type: ignore[attr-defined]
+        measured[ratios(done)] = land.outcome(done)
+    assert dict(step.ratios) == final
+    # All that one worker measures is measured; guesses come on top.
+    assert {ratios(step.ratios) for step in alone} <= measured.keys()
+
+
+def test_a_worker_takes_another_probe_while_one_runs() -> None:
+    policy = Landscape().policy()
+    first = policy.next({})
+    second = policy.next({}, {ratios({"large": 0.3})}.__contains__)
+    assert isinstance(first, Step)
+    assert isinstance(second, Step)
+    assert (dict(first.ratios), dict(second.ratios)) == ({"large": 0.3}, {"large": 0.6})
+
+
+def test_the_pass_waits_for_the_last_probe() -> None:
+    land = Landscape()
+    policy = land.policy()
+    measured = {
+        ratios({layer: rate}): land.outcome({layer: rate})
+        for layer in LAYERS
+        for rate in RATES
+        if (layer, rate) != ("small", 0.9)
+    }
+    step = policy.next(measured, {ratios({"small": 0.9})}.__contains__)
+    assert step == Step("robustness", "small", {"small": 0.9})
+
+
+def test_largest_layer_first_and_largest_rate_that_fits() -> None:
+    # By hand: large stands 0.6 (1.44 of 3 points), middle 0.9 (1.62) does not fit on top (3.06), 0.6 does.
+    steps, plan = follow(Landscape().policy(exhaust=True), Landscape().outcome)
+    greedy = [dict(step.ratios) for step in steps if step.phase == "greedy"]
+    assert greedy == [
+        {"large": 0.6, "middle": 0.9},
+        {"large": 0.6, "middle": 0.6},
+        {"large": 0.6, "middle": 0.6, "small": 0.6},
+        {"large": 0.6, "middle": 0.6, "small": 0.3},
+    ]
+    assert plan == {"large": 0.6, "middle": 0.6, "small": 0.3}
+
+
+def test_stops_as_soon_as_the_memory_target_is_met() -> None:
+    land = Landscape(constraints=Constraints(max_drop=3, min_saving=0.48))
+    steps, plan = follow(land.policy(), land.outcome)
+    assert plan == {"large": 0.6, "middle": 0.6}
+    assert land.saving(plan) == pytest.approx(0.48)
+    assert steps[-1].ratios == plan
+
+
+def test_a_probe_is_not_measured_again_in_the_pass() -> None:
+    land = Landscape(constraints=Constraints(max_drop=3, min_saving=0.3))
+    steps, plan = follow(land.policy(), land.outcome)
+    assert plan == {"large": 0.6}
+    assert len(steps) == len(LAYERS) * len(RATES)
+
+
+def test_exhausted_without_meeting_the_target_ends_with_what_was_kept() -> None:
+    land = Landscape(constraints=Constraints(max_drop=3, min_saving=0.95))
+    assert follow(land.policy(), land.outcome)[1] == {"large": 0.6, "middle": 0.6, "small": 0.3}
+
+
+def test_a_layer_that_stands_nothing_is_no_target() -> None:
+    land = Landscape(harm={"large": 100, "middle": 2, "small": 8})
+    steps, plan = follow(land.policy(), land.outcome)
+    assert "large" not in plan
+    assert not any(step.phase == "greedy" and "large" in step.ratios for step in steps)
+
+
+def test_nothing_can_be_pruned() -> None:
+    land = Landscape(harm=dict.fromkeys(LAYERS, 100.0))
+    steps, plan = follow(land.policy(exhaust=True), land.outcome)
+    assert plan == {}
+    assert len(steps) == 9
+
+
+def test_slack_tightens_and_loosens_the_targets() -> None:
+    land = Landscape()
+    measured = {ratios({layer: rate}): land.outcome({layer: rate}) for layer in LAYERS for rate in RATES}
+    # large: 0.36, 1.44, 3.24 points at 0.3, 0.6, 0.9; the limit is 3.
+    assert land.policy().stood(measured, "large") == (0.6, 0.3)
+    assert land.policy(slack=0.24).stood(measured, "large") == (0.9, 0.6, 0.3)
+    assert land.policy(slack=-2).stood(measured, "large") == (0.3,)
+    assert land.policy(slack=-3).stood(measured, "large") == ()
+
+
+def test_the_best_trial_of_a_study_may_be_a_probe_and_not_the_policys_plan() -> None:
+    """The order is by parameters; bytes saved may tell another story. The policy is exact, not clever."""
+    land = Landscape(shares={"large": 0.2, "middle": 0.7, "small": 0.1}, harm=dict.fromkeys(LAYERS, 1.0))
+    land.constraints = Constraints(max_drop=3, min_saving=0.18)
+    steps, plan = follow(land.policy(), land.outcome)
+    assert plan == {"large": 0.9}
+    assert max(land.saving(step.ratios) for step in steps) > land.saving(plan)
+
+
+def test_ratios_are_a_key() -> None:
+    assert ratios({"a": 0.1 + 0.2, "b": 0.0}) == ratios({"b": 0, "a": 0.3}) == ratios({"a": 0.3})
+    assert ratios({"a": 0.3}) != ratios({"a": 0.35})
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ({"layers": (), "rates": RATES}, "needs layers"),
+        ({"layers": ("a", "a"), "rates": RATES}, "each once"),
+        ({"layers": LAYERS, "rates": ()}, "Rates must be above 0"),
+        ({"layers": LAYERS, "rates": (0.5, 1.0)}, "below 1"),
+        ({"layers": LAYERS, "rates": (0.6, 0.3)}, "ascending"),
+        ({"layers": LAYERS, "rates": RATES, "slack": float("nan")}, "slack"),
+    ],
+)
+def test_nonsense_is_refused(values: dict[str, object], text: str) -> None:
+    with pytest.raises(PrimeSVTError, match=text):
+        PrioritizedPolicy(**values)  # type: ignore[arg-type]
