@@ -42,6 +42,13 @@ def is_running(trial: FrozenTrial) -> bool:
     return start == _START if int(pid) == os.getpid() else _lives(int(pid))
 
 
+def fail_dead_trials(study: optuna.Study) -> None:
+    """Mark signed trials as failed whose process is gone: samplers that reckon with running trials wait for them."""
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        if WORKER in trial.system_attrs and not is_running(trial):
+            study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
+
+
 def is_mine(trial: FrozenTrial) -> bool:
     """Whether this very thread runs the trial."""
     return bool(trial.system_attrs.get(WORKER) == this_worker())

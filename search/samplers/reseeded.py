@@ -16,7 +16,7 @@ from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from ..optuna_private import write_system_attr
-from ..workers import is_running, sign
+from ..workers import fail_dead_trials, is_running, sign
 
 _PLACE = "ReseededSampler:place"
 
@@ -53,6 +53,8 @@ class ReseededSampler(BaseSampler):
 
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
         """Seed a delegate for the trial, then as it does."""
+        # TPE and GP suppose results for trials that run.
+        fail_dead_trials(study)
         sign(study, trial)
         place = _free_place(study, trial)
         write_system_attr(study, trial, _PLACE, place)

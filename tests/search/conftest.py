@@ -8,6 +8,11 @@ from collections.abc import Iterator
 
 import optuna
 import pytest
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+
+# Not waiting for the disk: in a test only a process dies, not the machine.
+event.listen(Engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
 
 
 @pytest.fixture(autouse=True)
