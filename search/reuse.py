@@ -82,7 +82,7 @@ def _evaluations(study: optuna.Study) -> dict[str, Known]:
         found |= _known(study, None, attrs[BASELINE_KEY], attrs[BASELINE])
     for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
         attrs = trial.user_attrs
-        if {KEY, EVALUATION} <= attrs.keys() and attrs[KEY] not in found:
+        if {KEY, EVALUATION} <= attrs.keys() and str(attrs[KEY]) not in found:
             found |= _known(study, trial.number, attrs[KEY], attrs[EVALUATION])
     return found
 

@@ -1,0 +1,187 @@
+"""The same plan is measured once in a storage."""
+
+import threading
+import time
+from unittest import mock
+
+import optuna
+import pytest
+from optuna.storages import BaseStorage, InMemoryStorage
+from optuna.trial import TrialState
+from torch import nn
+
+from primesvt.models import DataSet
+from primesvt.pruning import PruningPlan
+from primesvt.search import (
+    DIRECTIONS,
+    KEY,
+    Constraints,
+    Evaluation,
+    Evaluator,
+    KnownEvaluations,
+    Objective,
+    SearchSpace,
+    evaluation_of,
+    reuse,
+)
+from primesvt.search.samplers import make_sampler
+from primesvt.search.workers import sign
+
+from ..conftest import noisy_data
+from .models import counted, tiny_model
+from .synthetic import Landscape
+
+SPACE = SearchSpace(layers=("stem.3", "blocks.0.hidden"), step=0.25, max_ratio=0.75)
+SIGNATURE = Evaluation(right=1, images=2, bytes=3, memory_saving=0.1, seconds=0.5)
+
+
+def run(
+    storage: BaseStorage, name: str, model: nn.Module, data: DataSet, *, trials: int, seed: int = 0
+) -> optuna.Study:
+    sampler = make_sampler("random", SPACE, Landscape().policy(), seed=seed)
+    study = optuna.create_study(
+        study_name=name, storage=storage, directions=DIRECTIONS, sampler=sampler, load_if_exists=True
+    )
+    evaluator = Evaluator(model, data.selection)
+    objective = Objective(SPACE, evaluator, Constraints(), SIGNATURE, KnownEvaluations(study))
+    study.optimize(objective, n_trials=trials)
+    return study
+
+
+def test_within_a_study(data: DataSet) -> None:
+    with counted() as seen:
+        study = run(InMemoryStorage(), "a", tiny_model(), data, trials=40)
+    # 16 plans are in the space, all different ones for this model.
+    assert len(seen) == len({t.user_attrs[KEY] for t in study.trials}) == len(set(map(str, seen))) <= 16
+    first = {}
+    for trial in study.trials:
+        if trial.user_attrs[KEY] in first:
+            source = first[trial.user_attrs[KEY]]
+            assert trial.user_attrs["reused"] == f"trial {source.number} of a"
+            assert trial.values == source.values
+            assert evaluation_of(trial) == evaluation_of(source)
+        else:
+            first[trial.user_attrs[KEY]] = trial
+            assert "reused" not in trial.user_attrs
+
+
+def test_across_studies_of_the_same_model_and_images(data: DataSet) -> None:
+    storage = InMemoryStorage()
+    run(storage, "a", tiny_model(), data, trials=10)
+    with counted() as seen:
+        again = run(storage, "b", tiny_model(), data, trials=10)
+    assert seen == []
+    assert all("reused" in t.user_attrs for t in again.trials)
+    assert again.trials[0].user_attrs["reused"] == "trial 0 of a"
+
+
+@pytest.mark.parametrize("other", ["model", "images", "fewer images"])
+def test_not_for_another_model_or_other_images(data: DataSet, other: str) -> None:
+    storage = InMemoryStorage()
+    run(storage, "a", tiny_model(), data, trials=6)
+    model = tiny_model(seed=1) if other == "model" else tiny_model()
+    if other == "images":
+        data = noisy_data(seed=1)
+    elif other == "fewer images":
+        data = noisy_data(count=90)
+    with counted() as seen:
+        study = run(storage, "b", model, data, trials=6)
+    assert len(seen) == len({t.user_attrs[KEY] for t in study.trials})
+    assert not any(t.user_attrs.get("reused", "").endswith(" of a") for t in study.trials)
+
+
+def test_the_baseline_counts(data: DataSet) -> None:
+    study = optuna.create_study(study_name="a", directions=DIRECTIONS)
+    evaluator = Evaluator(tiny_model(), data.selection)
+    baseline = evaluator.evaluate(PruningPlan())
+    study.set_user_attr("baseline_key", evaluator.key(PruningPlan()))
+    study.set_user_attr("baseline", baseline.to_json())
+    study.enqueue_trial({"stem.3": 0.0, "blocks.0.hidden": 0.0})
+    with counted() as seen:
+        study.optimize(Objective(SPACE, evaluator, Constraints(), baseline, KnownEvaluations(study)), n_trials=1)
+    assert seen == []
+    assert study.trials[0].user_attrs["reused"] == "baseline of a"
+    assert study.trials[0].values == [0.0, baseline.accuracy]
+
+
+def test_failed_trials_are_no_source(data: DataSet) -> None:
+    storage = InMemoryStorage()
+    study = run(storage, "a", tiny_model(), data, trials=1)
+    key = study.trials[0].user_attrs[KEY]
+    other = optuna.create_study(study_name="b", storage=storage, directions=DIRECTIONS)
+    trial = other.ask()
+    trial.set_user_attr(KEY, "k")
+    trial.set_user_attr("evaluation", SIGNATURE.to_json())
+    other.tell(trial, state=TrialState.FAIL)
+    known = KnownEvaluations(optuna.create_study(study_name="c", storage=storage))
+    assert known.find("k") is None
+    found = known.find(key)
+    assert found is not None
+    assert (found.study, found.trial) == ("a", 0)
+
+
+@pytest.mark.parametrize("value", ["text", 3, {"accuracy": 0.9}, None, []])
+def test_studies_of_somebody_else_are_passed_over(value: object) -> None:
+    storage = InMemoryStorage()
+    theirs = optuna.create_study(study_name="theirs", storage=storage)
+    theirs.set_user_attr("baseline", value)
+    trial = theirs.ask()
+    trial.set_user_attr("evaluation", value)
+    trial.set_user_attr("key", value)
+    theirs.tell(trial, 1.0)
+    theirs.set_user_attr("baseline_key", "k")
+    ours = optuna.create_study(study_name="ours", storage=storage)
+    assert KnownEvaluations(ours).find("k") is None
+
+
+def waiting(study: optuna.Study, seconds: float) -> tuple[list[object], threading.Thread]:
+    """Ask for plan `k` in trial 1 in another thread."""
+    answers: list[object] = []
+    thread = threading.Thread(
+        target=lambda: answers.append(KnownEvaluations(study).wait("k", 1, seconds=seconds)), daemon=True
+    )
+    thread.start()
+    return answers, thread
+
+
+@pytest.fixture
+def busy() -> tuple[optuna.Study, optuna.Trial]:
+    """A study whose trial 0 measures plan `k`."""
+    study = optuna.create_study(study_name="a")
+    trial = study.ask()
+    sign(study, study.trials[0])
+    trial.set_user_attr(KEY, "k")
+    return study, trial
+
+
+def test_a_plan_that_another_worker_measures_is_waited_for(busy: tuple[optuna.Study, optuna.Trial]) -> None:
+    study, trial = busy
+    with mock.patch.object(reuse, "_POLL_SECONDS", 0.01):
+        answers, thread = waiting(study, 60)
+        time.sleep(0.1)
+        assert answers == []
+        trial.set_user_attr("evaluation", SIGNATURE.to_json())
+        study.tell(trial, 1.0)
+        thread.join(10)
+    assert [answer.trial for answer in answers] == [0]  # type: ignore[attr-defined]
+
+
+def test_a_failure_of_the_other_worker_ends_the_wait(busy: tuple[optuna.Study, optuna.Trial]) -> None:
+    study, trial = busy
+    with mock.patch.object(reuse, "_POLL_SECONDS", 0.01):
+        answers, thread = waiting(study, 60)
+        time.sleep(0.1)
+        study.tell(trial, state=TrialState.FAIL)
+        thread.join(10)
+    assert answers == [None]
+
+
+def test_nobody_waits_for_ever_nor_for_a_later_trial(busy: tuple[optuna.Study, optuna.Trial]) -> None:
+    study, _ = busy
+    known = KnownEvaluations(study)
+    with mock.patch.object(reuse, "_POLL_SECONDS", 0.01):
+        started = time.monotonic()
+        assert known.wait("k", 0, seconds=60) is None
+        assert known.wait("another", 1, seconds=60) is None
+        assert known.wait("k", 1, seconds=0.1) is None
+    assert time.monotonic() - started < 10
