@@ -108,4 +108,5 @@ def wilson(right: int, count: int, confidence: float = 0.95) -> tuple[float, flo
     z = float(norm.ppf(0.5 + confidence / 2))
     middle = (right + z * z / 2) / (count + z * z)
     half = z / (count + z * z) * (right * (count - right) / count + z * z / 4) ** 0.5
-    return max(0.0, middle - half), min(1.0, middle + half)
+    # Rounding must not move the ends that are exact.
+    return (max(0.0, middle - half) if right > 0 else 0.0, min(1.0, middle + half) if right < count else 1.0)

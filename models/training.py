@@ -331,7 +331,10 @@ def _resume(
             model.load_state_dict(state["model"])
             optimizer.load_state_dict(state["optimizer"])
     except Exception as error:  # torch.load raises whatever the damaged bytes lead to
-        raise PrimeSVTError(f"Cannot read the checkpoint {file} ({error}); delete it to start again.") from error
+        raise PrimeSVTError(
+            f"Cannot go on from {file}: it is damaged, or no checkpoint of PrimeSVT ({type(error).__name__}). Delete "
+            "it to start again."
+        ) from error
     if changed:
         raise PrimeSVTError(
             f"{file} is of a training with another {', '.join(changed)}; pass the same options to go on, "

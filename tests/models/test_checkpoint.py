@@ -272,7 +272,7 @@ def test_a_full_disk_leaves_what_was_there(make_model, tmp_path: Path, monkeypat
         save_model(make_model(), directory)
     with monkeypatch.context() as patch:
         patch.setattr(*target, failure)
-        with pytest.raises(PrimeSVTError, match="Cannot write .*No space left on device"):
+        with pytest.raises(PrimeSVTError, match=r"Cannot write .*No space left on device"):
             save_model(make_model(seed=1), directory, overwrite=True)
     assert listing(tmp_path) == (["model"] if there else [])
     if there:
