@@ -1,6 +1,7 @@
 """Opening Optuna storages, with errors that a person understands."""
 
 import re
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,13 +11,14 @@ from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalRedisBackend
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 
 from primesvt.models import PrimeSVTError
 
 DEFAULT_STORAGE = "sqlite:///primesvt.db"
 _TIMEOUT_SECONDS = 10
 _BUSY_SECONDS = 60
+_CREATION_WAITS = (0.2, 0.5, 1.0)
 
 # Without a limit, a server that does not answer would be waited for without end. Every driver has a name of its own
 # for it.
@@ -43,7 +45,7 @@ def open_storage(url: str) -> BaseStorage:
             return _open_file(Path(url))
         if url.startswith("redis"):
             return JournalStorage(JournalRedisBackend(url))
-        return RDBStorage(url, engine_kwargs={"connect_args": _connect_args(url)})
+        return _open_database(url, _connect_args(url))
     except Exception as error:  # drivers have errors of their own, without a common base
         raise PrimeSVTError(
             f"The storage {_without_password(url)} does not answer: {_first_line(error)}. "
@@ -63,15 +65,29 @@ def storage_errors(what: str) -> Iterator[None]:
     """
     try:
         yield
-    except (SQLAlchemyError, StorageInternalError) as error:
+    except (SQLAlchemyError, StorageInternalError, AssertionError) as error:
+        failure = _storage_failure(error)
+        if failure is None:
+            raise
         raise PrimeSVTError(
-            f"The storage failed in {what}: {_first_line(error.__cause__ or error)}. All finished trials are kept; run "
+            f"The storage failed in {what}: {_first_line(failure)}. All finished trials are kept; run "
             "the same command again to go on."
         ) from error
 
 
+def _storage_failure(error: BaseException | None) -> BaseException | None:
+    """The failure behind an error: when a trial's end cannot be written, Optuna says only "Should not reach"."""
+    while error is not None and not isinstance(error, (SQLAlchemyError, StorageInternalError, OSError)):
+        error = error.__context__
+    return error if error is None else error.__cause__ or error
+
+
 def _connect_args(url: str) -> dict[str, Any]:
-    parsed = make_url(url)
+    try:
+        parsed = make_url(url)
+    except (SQLAlchemyError, ValueError) as error:
+        # Its text may quote a piece of the password.
+        raise ValueError("the URL cannot be read") from error
     if parsed.get_backend_name() == "sqlite":
         database = parsed.database or ""
         if database and not database.startswith((":memory:", "file:")):
@@ -85,7 +101,19 @@ def _open_file(path: Path) -> BaseStorage:
     _make_parent(path)
     if path.suffix in (".log", ".journal"):
         return JournalStorage(JournalFileBackend(str(path)))
-    return RDBStorage(f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": _BUSY_SECONDS}})
+    return _open_database(f"sqlite:///{path}", {"timeout": _BUSY_SECONDS})
+
+
+def _open_database(url: str, connect_args: Mapping[str, Any]) -> RDBStorage:
+    for wait in _CREATION_WAITS:
+        try:
+            return RDBStorage(url, engine_kwargs={"connect_args": dict(connect_args)})
+        except (OperationalError, IntegrityError, AssertionError) as error:
+            # Workers that start together make the tables together; all but one find them half made.
+            if isinstance(error, OperationalError) and "already exists" not in str(error):
+                raise
+            time.sleep(wait)
+    return RDBStorage(url, engine_kwargs={"connect_args": dict(connect_args)})
 
 
 def _make_parent(path: Path) -> None:

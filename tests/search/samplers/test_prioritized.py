@@ -108,7 +108,7 @@ def test_killed_at_any_trial_it_goes_on_with_the_same_trials(
 ) -> None:
     land = small()
     expected, final = whole_pass(land)
-    # Files are slow: one study that dies before every trial. In memory: a study for every trial, too.
+    # One study that dies before every trial, and in memory, which is quick, a study for every trial.
     study = store.study(land.sampler())
     for _ in expected:
         study = store.study(land.sampler())
