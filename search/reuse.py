@@ -76,7 +76,7 @@ class KnownEvaluations:
 
 
 def _evaluations(study: optuna.Study) -> dict[str, Known]:
-    found = {}
+    found: dict[str, Known] = {}
     attrs = study.user_attrs
     if {BASELINE, BASELINE_KEY} <= attrs.keys():
         found |= _known(study, None, attrs[BASELINE_KEY], attrs[BASELINE])
