@@ -31,7 +31,7 @@ def fronts(comparison: Comparison, *, test: bool) -> go.Figure:
     right = max([100 * plan.selection.memory_saving for plan in shown] + [100 * limits.min_saving]) + 5
     lowest = min([100 * _measured(plan, test).interval[0] for plan in shown] + [least])
     bottom = max(0.0, max(lowest, least - 4 * max(limits.max_drop, 1)) - 1)
-    top = 100 * base.interval[1] + 1
+    top = 100 * max([base.interval[1], *(_measured(plan, test).interval[1] for plan in shown)]) + 0.5
     for x0, x1, y0, y1 in ((0, right, bottom, least), (0, 100 * limits.min_saving, least, top)):
         figure.add_shape(
             type="rect", x0=x0, x1=x1, y0=y0, y1=y1, fillcolor=_LIMIT, opacity=0.07, line_width=0, layer="below"

@@ -16,7 +16,7 @@ from .verdict import hypervolumes, savings, words
 FORMAT = 1
 
 _STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #1d2733; max-width: 1080px; margin: 2rem auto; padding: 0 1rem; }
+body { font: 16px/1.5 system-ui, sans-serif; color: #1d2733; max-width: 1160px; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.7rem; margin-bottom: .2rem; } h2 { font-size: 1.2rem; margin: 2.2rem 0 .4rem; }
 p.note { color: #5b6572; margin: .2rem 0 .6rem; } ul { padding-left: 1.2rem; } li { margin: .25rem 0; }
 .scroll { overflow-x: auto; }
@@ -148,13 +148,13 @@ def robustness_page(robustness: Robustness) -> str:
 def plans_table(comparison: Comparison) -> str:
     """Every sampler's best plan beside the unpruned model, as an HTML table."""
     header = (
-        "plan", "bytes", "saved", "test accuracy", "points lost", "selection accuracy", "trial", "limits kept",
+        "plan", "trial", "bytes", "saved", "test accuracy (%)", "points lost on test", "in the search", "limits kept",
     )  # fmt: skip
     base, unpruned = comparison.baseline, comparison.test_baseline
     rows = [
         (
-            "unpruned", f"{comparison.bytes:,}", "", _accuracy(unpruned.accuracy, unpruned.interval), "",
-            _accuracy(base.accuracy, base.interval), "", "",
+            "unpruned", "", f"{comparison.bytes:,}", "", _accuracy(unpruned.accuracy, unpruned.interval), "",
+            f"{100 * base.accuracy:.2f}", "",
         )
     ]  # fmt: skip
     chosen = [False]
@@ -165,12 +165,12 @@ def plans_table(comparison: Comparison) -> str:
         rows.append(
             (
                 sampler,
+                f"{plan.study} #{plan.trial}",
                 f"{plan.selection.bytes:,}",
                 f"{plan.selection.memory_saving:.2%}",
                 _accuracy(plan.test.accuracy, plan.test.interval),
                 f"{plan.test.drop:.2f} [{low:.2f}, {high:.2f}]",
-                _accuracy(plan.selection.accuracy, plan.selection.interval),
-                f"{plan.study} #{plan.trial}",
+                f"{100 * plan.selection.accuracy:.2f} ({plan.drop:.2f} lost)",
                 limits_kept(comparison, plan),
             )
         )
@@ -196,7 +196,7 @@ def limits_kept(comparison: Comparison, plan: ReportedPlan) -> str:
 
 
 def _accuracy(value: float, interval: tuple[float, float]) -> str:
-    return f"{value:.2%} [{100 * interval[0]:.2f}, {100 * interval[1]:.2f}]"
+    return f"{100 * value:.2f} [{100 * interval[0]:.2f}, {100 * interval[1]:.2f}]"
 
 
 def _note(text: str) -> str:

@@ -102,8 +102,8 @@ def words(comparison: Comparison) -> list[str]:
         sentences.append(_no_winner(comparison))
     else:
         sentences += _winner(comparison, winner)
-        sentences += _ranking("memory saved within the limits", savings(comparison), "{:.2%}")
-        sentences += _ranking("hypervolume within the limits", hypervolumes(comparison), "{:.3g}")
+        sentences += _ranking("memory saved within the limits", savings(comparison), "{:.2%}", "{:.2f} points", 100)
+        sentences += _ranking("hypervolume within the limits", hypervolumes(comparison), "{:.3g}", "{:.3g}", 1)
     sentences += _effort(comparison)
     return sentences
 
@@ -145,11 +145,11 @@ def _no_winner(comparison: Comparison) -> str:
     )
 
 
-def _ranking(what: str, samples: Sequence[Sample], form: str) -> list[str]:
+def _ranking(what: str, samples: Sequence[Sample], form: str, lead_form: str, lead_unit: float) -> list[str]:
     first, *others = samples
     sentences = [f"Most {what}: {_number(first, form)}."]
     for other in others:
-        lead = form.format(first.mean - other.mean)
+        lead = lead_form.format(lead_unit * (first.mean - other.mean))
         sentences.append(f"{first.sampler} is {lead} ahead of {_number(other, form)}: {_noise(duel(first, other))}.")
     return sentences
 

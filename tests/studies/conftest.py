@@ -1,0 +1,71 @@
+"""A small trained model and its data on disk, and the command line as a function."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from primesvt.studies.cli import main
+
+from ..conftest import noisy_data
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command left: exit code, output, error output."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The result."""
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def primesvt(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+    """Runs the command line in this process."""
+
+    def call(*arguments: object) -> Ran:
+        capsys.readouterr()
+        try:
+            code = main([str(a) for a in arguments])
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        captured = capsys.readouterr()
+        return Ran(code, captured.out, captured.err)
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def data_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three classes of noisy images as an ``.npz`` file."""
+    data = noisy_data(360)
+    file = tmp_path_factory.mktemp("data") / "noisy.npz"
+    np.savez(
+        file,
+        train_images=data.fit.source.array,
+        train_labels=data.fit.labels,
+        test_images=data.test.source.array,
+        test_labels=data.test.labels,
+    )
+    return file
+
+
+@pytest.fixture(scope="session")
+def model_dir(data_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model trained on them by the command line."""
+    directory = tmp_path_factory.mktemp("models") / "trained"
+    options = "--family spike-driven-transformer --embed-dim 16 --depth 1 --heads 2 --time-steps 2 --epochs 6 --shift 0"
+    code = main(
+        ["train", "-o", str(directory), "--data", str(data_file), "--no-flip", "--batch-size", "16", *options.split()]
+    )
+    assert code == 0
+    return directory

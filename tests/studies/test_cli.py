@@ -1,0 +1,199 @@
+"""The commands as other programs call them: the JSON that is promised, and what bad input says."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from primesvt.studies.cli import COMMANDS
+
+SEARCH = ("--max-drop", "30", "--min-saving", "0.2", "--step", "0.1", "--max-ratio", "0.9", "--rates", "0.5,0.9")
+
+
+def test_every_command_explains_itself(primesvt) -> None:
+    for command in COMMANDS:
+        name = command.__name__.rpartition(".")[2]
+        ran = primesvt(name, "--help")
+        assert ran.code == 0
+        assert len(ran.out) > 300, name
+    assert primesvt("--help").code == 0
+
+
+def test_layers(primesvt, model_dir) -> None:
+    result = primesvt("layers", model_dir, "--json").json
+    stored = load_file(model_dir / "model.safetensors")
+    assert result["bytes"] == sum(tensor.nbytes for tensor in stored.values())
+    sizes = [layer["parameters"] for layer in result["layers"]]
+    assert sizes == sorted(sizes, reverse=True)
+    assert set(result["layers"][0]) == {"name", "kind", "channels", "parameters", "share"}
+    assert "blocks.0.hidden" in primesvt("layers", model_dir).out
+
+
+def test_evaluate(primesvt, model_dir, data_file) -> None:
+    result = primesvt("evaluate", model_dir, "--data", data_file, "--json").json
+    assert set(result) == {"accuracy", "images", "interval", "images_per_second"}
+    assert result["images"] == 120
+    assert result["interval"][0] < result["accuracy"] <= result["interval"][1]
+    assert result["accuracy"] > 0.6
+    some = primesvt("evaluate", model_dir, "--data", data_file, "--split", "selection", "--limit", "10", "--json").json
+    assert some["images"] == 10
+
+
+def test_prune_by_a_plan(primesvt, model_dir, tmp_path) -> None:
+    plan = tmp_path / "plan.json"
+    plan.write_text(json.dumps({"criterion": "l2", "ratios": {"blocks.0.hidden": 0.5, "position": 0.25}}))
+    result = primesvt("prune", model_dir, "--plan", plan, "-o", tmp_path / "pruned", "--json").json
+    stored = load_file(tmp_path / "pruned" / "model.safetensors")
+    assert result["bytes_after"] == sum(tensor.nbytes for tensor in stored.values())
+    assert result["bytes_before"] == primesvt("layers", model_dir, "--json").json["bytes"]
+    assert result["memory_saving"] == pytest.approx(1 - result["bytes_after"] / result["bytes_before"])
+    again = primesvt("prune", model_dir, "--plan", plan, "-o", tmp_path / "pruned")
+    assert again.code == 2
+    assert "not empty" in again.err
+
+
+@pytest.mark.parametrize("sampler", ["prioritized", "random", "tpe", "nsga2", "gp"])
+def test_search_goes_on_to_n_trials_in_all(primesvt, model_dir, data_file, tmp_path, sampler) -> None:
+    where = ("--storage", f"sqlite:///{tmp_path}/s.db", "--study", "mine", "--sampler", sampler, "--seed", "1")
+    command = ("search", model_dir, "--data", data_file, *where, *SEARCH)
+    assert primesvt(*command, "--trials", "3", "--json").json["trials"] == 3
+    result = primesvt(*command, "--trials", "6", "--json").json
+    assert set(result) == {"study", "sampler", "trials", "feasible", "best"}
+    assert (result["study"], result["sampler"], result["trials"]) == ("mine", sampler, 6)
+    text = primesvt(*command, "--trials", "6")
+    assert text.code == 0
+    assert "6 trials" in text.out
+
+
+def test_the_prioritized_search_ends_by_itself_and_its_plan_prunes(primesvt, model_dir, data_file, tmp_path) -> None:
+    url = f"sqlite:///{tmp_path}/s.db"
+    ran = primesvt(
+        "search", model_dir, "--data", data_file, "--storage", url, "--study", "p", *SEARCH, "--trials", "500", "--json"
+    )
+    result = ran.json
+    best = result["best"]
+    assert result["trials"] < 500
+    assert set(best) == {"trial", "memory_saving", "accuracy", "accuracy_drop", "ratios"}
+    assert best["memory_saving"] >= 0.2
+    assert best["accuracy_drop"] <= 30
+    pruned = primesvt(
+        "prune", model_dir, "--storage", url, "--study", "p", "--trial", best["trial"], "-o", tmp_path / "m", "--json"
+    ).json
+    assert pruned["memory_saving"] == pytest.approx(best["memory_saving"])
+    measured = primesvt("evaluate", tmp_path / "m", "--data", data_file, "--split", "selection", "--json").json
+    assert measured["accuracy"] == pytest.approx(best["accuracy"])
+
+
+def test_robustness(primesvt, model_dir, data_file, tmp_path) -> None:
+    page = tmp_path / "robustness.html"
+    command = ("robustness", model_dir, "--data", data_file, "--rates", "0.5,0.9", "--images", "20")
+    result = primesvt(*command, "--html", page, "--json").json
+    names = [layer["name"] for layer in primesvt("layers", model_dir, "--json").json["layers"]]
+    assert list(result["layers"]) == names
+    assert all(set(row) == {"0.5", "0.9"} for row in result["layers"].values())
+    assert "Plotly.newPlot" in page.read_text()
+    assert "0.9" in primesvt(*command).out
+
+
+def test_finetune_with_and_without_a_teacher(primesvt, model_dir, data_file, tmp_path) -> None:
+    plan = tmp_path / "plan.json"
+    plan.write_text(json.dumps({"ratios": {"blocks.0.hidden": 0.8, "position": 0.5}}))
+    primesvt("prune", model_dir, "--plan", plan, "-o", tmp_path / "pruned")
+    for name, teacher in (("plain", ()), ("taught", ("--teacher", model_dir))):
+        result = primesvt(
+            "finetune",
+            tmp_path / "pruned",
+            "--data",
+            data_file,
+            "--epochs",
+            "2",
+            *teacher,
+            "-o",
+            tmp_path / name,
+            "--json",
+        ).json
+        assert set(result) == {"accuracy_before", "accuracy_after", "epochs", "seconds"}
+        assert result["epochs"] == 2
+        after = primesvt("evaluate", tmp_path / name, "--data", data_file, "--split", "selection", "--json").json
+        assert after["accuracy"] == pytest.approx(result["accuracy_after"])
+
+
+BAD = {
+    "no model": (("layers", "{tmp}/nothing"), r"No model in"),
+    "no data": (("evaluate", "{model}", "--data", "{tmp}/nothing"), "does not exist"),
+    "limit": (("evaluate", "{model}", "--data", "{data}", "--limit", "0"), "at least 1, got 0"),
+    "wrong image size": (("evaluate", "{model}"), "28x28 pixels"),
+    "unknown layer": (("prune", "{model}", "--plan", "{tmp}/unknown.json", "-o", "{tmp}/out"), "Unknown layer 'nope'"),
+    "ratio of 1": (("prune", "{model}", "--plan", "{tmp}/one.json", "-o", "{tmp}/out"), r"must be in \[0, 1\)"),
+    "no JSON": (("prune", "{model}", "--plan", "{tmp}/text.json", "-o", "{tmp}/out"), "no JSON"),
+    "no plan said": (("prune", "{model}", "-o", "{tmp}/out"), "Say which plan"),
+    "unreachable": (
+        ("search", "{model}", "--data", "{data}", "--min-saving", "0.99", "--storage", "{db}"), "saves 0",
+    ),
+    "drop": (("search", "{model}", "--data", "{data}", "--max-drop", "-1", "--storage", "{db}"), "between 0 and 100"),
+    "trials": (("search", "{model}", "--data", "{data}", "--trials", "0", "--storage", "{db}"), "at least 1"),
+    "seed": (("search", "{model}", "--data", "{data}", "--seed", "-1", "--storage", "{db}"), "at least 0"),
+    "storage": (("search", "{model}", "--data", "{data}", "--storage", "sqlite:////no/where/s.db"), "does not answer"),
+    "storage url": (("search", "{model}", "--data", "{data}", "--storage", "nonsense://x"), "does not answer"),
+    "no such study": (
+        ("prune", "{model}", "--storage", "{db}", "--study", "x", "--trial", "1", "-o", "{tmp}/out"), "No study 'x'",
+    ),
+    "sampler": (
+        ("compare", "{model}", "--data", "{data}", "--samplers", "best", "-o", "{tmp}/out"), "Unknown sampler 'best'",
+    ),
+    "rates": (("robustness", "{model}", "--data", "{data}", "--rates", "0.5,2"), "above 0 and below 1"),
+    "family": (("train", "-o", "{tmp}/out", "--data", "{data}"), "Say what to train"),
+    "embed dim": (
+        ("train", "-o", "{tmp}/out", "--data", "{data}", "--family", "spikformer", "--embed-dim", "20"),
+        "multiple of 8",
+    ),
+    "epochs": (
+        ("train", "-o", "{tmp}/out", "--data", "{data}", "--family", "spikformer", "--epochs", "0"), "epochs must be",
+    ),
+    "foreign directory": (("compare", "{model}", "--data", "{data}", "-o", "{tmp}"), "holds other things"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_one_clear_line(primesvt, model_dir, data_file, tmp_path: Path, case: str) -> None:
+    arguments, message = BAD[case]
+    (tmp_path / "unknown.json").write_text('{"ratios": {"nope": 0.5}}')
+    (tmp_path / "one.json").write_text('{"ratios": {"position": 1}}')
+    (tmp_path / "text.json").write_text("half a pl")
+    places = {"tmp": tmp_path, "model": model_dir, "data": data_file, "db": f"sqlite:///{tmp_path}/bad.db"}
+    ran = primesvt(*(argument.format(**places) for argument in arguments))
+    assert ran.code == 2
+    assert ran.out == ""
+    lines = [line for line in ran.err.splitlines() if line.startswith("primesvt:")]
+    assert len(lines) == 1
+    assert "Traceback" not in ran.err
+    assert re.search(message, lines[0]), lines[0]
+    assert not (tmp_path / "out" / "config.json").exists()
+
+
+def test_wrong_options_exit_with_2_too(primesvt) -> None:
+    assert primesvt("layers").code == 2
+    assert primesvt("evaluate", "demo", "--split", "fit").code == 2
+    assert primesvt("search", "demo", "--sampler", "best").code == 2
+
+
+def test_a_damaged_model_is_named(primesvt, model_dir, tmp_path) -> None:
+    for name in ("config.json", "model.safetensors"):
+        (tmp_path / name).write_bytes((model_dir / name).read_bytes())
+    weights = tmp_path / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    ran = primesvt("layers", tmp_path)
+    assert ran.code == 2
+    assert "model.safetensors" in ran.err
+
+
+def test_channels_that_do_not_fit_are_refused(primesvt, model_dir, tmp_path) -> None:
+    colours = np.zeros((30, 8, 8, 3), np.uint8)
+    labels = np.arange(30) % 3
+    np.savez(tmp_path / "c.npz", train_images=colours, train_labels=labels, test_images=colours, test_labels=labels)
+    ran = primesvt("evaluate", model_dir, "--data", tmp_path / "c.npz")
+    assert ran.code == 2
+    assert "8x8 pixels with 3 channels" in ran.err

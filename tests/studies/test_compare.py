@@ -1,0 +1,104 @@
+"""A comparison from the command line: the directory it writes, and what its words say."""
+
+import json
+
+import pytest
+
+SMALL = ("--step", "0.1", "--max-ratio", "0.9", "--rates", "0.5,0.9", "--front", "3")
+
+
+def test_report_summary_and_model(primesvt, model_dir, data_file, tmp_path) -> None:
+    out = tmp_path / "result"
+    command = (
+        "compare", model_dir, "--data", data_file, "--samplers", "prioritized,random", "--seeds", "2", "--trials", "25",
+        "--max-drop", "30", "--min-saving", "0.2", *SMALL, "-o", out,
+    )  # fmt: skip
+    ran = primesvt(*command, "--json")
+    assert ran.code == 0
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary == ran.json
+    assert [s["study"] for s in summary["studies"]] == ["prioritized-seed0", "random-seed0", "random-seed1"]
+    winner = summary["winner"]
+    assert winner["memory_saving"] >= 0.2
+    assert winner["selection"]["drop"] <= 30
+    # The winner's directory is the plan, for real.
+    measured = primesvt("evaluate", out / "model", "--data", data_file, "--json").json
+    assert measured["accuracy"] == pytest.approx(winner["test"]["accuracy"])
+    assert primesvt("layers", out / "model", "--json").json["bytes"] == winner["bytes"]
+    assert json.loads((out / "plan.json").read_text())["ratios"] == winner["ratios"]
+    for study in summary["studies"]:
+        assert len(study["front"]) <= 3
+        history = study["history"]
+        assert len(history["accuracy"]) == study["trials"] == len(history["seconds"])
+        assert history["hypervolume_all"] == sorted(history["hypervolume_all"])
+        assert history["images"][-1] == study["trials"] * 80
+    page = (out / "report.html").read_text()
+    assert 'src="http' not in page.replace("src='", 'src="')
+    assert page.count("Plotly.newPlot(") >= 5
+    for sentence in summary["summary"]:
+        assert sentence.split("(")[0].split("'")[0].split("&")[0][:40] in page
+    # Run again: nothing is searched or looked at twice, and the result is the same.
+    before = {s["study"]: s["trials"] for s in summary["studies"]}
+    again = primesvt(*command, "--json").json
+    assert {s["study"]: s["trials"] for s in again["studies"]} == before
+    assert again["winner"] == winner
+    # Taken as they are.
+    taken = primesvt(
+        "compare", model_dir, "--data", data_file, "--studies", "random-seed0,prioritized-seed0",
+        "--storage", f"sqlite:///{out}/studies.db", "-o", tmp_path / "taken", "--front", "2", "--json",
+    ).json  # fmt: skip
+    assert [s["study"] for s in taken["studies"]] == ["random-seed0", "prioritized-seed0"]
+    text = primesvt(*command)
+    assert "limits kept" in text.out
+    assert "report:" in text.out
+
+
+def test_no_plan_within_the_limits(primesvt, model_dir, data_file, tmp_path) -> None:
+    out = tmp_path / "result"
+    (out / "model").mkdir(parents=True)
+    ran = primesvt(
+        "compare", model_dir, "--data", data_file, "--samplers", "random", "--seeds", "1", "--trials", "3",
+        "--max-drop", "0", "--min-saving", "0.8", *SMALL, "-o", out, "--json",
+    )  # fmt: skip
+    assert ran.code == 0
+    summary = ran.json
+    assert summary["winner"] is None
+    assert summary["nearest"]["violation"] > 0
+    assert summary["summary"][0].startswith("No study found a plan that keeps the limits")
+    assert not (out / "model").exists()
+    page = (out / "report.html").read_text()
+    assert "The plans that miss the limits least" in page
+
+
+def test_a_study_of_another_model_is_refused(primesvt, model_dir, data_file, tmp_path) -> None:
+    url = f"sqlite:///{tmp_path}/s.db"
+    common = ("--data", data_file, "--storage", url)
+    limits = ("--max-drop", "30", "--min-saving", "0.2")
+    primesvt("search", model_dir, *common, "--sampler", "random", "--study", "a", "--trials", "1", *limits)
+    plan = tmp_path / "plan.json"
+    plan.write_text('{"ratios": {"position": 0.5}}')
+    primesvt("prune", model_dir, "--plan", plan, "-o", tmp_path / "other")
+    ran = primesvt("compare", tmp_path / "other", *common, "--studies", "a", "-o", tmp_path / "out")
+    assert ran.code == 2
+    assert "another model" in ran.err
+    ran = primesvt("compare", model_dir, *common, "--studies", "missing", "-o", tmp_path / "out")
+    assert ran.code == 2
+    assert "No study 'missing'" in ran.err
+    primesvt(
+        "search",
+        model_dir,
+        *common,
+        "--sampler",
+        "random",
+        "--study",
+        "b",
+        "--trials",
+        "1",
+        "--max-drop",
+        "20",
+        "--min-saving",
+        "0.2",
+    )
+    ran = primesvt("compare", model_dir, *common, "--studies", "a,b", "-o", tmp_path / "out")
+    assert ran.code == 2
+    assert "cannot be compared: their constraints differ" in ran.err
