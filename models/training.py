@@ -9,6 +9,7 @@ so a run that was killed goes on as if it had not been.
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -311,7 +312,8 @@ def _save(
         torch.save(state, partial)
         partial.replace(file)
     except (OSError, RuntimeError) as error:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
         raise PrimeSVTError(f"Cannot write the checkpoint {file}: {error}.") from error
 
 

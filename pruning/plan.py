@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -92,7 +93,8 @@ def save_plan(plan: PruningPlan, file: str | Path) -> None:
         partial.write_text(json.dumps(plan.to_json(), indent=1) + "\n", encoding="utf-8")
         partial.replace(file)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
         raise PrimeSVTError(f"Cannot write the plan {file}: {error}.") from error
 
 

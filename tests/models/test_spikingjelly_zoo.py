@@ -83,6 +83,42 @@ def test_unknown_weights_are_named() -> None:
         from_state_dict(state, unsaid)
 
 
+@pytest.mark.parametrize("make", [lambda: make_sdt(SDT_SIZES[0]), lambda: make_spikformer(SPIKFORMER_SIZES[0])])
+def test_any_missing_left_over_or_misshapen_weight_is_refused(make) -> None:
+    unsaid = Unsaid(heads=2, time_steps=1, pooling="1100", image_size=(32, 32))
+    whole = make().state_dict()
+    from_state_dict(whole, unsaid)
+    for name in whole:
+        with pytest.raises(PrimeSVTError):
+            from_state_dict({key: value for key, value in whole.items() if key != name}, unsaid)
+    with pytest.raises(PrimeSVTError, match=r"missing or unknown more\.weight"):
+        from_state_dict({**whole, "more.weight": torch.zeros(3)}, unsaid)
+    with pytest.raises(PrimeSVTError, match=r"head\.bias has shape \(4,\), expected \(3,\)"):
+        from_state_dict({**whole, "head.bias": torch.zeros(4)}, unsaid)
+    with pytest.raises(PrimeSVTError, match="have no transformer block"):
+        from_state_dict({k: v for k, v in whole.items() if not k.startswith("blocks.")}, unsaid)
+
+
+def test_what_the_weights_do_not_say_is_kept_and_checked() -> None:
+    stock = make_sdt(SDT_SIZES[0])
+    names = ("x", "y", "z")
+    config = from_spikingjelly(stock, image_size=(16, 24), mean=(0.2,), std=(0.3,), classes=names).config
+    assert (config.mean, config.std, config.classes, config.image_size) == ((0.2,), (0.3,), names, (16, 24))
+    assert (config.time_steps, config.heads, config.pooling) == (1, 2, "1100")
+    assert from_spikingjelly(stock, image_size=(32, 32)).config.classes == ("0", "1", "2")
+    with pytest.raises(PrimeSVTError, match=r"pass image_size=\(H, W\)"):
+        from_spikingjelly(stock)
+    with pytest.raises(PrimeSVTError, match="time_steps must be between"):
+        from_state_dict(stock.state_dict(), Unsaid(heads=2, time_steps=0, pooling="1100", image_size=(8, 8)))
+
+
+def test_neurons_that_differ_are_refused() -> None:
+    stock = make_sdt(SDT_SIZES[0])
+    next(m for m in stock.modules() if isinstance(m, neuron.LIFNode)).v_threshold = 0.7
+    with pytest.raises(PrimeSVTError, match="neurons differ from layer to layer"):
+        from_spikingjelly(stock, image_size=(32, 32))
+
+
 def test_other_modules_and_neurons_are_refused() -> None:
     with pytest.raises(PrimeSVTError, match="Cannot convert a Linear"):
         from_spikingjelly(nn.Linear(1, 1))

@@ -1,0 +1,157 @@
+"""Plans are data: bounded ratios, a JSON round trip, files written whole."""
+
+import copy
+import json
+import math
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from primesvt.models import PrimeSVTError
+from primesvt.pruning import CRITERIA, PruningPlan, kept_count, load_plan, save_plan
+
+RATIOS = st.floats(0, 1, exclude_max=True)
+PLANS = st.builds(
+    PruningPlan, st.dictionaries(st.text(max_size=12), RATIOS, max_size=8), st.sampled_from(list(CRITERIA))
+)
+
+
+@given(PLANS)
+def test_json_round_trip(plan: PruningPlan) -> None:
+    again = PruningPlan.from_json(json.loads(json.dumps(plan.to_json())))
+    assert again == plan
+    assert hash(again) == hash(plan)
+    for copied in (pickle.loads(pickle.dumps(plan)), copy.deepcopy(plan)):  # noqa: S301
+        assert copied == plan
+
+
+def test_the_json_of_a_plan() -> None:
+    plan = PruningPlan({"b": 0.5, "a": 0}, "l1")
+    assert plan.to_json() == {"criterion": "l1", "ratios": {"a": 0.0, "b": 0.5}}
+    assert list(plan.ratios) == ["a", "b"]
+    assert type(plan.ratios["a"]) is float
+    assert PruningPlan.from_json({"ratios": {}}) == PruningPlan()
+
+
+@pytest.mark.parametrize("ratio", [0, 0.0, 1e-300, 0.5, math.nextafter(1, 0), np.float64(0.25), -0.0])
+def test_ratios_that_are_allowed(ratio: float) -> None:
+    assert PruningPlan({"a": ratio}).ratios["a"] == ratio
+
+
+@pytest.mark.parametrize(
+    "ratio", [1, 1.0, -1e-9, -1, 2, math.nan, math.inf, -math.inf, True, False, "0.5", None, [0.5], 0.5j, 10**400]
+)
+def test_ratios_that_are_refused(ratio: object) -> None:
+    for make in (
+        lambda: PruningPlan({"blocks.0.hidden": ratio}),
+        lambda: PruningPlan().with_ratio("blocks.0.hidden", ratio),
+        lambda: PruningPlan.from_json({"ratios": {"blocks.0.hidden": ratio}}),
+    ):
+        with pytest.raises(
+            PrimeSVTError, match=r"ratio of blocks\.0\.hidden must be in \[0, 1\), the fraction removed"
+        ):
+            make()
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({}, "A plan must look like"),
+        ({"ratios": [0.5]}, "A plan must look like"),
+        ({"ratios": None}, "A plan must look like"),
+        ({"ratios": {}, "criterion": 2}, "A plan must look like"),
+        ({"ratios": {}, "rates": {}}, "A plan has 'criterion' and 'ratios', got also rates"),
+    ],
+)
+def test_data_that_is_no_plan(data: dict, message: str) -> None:
+    with pytest.raises(PrimeSVTError, match=message):
+        PruningPlan.from_json(data)
+
+
+def test_a_plan_cannot_be_changed() -> None:
+    ratios = {"a": 0.5}
+    plan = PruningPlan(ratios)
+    ratios["a"] = 0.9
+    assert plan.ratios["a"] == 0.5
+    with pytest.raises(TypeError):
+        plan.ratios["a"] = 0.1
+    with pytest.raises(AttributeError):
+        plan.criterion = "l1"
+
+
+def test_another_ratio_makes_another_plan() -> None:
+    plan = PruningPlan({"a": 0.5}, "l1")
+    assert plan.with_ratio("b", 0.25) == PruningPlan({"a": 0.5, "b": 0.25}, "l1")
+    assert plan.with_ratio("a", 0.25) == PruningPlan({"a": 0.25}, "l1")
+    assert plan == PruningPlan({"a": 0.5}, "l1") != PruningPlan({"a": 0.5}, "l2")
+
+
+def test_files(tmp_path: Path) -> None:
+    plan = PruningPlan({"a": 0.5, "ö": 0.1})
+    save_plan(plan, tmp_path / "new" / "plan.json")
+    assert load_plan(str(tmp_path / "new" / "plan.json")) == plan
+    assert [file.name for file in (tmp_path / "new").iterdir()] == ["plan.json"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", r"Cannot read the plan .*plan\.json: plan\.json is no JSON"),
+        ("[]", r"Cannot read the plan .*plan\.json: plan\.json holds no JSON object"),
+        ('{"ratios": 1}', r"plan\.json: A plan must look like"),
+        ('{"ratios": {"a": NaN}}', r"plan\.json: The ratio of a must be in"),
+        ('{"ratios": {"a": Infinity}}', r"plan\.json: The ratio of a must be in"),
+        ('{"ratios": {"a": true}}', r"plan\.json: The ratio of a must be in"),
+    ],
+)
+def test_files_that_hold_no_plan(tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "plan.json").write_text(content)
+    with pytest.raises(PrimeSVTError, match=message):
+        load_plan(tmp_path / "plan.json")
+
+
+def test_a_missing_file_is_named_once(tmp_path: Path) -> None:
+    with pytest.raises(PrimeSVTError, match=r"^Cannot read the plan \S*nowhere\.json: No such file or directory\.$"):
+        load_plan(tmp_path / "nowhere.json")
+
+
+def test_a_full_disk_leaves_the_old_plan(tmp_path: Path, monkeypatch) -> None:
+    file, old = tmp_path / "plan.json", PruningPlan({"a": 0.5})
+    save_plan(old, file)
+
+    def half(self: Path, text: str, **_options: object) -> None:
+        self.write_bytes(text[:5].encode())
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", half)
+        with pytest.raises(PrimeSVTError, match=r"Cannot write the plan .*plan\.json: .*No space left"):
+            save_plan(PruningPlan(), file)
+    assert load_plan(file) == old
+    assert [f.name for f in tmp_path.iterdir()] == ["plan.json"]
+    with pytest.raises(PrimeSVTError, match="Cannot write the plan"):
+        save_plan(old, file / "below.json")
+
+
+@pytest.mark.parametrize(
+    ("channels", "ratio", "heads", "kept"),
+    [
+        (10, 0.0, 1, 10),
+        (10, 0.09, 1, 10),
+        (10, 0.1, 1, 9),
+        (10, 0.19, 1, 9),
+        (10, 0.999, 1, 1),
+        (1, 0.9, 1, 1),
+        (16, 0.5, 4, 8),
+        (16, 0.3, 4, 12),
+        (16, 0.9, 4, 4),
+        (4, 0.9, 4, 4),
+        (1000, 0.29, 1, 710),
+    ],
+)
+def test_kept_by_hand(channels: int, ratio: float, heads: int, kept: int) -> None:
+    assert kept_count(channels, ratio, heads) == kept
