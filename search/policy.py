@@ -108,6 +108,16 @@ class PrioritizedPolicy:
         if not math.isfinite(self.slack):
             raise PrimeSVTError(f"slack is in percentage points, got {self.slack}.")
 
+    @property
+    def probes(self) -> int:
+        """Trials that measuring the robustness takes."""
+        return len(self.layers) * len(self.rates)
+
+    @property
+    def most_trials(self) -> int:
+        """Trials that the whole policy takes at most: every rate of every layer, alone and in the pass."""
+        return 2 * self.probes
+
     def next(
         self, measured: Mapping[Ratios, Outcome], is_running: Callable[[Ratios], bool] = lambda _: False
     ) -> Step | Finished:

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -60,7 +60,7 @@ def run_studies(
     *,
     samplers: Sequence[str],
     seeds: int,
-    trials: Callable[[str], int],
+    trials: Mapping[str, int | None],
 ) -> list[StudyRun]:
     """Run every sampler with every seed; the prioritized one draws nothing at random, and runs once.
 
@@ -71,7 +71,7 @@ def run_studies(
         settings: How to search; sampler and seed are replaced.
         samplers: Names of the samplers.
         seeds: How many seeds, from that of the settings on.
-        trials: Trials in all for a sampler.
+        trials: Trials of each study in all, by sampler; None for the sampler's default.
 
     Raises:
         PrimeSVTError: A sampler is unknown, or a study cannot run.
@@ -87,7 +87,7 @@ def run_studies(
             name = f"{sampler}-seed{seed}"
             own = replace(settings, sampler=sampler, seed=seed)
             with bar(name) as progress:
-                run = run_study(name, storage, model, data, own, trials=trials(sampler), on_status=progress.status)
+                run = run_study(name, storage, model, data, own, trials=trials[sampler], on_status=progress.status)
             if run.interrupted:
                 say("Stopped; all finished trials are kept. Run the same command again to go on.")
                 raise KeyboardInterrupt

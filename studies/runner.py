@@ -26,12 +26,13 @@ from primesvt.search import (
     is_mine,
     is_running,
 )
-from primesvt.search.samplers import PrioritizedSampler, make_sampler
+from primesvt.search.samplers import PRIORITIZED, PrioritizedSampler, make_sampler
 
 from .settings import StudySettings, check_identity, study_identity
 from .storage import storage_errors
 
 SETTINGS = "settings"
+DEFAULT_TRIALS = 200
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ def run_study(
     data: DataSet,
     settings: StudySettings,
     *,
-    trials: int,
+    trials: int | None = None,
     on_status: Callable[[Status], None] = lambda _: None,
     on_batch: Callable[[int], None] = lambda _: None,
 ) -> StudyRun:
@@ -153,7 +154,8 @@ def run_study(
         model: The unpruned model.
         data: The data set; only its selection set is looked at.
         settings: How to search.
-        trials: Finished trials that the study shall have in all.
+        trials: Finished trials that the study shall have in all; None is as many as the prioritized sampler needs, and
+            :data:`DEFAULT_TRIALS` for any other.
         on_status: Called before the first and after every trial.
         on_batch: Called after every batch of images with their number.
 
@@ -161,9 +163,11 @@ def run_study(
         PrimeSVTError: The settings make no sense for this model, the study exists with other ones, or the storage
             fails.
     """
+    space = settings.space(model)
+    if trials is None:
+        trials = settings.policy(space).most_trials if settings.sampler == PRIORITIZED else DEFAULT_TRIALS
     if trials < 1:
         raise PrimeSVTError(f"trials must be at least 1, got {trials}.")
-    space = settings.space(model)
     settings.check_reachable(model, space)
     evaluator = Evaluator(model, settings.selection(data), on_batch)
     sampler = make_sampler(settings.sampler, space, settings.policy(space), seed=settings.seed)

@@ -19,7 +19,7 @@ from ..comparison import Comparison
 from ..comparison_run import MODEL, REPORT, measure_and_write, open_test_set, prepare, run_studies, storage_in
 from ..figures import best_of_samplers
 from ..report import limits_kept, summary
-from ..runner import finished_run
+from ..runner import DEFAULT_TRIALS, finished_run
 from ..storage import open_storage
 from ..tables import table
 from ..verdict import words
@@ -45,7 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", metavar="K", type=int, default=0, help="the first seed (default: %(default)s)")
     parser.add_argument(
-        "--trials", metavar="N", type=int, default=200, help="trials of each study in all (default: %(default)s)"
+        "--trials",
+        metavar="N",
+        type=int,
+        help=f"trials of each study in all (default: {DEFAULT_TRIALS}; for prioritized as many as it needs)",
     )
     parser.add_argument(
         "--studies",
@@ -87,7 +90,7 @@ def run(args: argparse.Namespace) -> None:
             settings,
             samplers=args.samplers,
             seeds=args.seeds,
-            trials=lambda _: args.trials,
+            trials=dict.fromkeys(args.samplers, args.trials),
         )
     comparison = measure_and_write(args.output, runs, open_test_set(model, data), data, front=args.front)
     text = comparison_text(comparison) + f"\nreport: {args.output / REPORT}"

@@ -53,7 +53,6 @@ def run(args: argparse.Namespace) -> None:
     model, data = load_model("demo"), open_data(None)
     settings = StudySettings(constraints=Constraints(margin=MARGIN), images=IMAGES, rates=RATES, seed=args.seed)
     say(f"Demo model: {model_bytes(model):,} bytes. Searching on {IMAGES:,} selection images of {data.name}.")
-    policy_trials = len(settings.space(model).layers) * (2 * len(RATES))
     runs = run_studies(
         storage,
         model,
@@ -61,7 +60,7 @@ def run(args: argparse.Namespace) -> None:
         settings,
         samplers=(PRIORITIZED, SEARCH_SAMPLER),
         seeds=1,
-        trials=lambda sampler: policy_trials if sampler == PRIORITIZED else SEARCH_TRIALS,
+        trials={PRIORITIZED: None, SEARCH_SAMPLER: SEARCH_TRIALS},
     )
     test = open_test_set(model, data)
     comparison = measure_and_write(args.output, runs, test, data, front=2)

@@ -14,7 +14,7 @@ from ..arguments import (
     settings_of,
 )
 from ..progress import bar, say
-from ..runner import StudyRun, run_study, violation
+from ..runner import DEFAULT_TRIALS, StudyRun, run_study, violation
 from ..storage import open_storage
 from ..tables import table
 
@@ -33,8 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--trials",
         metavar="N",
         type=int,
-        default=200,
-        help="trials in all (default: %(default)s); the prioritized sampler ends by itself when its pass is over",
+        help=f"trials in all (default: {DEFAULT_TRIALS}; for prioritized as many as it needs, it ends by itself)",
     )
     parser.add_argument("--study", metavar="NAME", help="name of the study (default: SAMPLER-seedK)")
     parser.add_argument("--seed", metavar="K", type=int, default=0, help="of the random draws (default: %(default)s)")
