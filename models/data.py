@@ -125,7 +125,7 @@ class ImageSet:
     @cached_property
     def fingerprint(self) -> str:
         """A hash of what is in the set: equal sets, equal accuracies."""
-        digest = hashlib.sha256(self.role.encode())
+        digest = hashlib.sha256(repr((self.role, self.classes)).encode())
         digest.update(self.source.digest().encode())
         digest.update(np.ascontiguousarray(self.indices).tobytes())
         digest.update(np.ascontiguousarray(self.labels[self.indices]).tobytes())

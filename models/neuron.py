@@ -19,6 +19,7 @@ Deviations:
 
 import math
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -103,7 +104,16 @@ def _rows(tensor: torch.Tensor) -> np.ndarray:
     return tensor.view(tensor.shape[0], math.prod(tensor.shape[1:])).numpy()
 
 
-@njit(parallel=True, cache=True, error_model="numpy")
+def _compiled(function: Callable[..., None]) -> Callable[..., None]:
+    """Compile a kernel, and keep the machine code for the next process where there is a place to write it."""
+    try:
+        kernel: Callable[..., None] = njit(parallel=True, cache=True, error_model="numpy")(function)
+    except RuntimeError:
+        kernel = njit(parallel=True, error_model="numpy")(function)
+    return kernel
+
+
+@_compiled
 def _integrate(x, tau, threshold, spikes, charged):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     steps, size = spikes.shape
     static = x.shape[0] == 1
@@ -126,7 +136,7 @@ def _integrate(x, tau, threshold, spikes, charged):  # type: ignore[no-untyped-d
                     charged[t, i] = h
 
 
-@njit(parallel=True, cache=True, error_model="numpy")
+@_compiled
 def _differentiate(grad_spikes, charged, tau, threshold, slope, height, grad):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     steps, size = charged.shape
     zero, one = np.float32(0), np.float32(1)

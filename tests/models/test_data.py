@@ -211,6 +211,7 @@ def test_the_fingerprint_tells_sets_apart() -> None:
         base.selection.first(5),
         noisy_data(seed=1).selection,
         replace(base.selection, role="test"),
+        replace(base.selection, classes=("b", "a", "c")),
         replace(base.selection, labels=base.selection.labels[::-1].copy()),
         replace(base.selection, indices=base.selection.indices[::-1].copy()),
     ]

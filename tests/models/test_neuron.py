@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from spikingjelly.activation_based import functional, neuron, surrogate
 
 from primesvt.models import LIFNode
+from primesvt.models import neuron as neuron_module
 
 SHAPES = [
     (1, 1),
@@ -157,3 +158,18 @@ def test_threads_may_share_the_kernel() -> None:
         thread.join()
     assert len(results) == 4
     assert all(torch.equal(result, expected) for result in results)
+
+
+def test_kernels_compile_where_nothing_can_be_cached(monkeypatch) -> None:
+    """Of a read-only installation in a container without a home numba says `no locator available`."""
+
+    def njit(*, cache: bool = False, **_options: object):
+        def decorate(function):
+            if cache:
+                raise RuntimeError("cannot cache function: no locator available")
+            return function
+
+        return decorate
+
+    monkeypatch.setattr(neuron_module, "njit", njit)
+    assert neuron_module._compiled(abs)(-1) == 1

@@ -83,6 +83,16 @@ def test_no_writer_is_left_without_a_channel(make_model, family: str) -> None:
     assert pruned(torch.randn(2, 1, 8, 8)).shape == (2, 3)
 
 
+def test_a_narrow_writer_keeps_its_best_channel_whatever_its_rank(make_model, family: str) -> None:
+    model = make_model(family)
+    rank(model, "blocks.0.output", [0.0, 0.002, 0.001] + [0.0] * 13)
+    model = prune(model, PruningPlan({"blocks.0.output": 14 / 16}))
+    assert model.get_submodule("blocks.0.output_index").channels.tolist() == [1, 2]
+    for layer in (g.name for g in model.config.groups() if g.stream and g.name != "blocks.0.output"):
+        rank(model, layer, [0.0, 0.0, 0.0, *range(13)])
+    assert kept(model, "embedding", 12 / 16) == [1, 13, 14, 15]
+
+
 def test_every_layer_is_named(make_model, family: str) -> None:
     model = make_model(family)
     channels = kept_channels(model, PruningPlan())

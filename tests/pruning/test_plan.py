@@ -150,7 +150,7 @@ def test_a_full_disk_leaves_the_old_plan(tmp_path: Path, monkeypatch) -> None:
         (16, 0.3, 4, 12),
         (16, 0.9, 4, 4),
         (4, 0.9, 4, 4),
-        (1000, 0.29, 1, 710),
+        (100, 0.29, 1, 71),
     ],
 )
 def test_kept_by_hand(channels: int, ratio: float, heads: int, kept: int) -> None:
