@@ -90,13 +90,12 @@ class PrioritizedSampler(BaseSampler):
         """The next step's plan; parameters that are no layers of the policy are drawn at random.
 
         Raises:
-            TrialPruned: The pass is over; the study ends.
+            TrialPruned: The pass is over; :meth:`after_trial` ends the study.
         """
         others = [t for t in study.get_trials(deepcopy=False) if t.number != trial.number]
         running = {self._asked(t) for t in others if is_running(t)}
         step = self._policy.next(self._measured(others), running.__contains__)
         if isinstance(step, Finished):
-            _stop(study)
             raise optuna.TrialPruned("The prioritized pass is over: there is nothing left to try.")
         # Written to the storage as soon as it is decided, so that other workers do not decide the same.
         write_system_attr(study, trial, _STEP, dict(step.ratios))
