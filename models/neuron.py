@@ -128,7 +128,7 @@ def _integrate(x, tau, threshold, spikes, charged):  # type: ignore[no-untyped-d
             for i in range(start, stop):
                 potential = v[i - start]
                 h = potential + (source[i] - potential) / tau
-                # `h - threshold >= 0`, as SpikingJelly has it: near the threshold it may round unlike `h >= threshold`.
+                # `h - threshold >= 0`, as SpikingJelly has it; it is `h >= threshold` unless denormals are flushed.
                 fired = h - threshold >= zero
                 spikes[t, i] = one if fired else zero
                 v[i - start] = zero if fired else h

@@ -15,6 +15,9 @@ from .data import DataSet, split
 from .errors import PrimeSVTError
 from .image_sources import ArrayImages
 
+# Far above every published data set; a label beyond it is damage, and would name as many classes.
+MAX_CLASSES = 100_000
+
 
 def open_npz(file: Path) -> DataSet:
     """Open a data set.
@@ -36,6 +39,8 @@ def open_npz(file: Path) -> DataSet:
         raise PrimeSVTError(f"{file}: training images are {shapes[0]} but test images {shapes[1]}.")
     labels = {name: np.asarray(arrays[name]).astype(np.int64) for name in ("train_labels", "test_labels")}
     count = max(int(values.max(initial=0)) for values in labels.values()) + 1
+    if count > MAX_CLASSES:
+        raise PrimeSVTError(f"{file}: labels must be 0 to {MAX_CLASSES - 1}, got {count - 1}.")
     return split(
         str(file),
         _class_names(file, arrays["classes"]) if "classes" in arrays else tuple(map(str, range(count))),

@@ -86,6 +86,8 @@ BAD_ARRAYS = [
     ({"train_labels": np.zeros(30, bool)}, "train_labels must be integers"),
     ({"train_labels": np.arange(30) % 3 - 1}, "training labels must be 0 to 2, got -1 to 1"),
     ({"train_labels": np.full(30, 2**63 + 1, np.uint64)}, "training labels must be 0 to"),
+    ({"train_labels": np.full(30, 2**62)}, "labels must be 0 to 99999, got 4611686018427387904"),
+    ({"test_labels": np.full(6, 100_000)}, "labels must be 0 to 99999, got 100000"),
     ({"classes": np.array(["a", "b"])}, "training labels must be 0 to 1, got 0 to 2"),
     ({"classes": np.array(["a", "b", "b"])}, "classes with different names"),
     ({"classes": np.array([b"a", b"b", b"c"])}, "classes must be strings"),
