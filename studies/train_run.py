@@ -81,12 +81,14 @@ def run_training(
         PrimeSVTError: The data does not fit, the training diverged, or the directory cannot be written.
     """
     checkpoint = directory / CHECKPOINT
+    last: list[Predictions] = []
     if checkpoint.exists():
         say(f"Going on from {checkpoint}")
     with bar(title) as progress:
 
         def measure(step: Progress, seconds: float) -> dict[str, Any]:
-            accuracy = predict(model, data.selection).accuracy
+            last[:] = [predict(model, data.selection)]
+            accuracy = last[0].accuracy
             say(f"epoch {step.epoch + 1}: loss {step.loss:.4f}, selection accuracy {accuracy:.2%}, {seconds:.0f} s")
             return {"selection_accuracy": round(accuracy, 6)}
 
@@ -104,7 +106,8 @@ def run_training(
             kept = f"The epochs before are kept in {checkpoint}; run" if checkpoint.exists() else "Run"
             say(f"Stopped. {kept} the same command again to go on.")
             raise
-    selection = predict(model, data.selection)
+    # A run that was interrupted after its last epoch has measured nothing now.
+    selection = last[0] if last else predict(model, data.selection)
     record = {
         "data": data.name,
         "fit_images": len(data.fit),

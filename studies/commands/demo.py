@@ -27,8 +27,8 @@ SEARCH_SAMPLER = "tpe"
 IMAGES = 1_000
 RATES = (0.3, 0.6, 0.9)
 SEARCH_TRIALS = 30
-MARGIN = 1.0
-EPOCHS = 1
+MARGIN = 1.5
+EPOCHS = 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

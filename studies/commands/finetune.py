@@ -8,7 +8,8 @@ from ..arguments import add_data, add_json, add_output, add_overwrite, open_mode
 from ..train_run import check_trainable, run_training
 
 DEFAULT_EPOCHS = 3
-DISTILLATION = 0.5
+# The answers of the unpruned model say more than the labels, which it has learnt already.
+DISTILLATION = 1.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,13 +19,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--teacher", metavar="MODEL", help="learn from the answers of this model, too, such as the unpruned one"
     )
+    parser.add_argument(
+        "--distillation",
+        metavar="W",
+        type=float,
+        default=DISTILLATION,
+        help="weight of the teacher's answers against the labels, from 0 to 1 (default: %(default)s)",
+    )
     parser.add_argument("--epochs", metavar="E", type=int, default=DEFAULT_EPOCHS, help="(default: %(default)s)")
     parser.add_argument(
         "--learning-rate", metavar="RATE", type=float, default=1e-3, help="peak of the schedule (default: %(default)s)"
     )
     parser.add_argument("--batch-size", metavar="N", type=int, default=64, help="(default: %(default)s)")
     parser.add_argument(
-        "--shift", metavar="PIXELS", type=int, default=1, help="move images by up to this (default: %(default)s)"
+        "--shift", metavar="PIXELS", type=int, default=0, help="move images by up to this (default: %(default)s)"
     )
     parser.add_argument("--no-flip", action="store_true", help="do not mirror images")
     parser.add_argument("--seed", metavar="K", type=int, default=0, help="(default: %(default)s)")
@@ -44,7 +52,7 @@ def run(args: argparse.Namespace) -> None:
         batch_size=args.batch_size,
         shift=args.shift,
         flip=not args.no_flip,
-        distillation=DISTILLATION if teacher else 0.0,
+        distillation=args.distillation if teacher else 0.0,
         seed=args.seed,
     )
     before = predict(model, data.selection)
@@ -69,7 +77,7 @@ def finetune_recipe(
     epochs: int = DEFAULT_EPOCHS,
     learning_rate: float = 1e-3,
     batch_size: int = 64,
-    shift: int = 1,
+    shift: int = 0,
     flip: bool = True,
     distillation: float = 0.0,
     seed: int = 0,
