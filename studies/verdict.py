@@ -63,9 +63,11 @@ def duel(first: Sample, second: Sample) -> Duel:
         return Duel(p, 0.0)
     if first.deterministic or second.deterministic:
         fixed, drawn = (first, second) if first.deterministic else (second, first)
+        if len(drawn.values) < 2:
+            return Duel(None, None)
         differing = [value for value in drawn.values if value != fixed.values[0]]
         if not differing:
-            return Duel(1.0, 1.0)
+            return Duel(1.0, 0.0)
         below = sum(value < fixed.values[0] for value in differing)
         count = len(differing)
         return Duel(float(binomtest(below, count).pvalue), float(binomtest(0, count).pvalue))
@@ -149,6 +151,9 @@ def _ranking(what: str, samples: Sequence[Sample], form: str, lead_form: str, le
     first, *others = samples
     sentences = [f"Most {what}: {_number(first, form)}."]
     for other in others:
+        if len({*first.values, *other.values}) == 1:
+            sentences.append(f"{_number(other, form)} is level with it.")
+            continue
         lead = lead_form.format(lead_unit * (first.mean - other.mean))
         sentences.append(f"{first.sampler} is {lead} ahead of {_number(other, form)}: {_noise(duel(first, other))}.")
     return sentences
@@ -169,7 +174,7 @@ def _noise(result: Duel) -> str:
         return "one seed cannot tell this from noise"
     if result.is_clear:
         return "more than noise" + (f" (p = {result.p:.3f})" if result.p else "")
-    if result.smallest_p >= _LEVEL and result.p < 1:
+    if result.smallest_p >= _LEVEL:
         never = f"with so few never below {result.smallest_p:.2f}"
         return f"too few seeds to tell this from noise (p = {result.p:.2f}, {never})"
     return f"not more than noise (p = {result.p:.2f})"

@@ -38,9 +38,9 @@ def test_two_fixed_samplers_differ_or_they_do_not() -> None:
 
 
 def test_one_seed_tells_nothing() -> None:
-    result = duel(drawn(1), drawn(2, 3))
-    assert result.p is None
-    assert not result.is_clear
+    for result in (duel(drawn(1), drawn(2, 3)), duel(fixed(1), drawn(2)), duel(drawn(2), fixed(1))):
+        assert result.p is None
+        assert not result.is_clear
 
 
 def test_ties_with_a_fixed_sampler_say_nothing() -> None:
