@@ -34,5 +34,9 @@ class MaxPool(nn.MaxPool2d):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """``[T, N, C, H, W]`` to ``[T, N, C, ceil(H / 2), ceil(W / 2)]``."""
-        y: torch.Tensor = super().forward(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+        frames = x.flatten(0, 1)
+        if not torch.is_grad_enabled():
+            # PyTorch's CPU kernel is vectorized for this memory format alone: over ten times faster, the same maxima.
+            frames = frames.contiguous(memory_format=torch.channels_last)
+        y: torch.Tensor = super().forward(frames).contiguous().unflatten(0, x.shape[:2])
         return y

@@ -170,6 +170,7 @@ def hypervolume(comparison: Comparison) -> go.Figure:
                         col=column,
                     )
         figure.update_yaxes(title="within the limits" if row == 1 else "all plans", row=row, col=1, rangemode="tozero")
+    figure.update_yaxes(exponentformat="power")
     for column, (name, _) in enumerate(costs, 1):
         figure.update_xaxes(title=name, row=2, col=column)
     return _finish(figure, 560)

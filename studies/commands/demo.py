@@ -25,7 +25,7 @@ from .finetune import DISTILLATION, finetune_recipe
 # Chosen so that the whole demo takes a few minutes on two cores; a study of one's own has no reason to be so thrifty.
 SEARCH_SAMPLER = "tpe"
 IMAGES = 1_000
-RATES = (0.3, 0.6, 0.9)
+RATES = (0.4, 0.8)
 SEARCH_TRIALS = 30
 MARGIN = 1.5
 EPOCHS = 2
@@ -97,9 +97,9 @@ def _text(
 ) -> str:
     rows = [_row("unpruned", comparison.bytes, comparison, comparison.test_baseline)]
     if plan is not None:
-        rows.append(_row("pruned, without fine-tuning", plan.selection.bytes, comparison, plan.test))
+        rows.append(_row(f"{PRIORITIZED}, without fine-tuning", plan.selection.bytes, comparison, plan.test))
     if plan is not None and tuned is not None:
-        rows.append(_row("pruned, with fine-tuning", plan.selection.bytes, comparison, tuned))
+        rows.append(_row(f"{PRIORITIZED}, with fine-tuning", plan.selection.bytes, comparison, tuned))
     images = comparison.test_baseline.images
     header = ["model", "bytes", "saved", f"accuracy on {images:,} test images", "95 % interval", "points lost"]
     return "\n".join(
