@@ -3,6 +3,7 @@
 from .channels import ChannelGroup
 from .checkpoint import (
     check_free,
+    check_writable,
     fingerprint,
     load_model,
     model_bytes,
@@ -24,6 +25,7 @@ from .spike_driven_transformer import SpikeDrivenTransformer, SpikeDrivenTransfo
 from .spikformer import Spikformer, SpikformerConfig
 from .spikingjelly_zoo import Unsaid, from_spikingjelly, from_state_dict
 from .training import Progress, Recipe, train
+from .training_state import partial_checkpoint
 
 __all__ = [
     "FAMILIES",
@@ -46,6 +48,7 @@ __all__ = [
     "build",
     "channel_groups",
     "check_free",
+    "check_writable",
     "config_of",
     "config_type",
     "evaluation_mode",
@@ -57,6 +60,7 @@ __all__ = [
     "model_bytes",
     "open_data",
     "parameter_count",
+    "partial_checkpoint",
     "predict",
     "read_json",
     "save_into",

@@ -5,6 +5,7 @@ import json
 import math
 import secrets
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
@@ -61,7 +62,10 @@ def write_directory(directory: str | Path, *, overwrite: bool = False) -> Iterat
         PrimeSVTError: The directory holds something, or cannot be written.
     """
     directory = Path(directory)
-    check_free(directory, overwrite=overwrite)
+    if overwrite:
+        _check_no_file(directory)
+    else:
+        check_free(directory)
     place = directory.resolve()
     new = place.parent / f".{place.name}-{secrets.token_hex(4)}"
     try:
@@ -95,14 +99,36 @@ def check_free(directory: str | Path, *, overwrite: bool = False) -> None:
     """Refuse an output directory that already holds something, before the work that would fill it.
 
     Raises:
-        PrimeSVTError: It is a file, or holds something and ``overwrite`` is False.
+        PrimeSVTError: It is a file, or holds something and ``overwrite`` is False, or something that is no model.
     """
     directory = Path(directory)
-    if directory.is_dir():
-        if not overwrite and any(directory.iterdir()):
+    _check_no_file(directory)
+    if directory.is_dir() and any(directory.iterdir()):
+        if not overwrite:
             raise PrimeSVTError(f"{directory} is not empty; choose another directory, or pass --overwrite.")
-    elif directory.exists():
+        # Replacing a directory deletes all that is in it: nobody means their home.
+        if not any((directory / name).exists() for name in (CONFIG, WEIGHTS)):
+            raise PrimeSVTError(f"{directory} holds no model that could be replaced; choose another directory.")
+
+
+def _check_no_file(directory: Path) -> None:
+    if directory.exists() and not directory.is_dir():
         raise PrimeSVTError(f"{directory} exists and is no directory; choose another one.")
+
+
+def check_writable(directory: str | Path) -> None:
+    """Make an output directory, and refuse one that cannot be written, before the work that would fill it.
+
+    Raises:
+        PrimeSVTError: It cannot be made, or no file can be made in it or beside it.
+    """
+    directory = Path(directory)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for place in (directory, directory.resolve().parent):
+            tempfile.TemporaryFile(dir=place).close()
+    except OSError as error:
+        raise PrimeSVTError(f"Cannot write to {directory}: {error.strerror or error}.") from error
 
 
 def load_model(directory: str | Path) -> nn.Module:
@@ -151,13 +177,21 @@ def read_json(file: Path, problem: str) -> dict[str, Any]:
         PrimeSVTError: The file cannot be read or holds something else.
     """
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
+        data = json.loads(file.read_text(encoding="utf-8"), object_pairs_hook=_no_duplicates)
     except OSError as error:
         raise PrimeSVTError(problem.format(error.strerror or error)) from error
     except (ValueError, RecursionError) as error:
         raise PrimeSVTError(problem.format(f"{file.name} is no JSON ({error})")) from error
     if not isinstance(data, dict):
         raise PrimeSVTError(problem.format(f"{file.name} holds no JSON object"))
+    return data
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    data = dict(pairs)
+    if len(data) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} is there twice")
     return data
 
 

@@ -173,7 +173,7 @@ def split(
         classes: Names of the classes.
         train: Training images and their labels.
         test: Test images and their labels.
-        shuffled: Whether the training images already are in random order; otherwise a fixed one is used.
+        shuffled: Whether the images already are in random order; otherwise a fixed one is used.
 
     Raises:
         PrimeSVTError: Fewer than 24 training images, no test image, labels that are no class, or odd class names.
@@ -193,9 +193,13 @@ def split(
             f"{name}: needs at least 24 training images and one test image, got {count} and {len(test[0])}."
         )
     # The legacy generator's stream is frozen for ever: the same images play the same role under every numpy.
-    order = np.arange(count) if shuffled else np.random.RandomState(0).permutation(count)
+    # The test set is in random order too, so that its first images are of all classes.
+    order, test_order = (
+        (np.arange(n) if shuffled else np.random.RandomState(0).permutation(n)).astype(np.int64)
+        for n in (count, len(test[0]))
+    )
     selection, calibration = split_sizes(count)
-    parts = np.split(order.astype(np.int64), [selection, selection + calibration])
+    parts = np.split(order, [selection, selection + calibration])
     roles: tuple[Role, ...] = ("selection", "calibration", "fit")
     sets = {role: ImageSet(role, *train, part, classes) for role, part in zip(roles, parts, strict=True)}
     return DataSet(
@@ -203,7 +207,7 @@ def split(
         fit=sets["fit"],
         calibration=sets["calibration"],
         selection=sets["selection"],
-        test=ImageSet("test", *test, np.arange(len(test[0]), dtype=np.int64), classes),
+        test=ImageSet("test", *test, test_order, classes),
     )
 
 

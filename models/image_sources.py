@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from .errors import PrimeSVTError
 
 # Arrays up to this size are hashed whole, which takes a fraction of a second.
 _HASHED_BYTES = 2**28
+_HASHED_IMAGES = 4_096
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class ArrayImages:
         """Shape, and a hash of all bytes; of 4,096 images spread over an array that is too large for that."""
         sample = self.array
         if sample.nbytes > _HASHED_BYTES:
-            sample = sample[np.linspace(0, len(sample) - 1, min(4_096, len(sample))).astype(np.int64)]
+            sample = sample[np.linspace(0, len(sample) - 1, min(_HASHED_IMAGES, len(sample))).astype(np.int64)]
         sample = np.ascontiguousarray(sample)
         return f"{self.array.shape}{self.array.dtype}{hashlib.sha256(sample.data).hexdigest()}"
 
@@ -98,9 +100,17 @@ class FileImages:
         return tensor
 
     def digest(self) -> str:
-        """Names and sizes of the files, and the frame."""
-        listing = "\n".join(f"{file.parent.name}/{file.name}:{file.stat().st_size}" for file in self.files)
-        return f"{self.frame}{hashlib.sha256(listing.encode()).hexdigest()}"
+        """Names and sizes of the files, a hash of 4,096 of them spread over all, and the frame."""
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
+        hashed = hashlib.sha256()
+        for file in self.files:
+            hashed.update(f"{file.parent.name}/{file.name}:{file.stat().st_size}\n".encode())
+        for i in np.linspace(0, len(self.files) - 1, min(_HASHED_IMAGES, len(self.files))).astype(np.int64):
+            hashed.update(self.files[i].read_bytes())
+        return f"{self.frame}{hashed.hexdigest()}"
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

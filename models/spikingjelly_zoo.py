@@ -35,7 +35,7 @@ class Unsaid:
         image_size: Height and width of an image.
         mean: Per channel, subtracted from an image in [0, 1]; 0 where it is None.
         std: Per channel, divides it afterwards; 1 where it is None.
-        classes: Names of the classes; their numbers where it is None.
+        classes: Names of the classes in the order of the logits; their numbers where it is None.
         tau: Membrane time constant.
         v_threshold: Threshold of the neurons.
         attention_threshold: Threshold of the neurons after attention.

@@ -9,7 +9,6 @@ so a run that was killed goes on as if it had not been.
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -19,11 +18,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from .augmentation import augment
 from .checkpoint import fingerprint
 from .config import MAX_NUMBER, MAX_WIDTH, ModelConfig
 from .data import ImageSet
 from .errors import PrimeSVTError
 from .family import config_of
+from .training_state import load_state, save_state
 
 Precision = Literal["float32", "bfloat16"]
 _RANGES = (
@@ -110,6 +111,8 @@ def train(
     *,
     teacher: nn.Module | None = None,
     checkpoint: Path | None = None,
+    discard: bool = False,
+    on_resume: Callable[[int], None] = lambda _: None,
     on_step: Callable[[Progress], None] = lambda _: None,
     on_epoch: Callable[[Progress, float], dict[str, Any]] = lambda _progress, _seconds: {},
 ) -> list[dict[str, Any]]:
@@ -121,6 +124,8 @@ def train(
         recipe: How.
         teacher: Model whose answers are learnt too, with the weight ``recipe.distillation``.
         checkpoint: File written after every epoch; where it exists, training goes on from it.
+        discard: Start anew where the checkpoint is damaged or of another training, instead of refusing.
+        on_resume: Called with the number of epochs done before, where training goes on.
         on_step: Called after every step.
         on_epoch: Called after every epoch with its seconds; what it returns is added to the log.
 
@@ -139,7 +144,10 @@ def train(
     steps = len(_starts(len(images), recipe.batch_size))
     optimizer = _optimizer(model, recipe)
     run = {"recipe": asdict(recipe), "initial model": fingerprint(model), "data": images.fingerprint}
-    log = _resume(checkpoint, run, model, optimizer)
+    run["teacher"] = None if teacher is None else fingerprint(teacher)
+    log = [] if checkpoint is None else load_state(checkpoint, run, model, optimizer, discard=discard)
+    if log:
+        on_resume(len(log))
     for epoch in range(len(log), recipe.epochs):
         started = time.monotonic()
         model.train()
@@ -172,7 +180,8 @@ def train(
                 **on_epoch(progress, seconds),
             }
         )
-        _save(checkpoint, run, model, optimizer, log)
+        if checkpoint is not None:
+            save_state(checkpoint, run, model, optimizer, log)
     model.eval()
     return log
 
@@ -246,100 +255,10 @@ def _epoch(
     for start, stop in zip(starts, [*starts[1:], len(images)], strict=True):
         indices: np.ndarray = shuffled[start:stop]
         batch, labels = images.read(config, indices)
-        yield augment(batch, recipe, order), labels
+        yield augment(batch, order, flip=recipe.flip, shift=recipe.shift, erase=recipe.erase), labels
 
 
 def _starts(count: int, batch_size: int) -> list[int]:
     """Where each batch starts; an image that is left over joins the last batch: BatchNorm needs two."""
     starts = list(range(0, count, batch_size))
     return starts[:-1] if len(starts) > 1 and batch_size > 1 and count - starts[-1] == 1 else starts
-
-
-def augment(images: torch.Tensor, recipe: Recipe, generator: torch.Generator) -> torch.Tensor:
-    """Mirror, shift and erase images ``[N, C, H, W]`` or event sequences ``[T, N, C, H, W]``, the same over T."""
-    count, height, width = images.shape[-4], *images.shape[-2:]
-    if recipe.flip:
-        mirrored = torch.rand(count, generator=generator) < 0.5
-        images = torch.where(mirrored.view(-1, 1, 1, 1), images.flip(-1), images)
-    if recipe.shift:
-        images = _shift(images, recipe.shift, generator)
-    if recipe.erase:
-        erased = torch.rand(count, generator=generator) < recipe.erase
-        size = torch.rand(2, count, generator=generator) * 0.3 + 0.1
-        middle = torch.rand(2, count, generator=generator)
-        rows, columns = (
-            ((torch.arange(length) / length - middle[i].unsqueeze(1)).abs() < size[i].unsqueeze(1) / 2)
-            for i, length in enumerate((height, width))
-        )
-        blank = erased.view(-1, 1, 1) & rows.unsqueeze(2) & columns.unsqueeze(1)
-        images = images.masked_fill(blank.unsqueeze(1), 0.0)
-    return images
-
-
-def _shift(images: torch.Tensor, limit: int, generator: torch.Generator) -> torch.Tensor:
-    """Move every image by whole pixels; what comes in from outside repeats the border."""
-    count, height, width = images.shape[-4], *images.shape[-2:]
-    moves = torch.randint(-limit, limit + 1, (2, count), generator=generator)
-    rows = (torch.arange(height) + moves[0].unsqueeze(1)).clamp(0, height - 1)
-    columns = (torch.arange(width) + moves[1].unsqueeze(1)).clamp(0, width - 1)
-    # Advanced indices are apart, so numpy's rule puts N, H, W first and C last, and T is looped over.
-    picked = torch.arange(count).view(-1, 1, 1)
-    frames = [
-        frame[picked, :, rows.unsqueeze(2), columns.unsqueeze(1)].movedim(-1, 1)
-        for frame in (images if images.ndim == 5 else images.unsqueeze(0))
-    ]
-    return torch.stack(frames) if images.ndim == 5 else frames[0]
-
-
-def _save(
-    file: Path | None,
-    run: dict[str, Any],
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    log: list[dict[str, Any]],
-) -> None:
-    if file is None:
-        return
-    state = {
-        "run": run,
-        "model": model.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "log": log,
-    }
-    partial = file.with_name(file.name + ".part")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(state, partial)
-        partial.replace(file)
-    except (OSError, RuntimeError) as error:
-        with suppress(OSError):
-            partial.unlink()
-        raise PrimeSVTError(f"Cannot write the checkpoint {file}: {error}.") from error
-
-
-def _resume(
-    file: Path | None, run: dict[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer
-) -> list[dict[str, Any]]:
-    """Load the state of an earlier, interrupted part of the same run; returns its log, empty where there is none."""
-    if file is None or not file.exists():
-        return []
-    try:
-        state = torch.load(file, weights_only=True)
-        earlier, log = state["run"], list(state["log"])
-        recipe = earlier["recipe"]
-        changed = [key for key, value in run["recipe"].items() if recipe.get(key) != value]
-        changed += [key for key in ("initial model", "data") if earlier[key] != run[key]]
-        if not changed:
-            model.load_state_dict(state["model"])
-            optimizer.load_state_dict(state["optimizer"])
-    except Exception as error:  # torch.load raises whatever the damaged bytes lead to
-        raise PrimeSVTError(
-            f"Cannot go on from {file}: it is damaged, or no checkpoint of PrimeSVT ({type(error).__name__}). Delete "
-            "it to start again."
-        ) from error
-    if changed:
-        raise PrimeSVTError(
-            f"{file} is of a training with another {', '.join(changed)}; pass the same options to go on, "
-            "or choose another directory."
-        )
-    return log

@@ -52,6 +52,8 @@ class Constraints:
     def values(self, *, drop: float, saving: float) -> Mapping[str, float]:
         """Optuna's constraint values, by name: at most 0 where the limit is kept.
 
+        Both are in percentage points: Optuna's samplers add them up to say which plan misses the limits less.
+
         Args:
             drop: Percentage points lost against the unpruned model.
             saving: Fraction of the bytes saved.
@@ -59,7 +61,7 @@ class Constraints:
         # Rounded, because 3.0000000000000004 points are 3 points.
         return {
             ACCURACY_DROP: round(drop - (self.max_drop - self.margin), 9),
-            MEMORY_SAVING: round(self.min_saving - saving, 9),
+            MEMORY_SAVING: round(100 * (self.min_saving - saving), 9),
         }
 
     def kept(self, *, drop: float, saving: float) -> bool:

@@ -18,7 +18,7 @@ class SearchSpace:
     Args:
         layers: Names of the layers, the largest first.
         step: Distance of neighbouring ratios.
-        max_ratio: The largest ratio, a multiple of ``step``.
+        max_ratio: No ratio is larger; rounded down to a multiple of ``step``.
         criterion: Which channels of a layer go first.
 
     Raises:
@@ -38,7 +38,7 @@ class SearchSpace:
                 f"Ratios go from 0 to max-ratio, below 1, in steps above 0; got step {self.step}, "
                 f"max-ratio {self.max_ratio}."
             )
-        self.check((self.max_ratio,))
+        object.__setattr__(self, "max_ratio", round(math.floor(self.max_ratio / self.step + 1e-6) * self.step, 9))
 
     @property
     def distributions(self) -> Mapping[str, FloatDistribution]:

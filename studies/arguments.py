@@ -1,7 +1,10 @@
 """Options that several commands share, each declared once."""
 
 import argparse
+import errno
 import json
+import os
+import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -30,6 +33,13 @@ def numbers(text: str) -> tuple[float, ...]:
         raise argparse.ArgumentTypeError(
             f"expected numbers separated by commas, such as 0.1,0.5, got {text!r}"
         ) from None
+
+
+def positive(text: str) -> int:
+    """A whole number of at least 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
+    return int(text)
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -203,6 +213,20 @@ def print_result(args: argparse.Namespace, result: dict[str, Any], text: str) ->
     out(json.dumps(result) if args.json else text)
 
 
+def check_file(file: Path) -> None:
+    """Refuse an output file that cannot be written, before the work whose result it would hold.
+
+    Raises:
+        PrimeSVTError: It is a directory, or no file can be made where it would be.
+    """
+    try:
+        if file.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        tempfile.TemporaryFile(dir=file.parent).close()
+    except OSError as error:
+        raise PrimeSVTError(f"Cannot write {file}: {error.strerror or error}.") from error
+
+
 def write_text(file: Path, text: str) -> None:
     """Write a file whole or not at all.
 
@@ -216,4 +240,4 @@ def write_text(file: Path, text: str) -> None:
     except OSError as error:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
-        raise PrimeSVTError(f"Cannot write {file}: {error}.") from error
+        raise PrimeSVTError(f"Cannot write {file}: {error.strerror or error}.") from error

@@ -13,11 +13,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from primesvt.models import PrimeSVTError
 
 from .commands import compare, dashboard, demo, evaluate, finetune, layers, prune, robustness, search, train
+from .main import INTERRUPTED
 from .progress import say
 
 COMMANDS = (layers, robustness, search, compare, prune, finetune, evaluate, train, dashboard, demo)
 BAD_INPUT = 2
-INTERRUPTED = 130
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -79,7 +79,3 @@ def _keep_freed_memory() -> None:
     mallopt(mmap_threshold, 32 * 2**20)
     mallopt(trim_threshold, 2**31 - 1)
     mallopt(top_pad, 256 * 2**20)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

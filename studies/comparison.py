@@ -19,6 +19,9 @@ from .runner import StudyRun, is_feasible, violation
 
 # Plans that lose more than so many times the limit interest nobody, and are not measured again.
 _WINDOW = 4.0
+# Settings that may differ between studies of one comparison; with other constraints or images there is none.
+_TELLING = ("criterion", "embedding", "layers", "step", "max_ratio")
+_TELLING_PRIORITIZED = (*_TELLING, "rates", "slack", "exhaust")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +74,7 @@ class StudyResult:
 
     Args:
         name: Its name.
-        sampler: Its sampler, and the criterion where that is not the default.
+        sampler: Its sampler, and the settings that tell it from others of that sampler.
         deterministic: Whether the sampler draws nothing at random, so that one study stands for every seed.
         seed: The sampler's seed.
         over: Whether the sampler came to an end of its own; False for samplers that know none.
@@ -185,7 +188,8 @@ def compare(
                 known[key] = test.measure(run.plan(trial))
                 test.remember(run.study, known)
             done += 1
-        results.append(_result(run, [_report(run, trial, known[trial.user_attrs[KEY]]) for trial in trials]))
+        plans = [_report(run, trial, known[trial.user_attrs[KEY]]) for trial in trials]
+        results.append(_result(run, _label(run, runs), plans))
     on_measured(total, total)
     embedding = any(run.settings.embedding for run in runs)
     model = test.model
@@ -219,6 +223,19 @@ def _check_same(runs: Sequence[StudyRun]) -> None:
                 )
 
 
+def _label(run: StudyRun, runs: Sequence[StudyRun]) -> str:
+    """The sampler, with the settings in which this study differs from others of the same sampler."""
+    same = [other.settings for other in runs if other.settings.sampler == run.settings.sampler]
+    told = []
+    for name in _TELLING_PRIORITIZED if run.settings.sampler == PRIORITIZED else _TELLING:
+        value = getattr(run.settings, name)
+        varies = any(getattr(other, name) != value for other in same)
+        if varies or (name == "criterion" and value != DEFAULT_CRITERION):
+            text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+            told.append(f"{name.replace('_', '-')} {text or 'all'}")
+    return run.settings.sampler + (f" ({'; '.join(told)})" if told else "")
+
+
 def _choose(run: StudyRun, limit: int) -> list[FrozenTrial]:
     """Trials to measure on the test set: the front near the limits, thinned, and the best or the nearest plan."""
     least = run.baseline.accuracy - _WINDOW * max(run.settings.constraints.max_drop, 1.0) / 100
@@ -247,14 +264,13 @@ def _report(run: StudyRun, trial: FrozenTrial, test: Measurement) -> ReportedPla
     )
 
 
-def _result(run: StudyRun, plans: list[ReportedPlan]) -> StudyResult:
+def _result(run: StudyRun, label: str, plans: list[ReportedPlan]) -> StudyResult:
     by_number = {plan.trial: plan for plan in plans}
     best, nearest = run.best, run.nearest
     settings = run.settings
-    criterion = "" if settings.criterion == DEFAULT_CRITERION else f" ({settings.criterion})"
     return StudyResult(
         name=run.study.study_name,
-        sampler=settings.sampler + criterion,
+        sampler=label,
         deterministic=settings.sampler == PRIORITIZED,
         seed=settings.seed,
         over=run.over,

@@ -27,24 +27,27 @@ MODEL = "model"
 PLAN = "plan.json"
 STORAGE = "studies.db"
 FINETUNED = "finetuned"
-_OWN = frozenset({REPORT, SUMMARY, MODEL, PLAN, STORAGE, FINETUNED})
+_MARKER = ".primesvt"
 
 
 def prepare(directory: Path) -> None:
-    """Make the output directory; one that holds anything but an earlier comparison is refused.
+    """Make and mark the output directory; what a comparison writes replaces what an earlier one wrote there.
 
     Raises:
-        PrimeSVTError: It holds something else, or cannot be made.
+        PrimeSVTError: It holds what no comparison wrote, or cannot be made.
     """
+    marker = directory / _MARKER
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        foreign = sorted(file.name for file in directory.iterdir() if file.name.partition("-")[0] not in _OWN)
+        foreign = sorted(file.name for file in directory.iterdir() if not file.name.startswith(STORAGE))
+        if foreign and not marker.exists():
+            raise PrimeSVTError(
+                f"{directory} is not empty, and not the result of a comparison ({', '.join(foreign[:3])}); choose "
+                "another directory."
+            )
+        marker.write_text("A result of PrimeSVT: running the comparison again replaces it.\n", encoding="utf-8")
     except OSError as error:
         raise PrimeSVTError(f"Cannot write to {directory}: {error.strerror or error}.") from error
-    if foreign:
-        raise PrimeSVTError(
-            f"{directory} holds other things than a comparison ({', '.join(foreign[:3])}); choose another directory."
-        )
 
 
 def storage_in(directory: Path) -> str:
@@ -61,6 +64,7 @@ def run_studies(
     samplers: Sequence[str],
     seeds: int,
     trials: Mapping[str, int | None],
+    prefix: str = "",
 ) -> list[StudyRun]:
     """Run every sampler with every seed; the prioritized one draws nothing at random, and runs once.
 
@@ -72,6 +76,7 @@ def run_studies(
         samplers: Names of the samplers.
         seeds: How many seeds, from that of the settings on.
         trials: Trials of each study in all, by sampler; None for the sampler's default.
+        prefix: Begins the studies' names.
 
     Raises:
         PrimeSVTError: A sampler is unknown, or a study cannot run.
@@ -84,7 +89,7 @@ def run_studies(
     runs = []
     for sampler in dict.fromkeys(samplers):
         for seed in range(settings.seed, settings.seed + (1 if sampler == PRIORITIZED else seeds)):
-            name = f"{sampler}-seed{seed}"
+            name = f"{prefix}{sampler}-seed{seed}"
             own = replace(settings, sampler=sampler, seed=seed)
             with bar(name) as progress:
                 run = run_study(name, storage, model, data, own, trials=trials[sampler], on_status=progress.status)
@@ -116,8 +121,6 @@ def measure_and_write(
     Raises:
         PrimeSVTError: The studies cannot be compared, or the directory cannot be written.
     """
-    if front < 1:
-        raise PrimeSVTError(f"front must be at least 1, got {front}.")
     with bar("test set: fronts") as progress:
         comparison = compare(runs, test, data.name, front=front, on_measured=progress.update)
     winner = comparison.winner

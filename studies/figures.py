@@ -30,7 +30,10 @@ def fronts(comparison: Comparison, *, test: bool) -> go.Figure:
     shown = [plan for study in comparison.studies for plan in study.front]
     right = max([100 * plan.selection.memory_saving for plan in shown] + [100 * limits.min_saving]) + 5
     lowest = min([100 * _measured(plan, test).interval[0] for plan in shown] + [least])
-    bottom = max(0.0, max(lowest, least - 4 * max(limits.max_drop, 1)) - 1)
+    # Far below the limit nobody looks; but the plans of the table are always there.
+    chosen = [plan for plan in best_of_samplers(comparison).values() if plan is not None]
+    window = min([least - 4 * max(limits.max_drop, 1), *(100 * _measured(p, test).interval[0] for p in chosen)])
+    bottom = max(0.0, max(lowest, window) - 1)
     top = 100 * max([base.interval[1], *(_measured(plan, test).interval[1] for plan in shown)]) + 0.5
     for x0, x1, y0, y1 in ((0, right, bottom, least), (0, 100 * limits.min_saving, least, top)):
         figure.add_shape(
@@ -177,14 +180,14 @@ def hypervolume(comparison: Comparison) -> go.Figure:
 
 
 def layers(comparison: Comparison) -> go.Figure:
-    """Size of every layer, the largest first, and the ratio that each sampler's best plan removes from it."""
+    """Size of every layer, the largest first, and the ratio that each sampler's plan of the table removes from it."""
     chosen = {
         sampler: plan for sampler, plan in best_of_samplers(comparison).items() if plan is not None and plan.plan.ratios
     }
     names = [layer.name for layer in comparison.layers]
     figure = make_subplots(
         rows=1, cols=2, shared_yaxes=True, horizontal_spacing=0.02, column_widths=[0.4, 0.6],
-        subplot_titles=("parameters", "ratio removed by the best plan of each sampler"),
+        subplot_titles=("parameters", "ratio removed by the plan of each sampler in the table"),
     )  # fmt: skip
     figure.add_trace(
         go.Bar(
@@ -254,7 +257,7 @@ def _finish(figure: go.Figure, height: int) -> go.Figure:
     figure.update_layout(
         template="plotly_white",
         height=height,
-        margin={"l": 60, "r": 20, "t": 40, "b": 50},
+        margin={"l": 60, "r": 20, "t": 70, "b": 50},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         font={"family": "system-ui, sans-serif", "size": 13},
     )

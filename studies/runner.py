@@ -11,7 +11,7 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 from torch import nn
 
-from primesvt.models import DataSet, PrimeSVTError
+from primesvt.models import DataSet, PrimeSVTError, fingerprint
 from primesvt.pruning import PruningPlan
 from primesvt.search import (
     BASELINE,
@@ -127,9 +127,8 @@ def is_feasible(trial: FrozenTrial) -> bool:
 
 
 def violation(trial: FrozenTrial) -> float:
-    """By how much a trial misses its limits: points of accuracy plus percent of memory."""
-    excess = trial.constraints
-    return max(0.0, excess["accuracy_drop"]) + 100 * max(0.0, excess["memory_saving"])
+    """By how much a trial misses its limits: points of accuracy plus points of memory, as Optuna's samplers count."""
+    return sum(max(0.0, excess) for excess in trial.constraints.values())
 
 
 def run_study(
@@ -230,12 +229,17 @@ def finished_run(name: str, storage: BaseStorage, model: nn.Module, data: DataSe
     return StudyRun(study, settings, settings.space(model), baseline)
 
 
-def plan_of_trial(study: optuna.Study, number: int) -> PruningPlan:
+def plan_of_trial(study: optuna.Study, number: int, model: nn.Module) -> PruningPlan:
     """The plan that a finished trial of a study tried.
 
     Raises:
-        PrimeSVTError: There is no such finished trial.
+        PrimeSVTError: There is no such finished trial, or the study is about another model.
     """
+    if study.user_attrs[SETTINGS]["model"] != fingerprint(model):
+        raise PrimeSVTError(
+            f"The study {study.study_name!r} is about another model: what it measured says nothing of this one. Give "
+            "its model, or the plan as a file (--plan)."
+        )
     finished = {t.number: t for t in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))}
     if number not in finished:
         raise PrimeSVTError(

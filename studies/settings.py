@@ -139,8 +139,8 @@ def check_identity(study_name: str, stored: Mapping[str, Any] | None, wanted: Ma
     ]
     if differing:
         raise PrimeSVTError(
-            f"The study {study_name!r} was started with another {', '.join(differing)}. "
-            "Choose another --study, or the same options to go on."
+            f"The study {study_name!r} was started with another {', '.join(differing)}. Give the same options to go "
+            "on, or begin a new one: another --study in a search, another -o or --prefix in a comparison."
         )
 
 

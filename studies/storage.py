@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 from primesvt.models import PrimeSVTError
 
 DEFAULT_STORAGE = "sqlite:///primesvt.db"
+_IN_MEMORY = ("sqlite://", "sqlite:///", "sqlite:///:memory:", ":memory:")
 _TIMEOUT_SECONDS = 10
 _BUSY_SECONDS = 60
 _CREATION_WAITS = (0.2, 0.5, 1.0)
@@ -32,23 +33,29 @@ _TIMEOUTS: Mapping[str, str] = {
 }
 
 
-def open_storage(url: str) -> BaseStorage:
+def open_storage(url: str, *, create: bool = True) -> BaseStorage:
     """Open a storage by its URL; a plain path of a file is an SQLite file, ``.log`` or ``.journal`` a journal.
 
+    Args:
+        url: Its URL, or the path of a file.
+        create: Make a file that does not exist; otherwise refuse it.
+
     Raises:
-        PrimeSVTError: It does not answer, its driver is missing, or the URL makes no sense.
+        PrimeSVTError: It does not answer or exist, its driver is missing, or the URL makes no sense.
     """
     if not url.strip():
         raise PrimeSVTError("The storage has no name; give a URL such as sqlite:///study.db.")
     try:
+        if url in _IN_MEMORY:
+            raise ValueError("it is in memory only, so every trial would be lost at the end")
         if "://" not in url:
-            return _open_file(Path(url))
+            return _open_file(Path(url), create)
         if url.startswith("redis"):
             return JournalStorage(JournalRedisBackend(url))
-        return _open_database(url, _connect_args(url))
+        return _open_database(url, _connect_args(url, create))
     except Exception as error:  # drivers have errors of their own, without a common base
         raise PrimeSVTError(
-            f"The storage {_without_password(url)} does not answer: {_first_line(error)}. "
+            f"The storage {without_password(url)} does not answer: {_first_line(error)}. "
             "Check the URL (such as sqlite:///study.db or postgresql://user@host/name)."
         ) from error
 
@@ -82,7 +89,7 @@ def _storage_failure(error: BaseException | None) -> BaseException | None:
     return error if error is None else error.__cause__ or error
 
 
-def _connect_args(url: str) -> dict[str, Any]:
+def _connect_args(url: str, create: bool) -> dict[str, Any]:
     try:
         parsed = make_url(url)
     except (SQLAlchemyError, ValueError) as error:
@@ -91,14 +98,14 @@ def _connect_args(url: str) -> dict[str, Any]:
     if parsed.get_backend_name() == "sqlite":
         database = parsed.database or ""
         if database and not database.startswith((":memory:", "file:")):
-            _make_parent(Path(database))
+            _check_file(Path(database), create)
         return {"timeout": _BUSY_SECONDS}
     driver = parsed.get_dialect().driver
     return {_TIMEOUTS[driver]: _TIMEOUT_SECONDS} if driver in _TIMEOUTS else {}
 
 
-def _open_file(path: Path) -> BaseStorage:
-    _make_parent(path)
+def _open_file(path: Path, create: bool) -> BaseStorage:
+    _check_file(path, create)
     if path.suffix in (".log", ".journal"):
         return JournalStorage(JournalFileBackend(str(path)))
     return _open_database(f"sqlite:///{path}", {"timeout": _BUSY_SECONDS})
@@ -116,17 +123,19 @@ def _open_database(url: str, connect_args: Mapping[str, Any]) -> RDBStorage:
     return RDBStorage(url, engine_kwargs={"connect_args": dict(connect_args)})
 
 
-def _make_parent(path: Path) -> None:
+def _check_file(path: Path, create: bool) -> None:
     if not path.parent.is_dir():
         raise OSError(f"the directory {path.parent} does not exist")
+    if not create and not path.exists():
+        raise OSError("there is no such file")
 
 
 def _first_line(error: BaseException) -> str:
     line = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
-    return _without_password(line)
+    return without_password(line)
 
 
-def _without_password(text: str) -> str:
+def without_password(text: str) -> str:
     """Hide passwords in URLs, however broken: ``user:password@`` and ``?password=...``."""
     text = re.sub(r"://([^:/?#@\s]*):\S*@", r"://\1:***@", text)
     return re.sub(r"(?i)(pass(?:word|wd)?=)[^&\s]+", r"\1***", text)

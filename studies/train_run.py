@@ -13,6 +13,8 @@ from primesvt.models import (
     Progress,
     Recipe,
     check_free,
+    check_writable,
+    partial_checkpoint,
     predict,
     save_into,
     train,
@@ -46,14 +48,14 @@ def check_trainable(directory: Path, *, overwrite: bool) -> None:
     Raises:
         PrimeSVTError: It holds something else and ``overwrite`` is False.
     """
-    if overwrite and (directory / CHECKPOINT).exists():
-        (directory / CHECKPOINT).unlink()
     if not _is_interrupted(directory):
         check_free(directory, overwrite=overwrite)
 
 
 def _is_interrupted(directory: Path) -> bool:
-    return directory.is_dir() and {file.name for file in directory.iterdir()} == {CHECKPOINT}
+    files = set(directory.iterdir()) if directory.is_dir() else set()
+    checkpoint = directory / CHECKPOINT
+    return bool(files) and files <= {checkpoint, partial_checkpoint(checkpoint)}
 
 
 def run_training(
@@ -63,6 +65,7 @@ def run_training(
     recipe: Recipe,
     *,
     title: str,
+    overwrite: bool,
     teacher: nn.Module | None = None,
     facts: dict[str, Any] | None = None,
 ) -> TrainRun:
@@ -74,6 +77,7 @@ def run_training(
         data: Its fit set is learnt, its selection set measured after every epoch.
         recipe: How to train.
         title: What the progress bar calls it.
+        overwrite: Start anew where the checkpoint is of another training, instead of refusing.
         teacher: Model to learn from, too.
         facts: More to write into the log.
 
@@ -81,9 +85,8 @@ def run_training(
         PrimeSVTError: The data does not fit, the training diverged, or the directory cannot be written.
     """
     checkpoint = directory / CHECKPOINT
+    check_writable(directory)
     last: list[Predictions] = []
-    if checkpoint.exists():
-        say(f"Going on from {checkpoint}")
     with bar(title) as progress:
 
         def measure(step: Progress, seconds: float) -> dict[str, Any]:
@@ -99,6 +102,8 @@ def run_training(
                 recipe,
                 teacher=teacher,
                 checkpoint=checkpoint,
+                discard=overwrite,
+                on_resume=lambda epoch: say(f"Going on from {checkpoint}, after epoch {epoch}"),
                 on_step=lambda step: progress.training(step, recipe.epochs),
                 on_epoch=measure,
             )

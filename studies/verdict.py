@@ -190,7 +190,8 @@ def _effort(comparison: Comparison) -> list[str]:
         else:
             first = f"{fmean(found):.0f}" if len(found) > 1 else f"{found[0]}"
             of = f" ({len(found)} of {len(studies)} studies found one)" if len(found) < len(studies) else ""
-            sentences.append(f"{sampler} needed {first} trials to its first plan within the limits{of}.")
+            trials_word = "trial" if first == "1" else "trials"
+            sentences.append(f"{sampler} needed {first} {trials_word} to its first plan within the limits{of}.")
         if studies[0].deterministic and not all(study.over for study in studies):
             sentences.append(f"The pass of {sampler} was not over after {trials} trials: give it more.")
     return sentences

@@ -1,7 +1,9 @@
 """Compare samplers on one model: run their studies, measure their fronts on the test set, and write a report."""
 
 import argparse
+from pathlib import Path
 
+from primesvt.models import PrimeSVTError
 from primesvt.search.samplers import SAMPLERS
 
 from ..arguments import (
@@ -12,6 +14,7 @@ from ..arguments import (
     add_output,
     names,
     open_model_and_data,
+    positive,
     print_result,
     settings_of,
 )
@@ -20,6 +23,7 @@ from ..comparison_run import MODEL, REPORT, measure_and_write, open_test_set, pr
 from ..figures import best_of_samplers
 from ..report import limits_kept, summary
 from ..runner import DEFAULT_TRIALS, finished_run
+from ..settings import StudySettings
 from ..storage import open_storage
 from ..tables import table
 from ..verdict import words
@@ -39,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seeds",
         metavar="N",
-        type=int,
+        type=positive,
         default=3,
         help="studies of each sampler, from --seed on (default: %(default)s); prioritized draws nothing and runs once",
     )
@@ -55,7 +59,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="A,B,...",
         type=names,
         default=(),
-        help="take these studies of --storage as they are, instead of running any",
+        help="take these studies of --storage, with the limits they have, instead of running any",
+    )
+    parser.add_argument(
+        "--prefix",
+        metavar="TEXT",
+        default="",
+        help="begin the studies' names with this, where several comparisons share a storage (default: none)",
     )
     parser.add_argument(
         "--storage",
@@ -65,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--front",
         metavar="N",
-        type=int,
+        type=positive,
         default=8,
         help="plans of each study that are measured on the test set, at most (default: %(default)s)",
     )
@@ -77,9 +87,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Run the command."""
     settings = settings_of(args, SAMPLERS[0], args.seed)
+    if args.studies and settings != StudySettings(sampler=SAMPLERS[0]):
+        raise PrimeSVTError("--studies takes studies with the limits and settings they have; leave those options out.")
+    if args.output.resolve() in (Path(args.model).resolve(), *Path(args.model).resolve().parents):
+        raise PrimeSVTError(f"{args.model} lies in {args.output}, where it would be replaced; choose another -o.")
     model, data = open_model_and_data(args)
     prepare(args.output)
-    storage = open_storage(args.storage or storage_in(args.output))
+    storage = open_storage(args.storage or storage_in(args.output), create=not args.studies)
     if args.studies:
         runs = [finished_run(name, storage, model, data) for name in dict.fromkeys(args.studies)]
     else:
@@ -90,6 +104,7 @@ def run(args: argparse.Namespace) -> None:
             settings,
             samplers=args.samplers,
             seeds=args.seeds,
+            prefix=args.prefix,
             trials=dict.fromkeys(args.samplers, args.trials),
         )
     comparison = measure_and_write(args.output, runs, open_test_set(model, data), data, front=args.front)

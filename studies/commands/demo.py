@@ -74,7 +74,7 @@ def _finetune(directory: Path, test: TestSet, data: DataSet, plan: ReportedPlan,
     pruned = prune(test.model, plan.plan)
     check_trainable(directory, overwrite=True)
     recipe = finetune_recipe(epochs=EPOCHS, distillation=DISTILLATION, seed=seed)
-    run_training(directory, pruned, data, recipe, title="fine-tune", teacher=test.model)
+    run_training(directory, pruned, data, recipe, title="fine-tune", overwrite=True, teacher=test.model)
     return test.compare(pruned)
 
 

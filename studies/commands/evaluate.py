@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="test",
         help="which images: those a search looks at, or the unseen ones (default: %(default)s)",
     )
-    parser.add_argument("--limit", metavar="N", type=int, help="only the first N images (default: all)")
+    parser.add_argument("--limit", metavar="N", type=int, help="only N images, always the same (default: all)")
     add_json(parser)
 
 

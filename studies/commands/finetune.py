@@ -17,14 +17,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="DIR", help="the pruned model")
     add_data(parser)
     parser.add_argument(
-        "--teacher", metavar="MODEL", help="learn from the answers of this model, too, such as the unpruned one"
+        "--teacher", metavar="MODEL", help="learn from the answers of this model, such as the unpruned one"
     )
     parser.add_argument(
         "--distillation",
         metavar="W",
         type=float,
         default=DISTILLATION,
-        help="weight of the teacher's answers against the labels, from 0 to 1 (default: %(default)s)",
+        help="weight of the teacher's answers against the labels, from 0 to 1 (default: %(default)s, answers alone)",
     )
     parser.add_argument("--epochs", metavar="E", type=int, default=DEFAULT_EPOCHS, help="(default: %(default)s)")
     parser.add_argument(
@@ -57,7 +57,9 @@ def run(args: argparse.Namespace) -> None:
     )
     before = predict(model, data.selection)
     facts = {"finetuned": args.model, "teacher": args.teacher, "accuracy_before": before.accuracy}
-    done = run_training(args.output, model, data, recipe, title="fine-tune", teacher=teacher, facts=facts)
+    done = run_training(
+        args.output, model, data, recipe, title="fine-tune", overwrite=args.overwrite, teacher=teacher, facts=facts
+    )
     after = done.selection
     result = {
         "accuracy_before": before.accuracy,

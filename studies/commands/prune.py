@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from torch import nn
+
 from primesvt.models import PrimeSVTError, check_free, load_model, model_bytes, save_model
 from primesvt.pruning import PruningPlan, load_plan
 from primesvt.pruning import prune as prune_model
@@ -28,9 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run the command."""
-    plan = _plan(args)
     check_free(args.output, overwrite=args.overwrite)
     model = load_model(args.model)
+    plan = _plan(args, model)
     pruned = prune_model(model, plan)
     save_model(pruned, args.output, overwrite=args.overwrite)
     before, after = model_bytes(model), model_bytes(pruned)
@@ -38,10 +40,10 @@ def run(args: argparse.Namespace) -> None:
     print_result(args, result, f"{before:,} bytes -> {after:,} bytes, {1 - after / before:.2%} saved: {args.output}")
 
 
-def _plan(args: argparse.Namespace) -> PruningPlan:
+def _plan(args: argparse.Namespace, model: nn.Module) -> PruningPlan:
     from_study = (args.storage, args.study, args.trial)
     if args.plan is not None and from_study == (None, None, None):
         return load_plan(args.plan)
     if args.plan is None and None not in from_study:
-        return plan_of_trial(load_run(args.study, open_storage(args.storage)), args.trial)
+        return plan_of_trial(load_run(args.study, open_storage(args.storage, create=False)), args.trial, model)
     raise PrimeSVTError("Say which plan: either --plan FILE, or --storage URL --study NAME --trial N.")

@@ -12,6 +12,7 @@ from ..arguments import (
     add_json,
     add_model,
     add_rates,
+    check_file,
     open_model_and_data,
     print_result,
     write_text,
@@ -36,6 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Run the command."""
     rates = check_rates(args.rates)
+    if args.html is not None:
+        check_file(args.html)
     model, data = open_model_and_data(args)
     layers = [layer.name for layer in prunable_layers(model, embedding=args.embedding)]
     evaluator = Evaluator(model, data.selection.first(args.images))

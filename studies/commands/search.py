@@ -15,7 +15,7 @@ from ..arguments import (
 )
 from ..progress import bar, say
 from ..runner import DEFAULT_TRIALS, StudyRun, run_study, violation
-from ..storage import open_storage
+from ..storage import open_storage, without_password
 from ..tables import table
 
 
@@ -46,8 +46,8 @@ def run(args: argparse.Namespace) -> None:
     """Run the command."""
     settings = settings_of(args, args.sampler, args.seed)
     name = args.study or f"{args.sampler}-seed{args.seed}"
-    storage = open_storage(args.storage)
     model, data = open_model_and_data(args)
+    storage = open_storage(args.storage)
     with bar(name) as progress:
         result = run_study(name, storage, model, data, settings, trials=args.trials, on_status=progress.status)
     if result.interrupted:
@@ -79,6 +79,6 @@ def _text(result: StudyRun, args: argparse.Namespace) -> str:
         f"(95 % interval {low:.2%} to {high:.2%}) on {best.user_attrs['images']:,} selection images, "
         f"{best.user_attrs['accuracy_drop']:.2f} points below the unpruned model's {result.baseline.accuracy:.2%}\n"
         + table(["layer", "ratio"], rows)
-        + f"\nprune with: primesvt prune {args.model} --storage {args.storage} --study {result.study.study_name} "
-        f"--trial {best.number} -o DIR"
+        + f"\nprune with: primesvt prune {args.model} --storage {without_password(args.storage)} "
+        f"--study {result.study.study_name} --trial {best.number} -o DIR"
     )

@@ -20,9 +20,12 @@ from primesvt.models import (
     open_data,
 )
 
-from ..arguments import add_data, add_json, add_output, add_overwrite, numbers, print_result, size
+from ..arguments import add_data, add_json, add_output, add_overwrite, numbers, positive, print_result, size
 from ..train_run import accuracy_record, check_trainable, run_training
 
+# Options that say what a new model is like, and their defaults; a model of --init is as it is.
+_NEW_MODEL = ("embed_dim", "depth", "heads", "pooling", "image_size", "channels", "mean", "std")
+_EMBED_DIM, _DEPTH, _HEADS, _CHANNELS = 128, 2, 8, 3
 # Images from which mean and standard deviation of the pixels are taken.
 _SAMPLE = 4_096
 
@@ -34,17 +37,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     recipe = Recipe()
     group = parser.add_argument_group("model")
     group.add_argument("--family", choices=sorted(FAMILIES), help="what to train (or --init)")
-    group.add_argument("--embed-dim", metavar="D", type=int, default=128, help="embedding width (default: %(default)s)")
-    group.add_argument("--depth", metavar="L", type=int, default=2, help="transformer blocks (default: %(default)s)")
-    group.add_argument("--heads", metavar="H", type=int, default=8, help="attention heads (default: %(default)s)")
-    group.add_argument("--time-steps", metavar="T", type=int, help="time steps (default: 4, or those of --init)")
+    group.add_argument("--embed-dim", metavar="D", type=positive, help=f"embedding width (default: {_EMBED_DIM})")
+    group.add_argument("--depth", metavar="L", type=positive, help=f"transformer blocks (default: {_DEPTH})")
+    group.add_argument("--heads", metavar="H", type=positive, help=f"attention heads (default: {_HEADS})")
+    group.add_argument("--time-steps", metavar="T", type=positive, help="time steps (default: 4, or those of --init)")
     group.add_argument(
         "--pooling",
         metavar="DIGITS",
         help="which of the 4 stem stages halve the image, such as 1100 (default: by size)",
     )
     group.add_argument("--image-size", metavar="S", type=size, help="size to which image files are brought")
-    group.add_argument("--channels", type=int, choices=(1, 3), default=3, help="channels of image files (default: 3)")
+    group.add_argument("--channels", type=int, choices=(1, 3), help=f"channels of image files (default: {_CHANNELS})")
     group.add_argument("--mean", metavar="A,B,...", type=numbers, help="per channel (default: that of the fit set)")
     group.add_argument("--std", metavar="A,B,...", type=numbers, help="per channel (default: that of the fit set)")
     group.add_argument("--init", metavar="MODEL", help="start from the weights of this model instead of random ones")
@@ -98,8 +101,7 @@ def run(args: argparse.Namespace) -> None:
         seed=args.seed,
     )
     initial = load_model(args.init) if args.init else None
-    frame = frame_of(config_of(initial)) if initial else (args.channels, *args.image_size) if args.image_size else None
-    data = open_data(args.data, frame)
+    data = open_data(args.data, frame_of(config_of(initial)) if initial else _frame(args))
     config = _again(config_of(initial), args) if initial else _config(data, args)
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed)
@@ -107,7 +109,9 @@ def run(args: argparse.Namespace) -> None:
     if initial is not None:
         model.load_state_dict(initial.state_dict())
     facts = {"init": args.init} if args.init else {}
-    done = run_training(args.output, model, data, recipe, title=f"train {config.family}", facts=facts)
+    done = run_training(
+        args.output, model, data, recipe, title=f"train {config.family}", overwrite=args.overwrite, facts=facts
+    )
     result = {**accuracy_record(done.selection), "epochs": len(done.log), "seconds": done.seconds}
     low, high = done.selection.interval
     text = (
@@ -120,22 +124,33 @@ def run(args: argparse.Namespace) -> None:
 def _again(config: ModelConfig, args: argparse.Namespace) -> ModelConfig:
     if args.family not in (None, config.family):
         raise PrimeSVTError(f"--init is a {config.family}, not a {args.family}; leave --family out.")
+    if given := [name for name in _NEW_MODEL if getattr(args, name) is not None]:
+        raise PrimeSVTError(f"--{given[0].replace('_', '-')} is that of --init; leave it out.")
     return replace(config, time_steps=args.time_steps or config.time_steps)
+
+
+def _frame(args: argparse.Namespace) -> tuple[int, int, int] | None:
+    """Channels, height and width to which image files are brought."""
+    return (args.channels or _CHANNELS, *args.image_size) if args.image_size else None
 
 
 def _config(data: DataSet, args: argparse.Namespace) -> ModelConfig:
     if args.family is None:
         raise PrimeSVTError(f"Say what to train: --family {' or '.join(sorted(FAMILIES))}, or --init MODEL.")
     channels, height, width = data.fit.source.frame
-    if args.embed_dim < 8 or args.embed_dim % 8 or args.embed_dim % args.heads:
+    if args.image_size not in (None, (height, width)) or args.channels not in (None, channels):
         raise PrimeSVTError(
-            f"embed-dim must be a multiple of 8 and of the {args.heads} heads, at least 8; got {args.embed_dim}."
+            f"The images of {data.name} are {height}x{width} with {channels} channel(s), and are taken as they are; "
+            "--image-size and --channels are for image files."
         )
+    embed_dim, heads = args.embed_dim or _EMBED_DIM, args.heads or _HEADS
+    if embed_dim % 8 or embed_dim % heads:
+        raise PrimeSVTError(f"embed-dim must be a multiple of 8 and of the {heads} heads; got {embed_dim}.")
     mean, std = _pixels(data, channels)
     config: ModelConfig = config_type(args.family).uniform(
-        embed_dim=args.embed_dim,
-        depth=args.depth,
-        heads=args.heads,
+        embed_dim=embed_dim,
+        depth=args.depth or _DEPTH,
+        heads=heads,
         time_steps=args.time_steps or 4,
         in_channels=channels,
         image_size=(height, width),

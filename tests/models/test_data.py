@@ -34,7 +34,7 @@ def test_the_parts_are_disjoint_and_complete() -> None:
     parts = [data.selection.indices, data.calibration.indices, data.fit.indices]
     assert [len(part) for part in parts] == [80, 20, 140]
     assert sorted(np.concatenate(parts)) == list(range(240))
-    assert data.test.indices.tolist() == list(range(6))
+    assert sorted(data.test.indices) == list(range(6))
     assert data.fit.source is data.selection.source is not data.test.source
 
 
@@ -200,7 +200,16 @@ def test_classes_of_the_same_name_are_the_same(
     config = config_for(model)
     images.check(config)
     assert images.read(config, np.arange(3))[1].tolist() == expected
-    assert next(truth for _, truth in images.batches(config, 3)).tolist() == expected
+    in_order = [truth for _, batch in images.batches(config, 3) for truth in batch.tolist()]
+    assert in_order == [expected[images.labels[i]] for i in images.indices]
+
+
+def test_the_first_images_of_sorted_classes_are_of_all_classes() -> None:
+    source = ArrayImages(np.zeros((300, 2, 2), np.uint8))
+    labels = np.repeat(np.arange(3), 100)
+    data = split("d", ("a", "b", "c"), (source, labels), (source, labels))
+    for part in (data.test, data.selection, data.fit):
+        assert np.bincount(part.labels[part.first(60).indices], minlength=3).min() >= 10
 
 
 def test_the_fingerprint_tells_sets_apart() -> None:

@@ -44,7 +44,8 @@ def test_layouts(tmp_path: Path, gz: bool, below: str) -> None:
     assert data.fit.source.frame == (1, 5, 4)
     assert (len(data.fit), len(data.calibration), len(data.selection), len(data.test)) == (18, 2, 10, 6)
     pixels = data.test.source.read(data.test.indices)
-    assert np.array_equal((pixels * 255).round().numpy()[:, 0], arrays["t10k-images-idx3-ubyte"])
+    expected = arrays["t10k-images-idx3-ubyte"][data.test.indices]
+    assert np.array_equal((pixels * 255).round().numpy()[:, 0], expected)
     assert data.test.labels.tolist() == [0, 1, 2, 0, 1, 2]
 
 

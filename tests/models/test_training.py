@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from primesvt.models import (
     train,
     training,
 )
-from primesvt.models.training import augment, learning_rate
+from primesvt.models.training import learning_rate
 from primesvt.pruning import PruningPlan, prune
 
 from ..conftest import noisy_data, replace, small_config
@@ -179,22 +180,44 @@ def test_a_damaged_checkpoint_is_refused(data: DataSet, interrupted: Path) -> No
     assert not interrupted.with_name("ran").exists()
 
 
-@pytest.mark.parametrize("failure", [OSError(28, "No space left on device"), RuntimeError("unexpected pos 64 vs 0")])
-def test_a_full_disk_leaves_the_last_checkpoint(data: DataSet, interrupted: Path, monkeypatch, failure) -> None:
+def test_a_full_disk_leaves_the_last_checkpoint(data: DataSet, interrupted: Path, monkeypatch) -> None:
     content = interrupted.read_bytes()
 
-    def half(_state: object, file: Path) -> None:
-        file.write_bytes(b"half")
-        raise failure
+    def half(file: Path, _content: object) -> None:
+        with file.open("wb") as stream:
+            stream.write(b"half")
+        raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(training.torch, "save", half)
-        with pytest.raises(PrimeSVTError, match=r"Cannot write the checkpoint .*checkpoint\.pt"):
+        patch.setattr(Path, "write_bytes", half)
+        with pytest.raises(
+            PrimeSVTError, match=r"Cannot write the checkpoint .*checkpoint\.pt: No space left on device\."
+        ):
             train(fresh(), data.fit, RECIPE, checkpoint=interrupted)
         with pytest.raises(PrimeSVTError, match="Cannot write the checkpoint"):
             train(fresh(), data.fit, replace(RECIPE, epochs=1), checkpoint=interrupted / "below" / "c.pt")
     assert interrupted.read_bytes() == content
     assert [file.name for file in interrupted.parent.iterdir()] == ["checkpoint.pt"]
+
+
+@pytest.mark.parametrize("other", [b"damaged", replace(RECIPE, learning_rate=1e-4)])
+def test_another_checkpoint_is_discarded_where_that_is_wanted(data: DataSet, interrupted: Path, other: Any) -> None:
+    recipe, resumed = RECIPE, []
+    if isinstance(other, bytes):
+        interrupted.write_bytes(other)
+    else:
+        recipe = other
+    discarding, anew = fresh(), fresh()
+    train(discarding, data.fit, recipe, checkpoint=interrupted, discard=True, on_resume=resumed.append)
+    train(anew, data.fit, recipe)
+    assert fingerprint(discarding) == fingerprint(anew)
+    assert resumed == []
+
+
+def test_a_checkpoint_that_fits_is_not_discarded(data: DataSet, interrupted: Path) -> None:
+    resumed: list[int] = []
+    train(fresh(), data.fit, RECIPE, checkpoint=interrupted, discard=True, on_resume=resumed.append)
+    assert resumed == [1]
 
 
 def test_a_diverging_training_says_so(data: DataSet, tmp_path: Path) -> None:
@@ -319,64 +342,6 @@ def test_every_image_is_seen_once_an_epoch(data: DataSet) -> None:
     assert torch.bincount(truth).tolist() == np.bincount(data.fit.labels[data.fit.indices]).tolist()
     other = list(training._epoch(data.fit, small_config("spikformer"), replace(RECIPE, batch_size=7), 3))
     assert not torch.equal(truth, torch.cat([labels for _, labels in other]))
-
-
-def draw(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def plain(**changes: object) -> Recipe:
-    return Recipe(**{"flip": False, "shift": 0, **changes})
-
-
-def test_augmentation_may_do_nothing() -> None:
-    images = torch.rand(4, 2, 5, 6)
-    assert torch.equal(augment(images, plain(), draw()), images)
-
-
-def test_flipping() -> None:
-    images = torch.rand(64, 1, 3, 4)
-    flipped = augment(images, plain(flip=True), draw())
-    same = (flipped == images).flatten(1).all(1)
-    mirrored = (flipped == images.flip(-1)).flatten(1).all(1)
-    assert (same ^ mirrored).all()
-    assert 16 < same.sum() < 48
-
-
-def test_shifting() -> None:
-    images = torch.rand(40, 2, 6, 7)
-    shifted = augment(images, plain(shift=2), draw())
-    moves = set()
-    for image, moved in zip(images, shifted, strict=True):
-        padded = torch.nn.functional.pad(image.unsqueeze(0), (2, 2, 2, 2), mode="replicate")[0]
-        found = [(y, x) for y in range(5) for x in range(5) if torch.equal(padded[:, y : y + 6, x : x + 7], moved)]
-        assert len(found) == 1
-        moves.update(found)
-    assert len(moves) > 15
-
-
-def test_erasing() -> None:
-    images = torch.ones(200, 3, 16, 16)
-    erased = augment(images, plain(erase=0.5), draw())
-    assert set(erased.unique().tolist()) == {0.0, 1.0}
-    blank = erased == 0
-    assert torch.equal(blank[:, 0], blank[:, 2])
-    touched = blank.flatten(1).any(1)
-    assert 60 < touched.sum() < 140
-    # A rectangle: the blank rows and the blank columns span all that is blank.
-    area = blank[:, 0].any(1).sum(1) * blank[:, 0].any(2).sum(1)
-    assert torch.equal(area, blank[:, 0].flatten(1).sum(1))
-    assert blank[touched].float().mean() < 0.2
-
-
-def test_frames_of_a_sequence_are_changed_alike() -> None:
-    images = torch.rand(20, 2, 6, 7)
-    sequence = torch.stack([images, images * 0.5, images * 0.25])
-    recipe = Recipe(flip=True, shift=2, erase=0.5)
-    changed = augment(sequence, recipe, draw(3))
-    assert changed.shape == sequence.shape
-    for frame, factor in zip(changed, (1, 0.5, 0.25), strict=True):
-        torch.testing.assert_close(frame, augment(images, recipe, draw(3)) * factor)
 
 
 def test_the_learning_rate() -> None:

@@ -37,7 +37,7 @@ def test_values_constraints_and_attributes(data: DataSet, study: optuna.Study) -
     assert trial.params == {"stem.3": 0.5, "blocks.0.hidden": 0.25}
     assert trial.constraints == {
         "accuracy_drop": pytest.approx(drop - 10),
-        "memory_saving": pytest.approx(0.1 - expected.memory_saving),
+        "memory_saving": pytest.approx(100 * (0.1 - expected.memory_saving)),
     }
     attrs = trial.user_attrs
     assert attrs["bytes"] == expected.bytes < model_bytes(tiny_model())

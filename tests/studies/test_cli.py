@@ -9,6 +9,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from primesvt.studies.cli import COMMANDS
+from primesvt.studies.storage import open_storage
 
 SEARCH = ("--max-drop", "30", "--min-saving", "0.2", "--step", "0.1", "--max-ratio", "0.9", "--rates", "0.5,0.9")
 
@@ -139,7 +140,23 @@ BAD = {
     "storage": (("search", "{model}", "--data", "{data}", "--storage", "sqlite:////no/where/s.db"), "does not answer"),
     "storage url": (("search", "{model}", "--data", "{data}", "--storage", "nonsense://x"), "does not answer"),
     "no such study": (
-        ("prune", "{model}", "--storage", "{db}", "--study", "x", "--trial", "1", "-o", "{tmp}/out"), "No study 'x'",
+        ("prune", "{model}", "--storage", "{empty}", "--study", "x", "--trial", "1", "-o", "{tmp}/out"), "No study 'x'",
+    ),
+    "no such storage": (
+        ("prune", "{model}", "--storage", "{db}", "--study", "x", "--trial", "1", "-o", "{tmp}/out"), "no such file",
+    ),
+    "home": (
+        ("prune", "{model}", "--plan", "{tmp}/good.json", "--overwrite", "-o", "{tmp}"), "no model that could be",
+    ),
+    "twice": (("prune", "{model}", "--plan", "{tmp}/twice.json", "-o", "{tmp}/out"), "'position' is there twice"),
+    "no place": (
+        ("robustness", "{model}", "--data", "{data}", "--html", "{tmp}/no/r.html"), "r.html: No such file or directory",
+    ),
+    "size of arrays": (
+        ("train", "-o", "{tmp}/out", "--data", "{data}", "--family", "spikformer", "--image-size", "9"), "8x8 with 1",
+    ),
+    "width of init": (
+        ("train", "-o", "{tmp}/out", "--data", "{data}", "--init", "{model}", "--embed-dim", "8"), "is that of --init",
     ),
     "sampler": (
         ("compare", "{model}", "--data", "{data}", "--samplers", "best", "-o", "{tmp}/out"), "Unknown sampler 'best'",
@@ -153,7 +170,9 @@ BAD = {
     "epochs": (
         ("train", "-o", "{tmp}/out", "--data", "{data}", "--family", "spikformer", "--epochs", "0"), "epochs must be",
     ),
-    "foreign directory": (("compare", "{model}", "--data", "{data}", "-o", "{tmp}"), "holds other things"),
+    "foreign directory": (
+        ("compare", "{model}", "--data", "{data}", "-o", "{tmp}"), "is not empty, and not the result of a comparison",
+    ),
 }  # fmt: skip
 
 
@@ -163,7 +182,17 @@ def test_bad_input_is_one_clear_line(primesvt, model_dir, data_file, tmp_path: P
     (tmp_path / "unknown.json").write_text('{"ratios": {"nope": 0.5}}')
     (tmp_path / "one.json").write_text('{"ratios": {"position": 1}}')
     (tmp_path / "text.json").write_text("half a pl")
-    places = {"tmp": tmp_path, "model": model_dir, "data": data_file, "db": f"sqlite:///{tmp_path}/bad.db"}
+    (tmp_path / "good.json").write_text('{"ratios": {"position": 0.5}}')
+    (tmp_path / "twice.json").write_text('{"ratios": {"position": 0.5, "position": 0.1}}')
+    places = {
+        "tmp": tmp_path,
+        "model": model_dir,
+        "data": data_file,
+        "db": f"sqlite:///{tmp_path}/bad.db",
+        "empty": f"sqlite:///{tmp_path}/empty.db",
+    }
+    if "{empty}" in arguments:
+        open_storage(places["empty"])
     ran = primesvt(*(argument.format(**places) for argument in arguments))
     assert ran.code == 2
     assert ran.out == ""
@@ -178,6 +207,9 @@ def test_wrong_options_exit_with_2_too(primesvt) -> None:
     assert primesvt("layers").code == 2
     assert primesvt("evaluate", "demo", "--split", "fit").code == 2
     assert primesvt("search", "demo", "--sampler", "best").code == 2
+    assert primesvt("compare", "demo", "--front", "0", "-o", "out").code == 2
+    assert primesvt("dashboard", "--port", "99999").code == 2
+    assert primesvt("train", "--family", "spikformer", "--heads", "0", "-o", "out").code == 2
 
 
 def test_a_damaged_model_is_named(primesvt, model_dir, tmp_path) -> None:

@@ -1,6 +1,7 @@
 """A comparison from the command line: the directory it writes, and what its words say."""
 
 import json
+import shutil
 
 import pytest
 
@@ -55,11 +56,14 @@ def test_report_summary_and_model(primesvt, model_dir, data_file, tmp_path) -> N
 
 def test_no_plan_within_the_limits(primesvt, model_dir, data_file, tmp_path) -> None:
     out = tmp_path / "result"
-    (out / "model").mkdir(parents=True)
-    ran = primesvt(
+    command = (
         "compare", model_dir, "--data", data_file, "--samplers", "random", "--seeds", "1", "--trials", "3",
         "--max-drop", "0", "--min-saving", "0.8", *SMALL, "-o", out, "--json",
     )  # fmt: skip
+    assert primesvt(*command).code == 0
+    # What an earlier comparison of this directory chose must not pass for the winner of this one.
+    (out / "model").mkdir()
+    ran = primesvt(*command)
     assert ran.code == 0
     summary = ran.json
     assert summary["winner"] is None
@@ -68,6 +72,62 @@ def test_no_plan_within_the_limits(primesvt, model_dir, data_file, tmp_path) -> 
     assert not (out / "model").exists()
     page = (out / "report.html").read_text()
     assert "The plans that miss the limits least" in page
+
+
+def test_what_the_user_has_is_not_replaced(primesvt, model_dir, data_file, tmp_path) -> None:
+    out = tmp_path / "mine"
+    shutil.copytree(model_dir, out / "model")
+    small = ("--data", data_file, "--samplers", "random", "--seeds", "1", "--trials", "1", *SMALL, "-o", out)
+    ran = primesvt("compare", model_dir, *small)
+    assert ran.code == 2
+    assert "not empty, and not the result of a comparison (model)" in ran.err
+    # Not even where a comparison was before.
+    (out / ".primesvt").touch()
+    ran = primesvt("compare", out / "model", *small)
+    assert ran.code == 2
+    assert "where it would be replaced" in ran.err
+    assert sorted(file.name for file in (out / "model").iterdir()) == sorted(f.name for f in model_dir.iterdir())
+    assert list(out.glob("*.db")) == []
+
+
+@pytest.mark.parametrize("left", [".model-1a2b", ".model-1a2b.old", ".summary.json.part", "plan.json.part"])
+def test_a_comparison_that_was_killed_goes_on(primesvt, model_dir, data_file, tmp_path, left) -> None:
+    out = tmp_path / "result"
+    command = (
+        "compare", model_dir, "--data", data_file, "--samplers", "random", "--seeds", "1", "--trials", "1",
+        "--max-drop", "90", "--min-saving", "0", *SMALL, "-o", out,
+    )  # fmt: skip
+    assert primesvt(*command).code == 0
+    if left.startswith(".model"):
+        (out / "model").rename(out / left)
+    else:
+        (out / left).write_text("half")
+    assert primesvt(*command).code == 0
+    assert (out / "model" / "config.json").exists()
+
+
+def test_studies_of_one_sampler_with_other_settings_are_told_apart(primesvt, model_dir, data_file, tmp_path) -> None:
+    common = (model_dir, "--data", data_file, "--storage", f"sqlite:///{tmp_path}/s.db")
+    limits = ("--max-drop", "90", "--min-saving", "0")
+    for rate in ("0.2", "0.8"):
+        primesvt("search", *common, *limits, "--study", rate, "--rates", rate, "--exhaust")
+    primesvt("search", *common, *limits, "--study", "r", "--sampler", "random", "--trials", "2", "--rates", "0.5")
+    result = primesvt("compare", *common, "--studies", "0.2,0.8,r", "-o", tmp_path / "out", "--json").json
+    assert list(result["samplers"]) == ["prioritized (rates 0.2)", "prioritized (rates 0.8)", "random"]
+    assert "prioritized (rates 0.8)" in result["summary"][2]
+    ran = primesvt("compare", *common, "--studies", "0.2,r", "--max-drop", "1", "-o", tmp_path / "out")
+    assert ran.code == 2
+    assert "leave those options out" in ran.err
+
+
+def test_comparisons_share_a_storage(primesvt, model_dir, data_file, tmp_path) -> None:
+    command = (
+        "compare", model_dir, "--data", data_file, "--samplers", "random", "--seeds", "1", "--trials", "1",
+        "--storage", f"sqlite:///{tmp_path}/s.db", *SMALL, "--json",
+    )  # fmt: skip
+    for drop in ("10", "20"):
+        ran = primesvt(*command, "--max-drop", drop, "--prefix", f"{drop}-", "-o", tmp_path / drop)
+        assert [study["study"] for study in ran.json["studies"]] == [f"{drop}-random-seed0"]
 
 
 def test_a_study_of_another_model_is_refused(primesvt, model_dir, data_file, tmp_path) -> None:
@@ -81,6 +141,9 @@ def test_a_study_of_another_model_is_refused(primesvt, model_dir, data_file, tmp
     ran = primesvt("compare", tmp_path / "other", *common, "--studies", "a", "-o", tmp_path / "out")
     assert ran.code == 2
     assert "another model" in ran.err
+    ran = primesvt("prune", tmp_path / "other", *common[2:], "--study", "a", "--trial", "0", "-o", tmp_path / "small")
+    assert ran.code == 2
+    assert "about another model" in ran.err
     ran = primesvt("compare", model_dir, *common, "--studies", "missing", "-o", tmp_path / "out")
     assert ran.code == 2
     assert "No study 'missing'" in ran.err

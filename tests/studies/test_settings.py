@@ -123,9 +123,9 @@ def test_going_on_with_other_settings_is_refused_naming_what_differs(
 def test_another_model_or_data_set_is_refused(data: DataSet) -> None:
     settings = StudySettings()
     stored = study_identity(settings, tiny_model(), data.selection)
-    with pytest.raises(PrimeSVTError, match=r"another model\. Choose another --study"):
+    with pytest.raises(PrimeSVTError, match=r"another model\. Give the same options"):
         check_identity("s", stored, study_identity(settings, tiny_model(seed=1), data.selection))
-    with pytest.raises(PrimeSVTError, match=r"another data\. Choose another --study"):
+    with pytest.raises(PrimeSVTError, match=r"another data\. Give the same options"):
         check_identity("s", stored, study_identity(settings, tiny_model(), noisy_data(seed=1).selection))
 
 

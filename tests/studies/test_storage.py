@@ -45,8 +45,18 @@ def test_what_is_written_is_there_when_opened_again(tmp_path: Path, name: str, k
     assert list(tmp_path.iterdir())
 
 
-def test_in_memory() -> None:
-    assert optuna.get_all_study_names(open_storage("sqlite://")) == []
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///", "sqlite:///:memory:", ":memory:"])
+def test_what_would_lose_every_trial_is_refused(url: str) -> None:
+    assert "in memory only" in refused(url)
+
+
+@pytest.mark.parametrize("name", ["sqlite:///{}/typo.db", "{}/typo.db", "{}/typo.log"])
+def test_what_is_only_read_is_not_made(tmp_path: Path, name: str) -> None:
+    with pytest.raises(PrimeSVTError, match="there is no such file"):
+        open_storage(name.format(tmp_path), create=False)
+    assert list(tmp_path.iterdir()) == []
+    open_storage(name.format(tmp_path))
+    open_storage(name.format(tmp_path), create=False)
 
 
 def test_a_plain_path_is_taken_from_where_one_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
