@@ -96,7 +96,7 @@ def test_a_prioritized_study_from_start_to_end(family: str, kind: str, tmp_path:
     assert result.best.user_attrs["accuracy_drop"] <= 30
     assert result.best in result.feasible
     json.dumps(result.to_json())
-    assert result.to_json()["best"]["ratios"] == dict(plan_of_trial(result.study, result.best.number).ratios)
+    assert result.to_json()["best"]["ratios"] == dict(plan_of_trial(result.study, result.best.number, model).ratios)
 
 
 @pytest.mark.parametrize(("sampler", "trials"), [("random", 8), ("tpe", 14), ("nsga2", 55), ("gp", 12)])
@@ -384,10 +384,12 @@ def test_load_run_and_plan_of_trial() -> None:
     storage = InMemoryStorage()
     result = run(storage, sampler="random", trials=3, criterion="l1")
     study = load_run("s", storage)
-    assert plan_of_trial(study, 1) == result.plan(result.finished[1])
-    assert plan_of_trial(study, 1).criterion == "l1"
+    assert plan_of_trial(study, 1, tiny_model()) == result.plan(result.finished[1])
+    assert plan_of_trial(study, 1, tiny_model()).criterion == "l1"
     with pytest.raises(PrimeSVTError, match="no finished trial 3; it has 3 finished trials"):
-        plan_of_trial(study, 3)
+        plan_of_trial(study, 3, tiny_model())
+    with pytest.raises(PrimeSVTError, match="'s' is about another model"):
+        plan_of_trial(study, 1, tiny_model(seed=1))
     with pytest.raises(PrimeSVTError, match="No study 't' in this storage; it has s"):
         load_run("t", storage)
     optuna.create_study(study_name="theirs", storage=storage)
@@ -400,7 +402,7 @@ def test_a_failed_trial_has_no_plan() -> None:
     stopped = run(storage, on_batch=interrupt(3))
     failed = stopped.study.get_trials(states=(TrialState.FAIL,))[0].number
     with pytest.raises(PrimeSVTError, match=f"no finished trial {failed}"):
-        plan_of_trial(stopped.study, failed)
+        plan_of_trial(stopped.study, failed, tiny_model())
 
 
 def test_finished_run_is_the_run() -> None:
