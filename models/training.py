@@ -56,6 +56,8 @@ class Recipe:
         erase: Probability that a random rectangle of an image is blanked.
         distillation: Weight of the teacher's answers against the labels, where there is a teacher.
         temperature: Softness of the teacher's answers.
+        frozen_statistics: Whether BatchNorm keeps the mean and variance it has, in training too; a model that is good
+            already is then changed by the gradient alone.
         precision: Arithmetic of the convolutions in training; the model is stored and measured in float32.
         seed: Of every random draw.
     """
@@ -71,6 +73,7 @@ class Recipe:
     erase: float = 0.0
     distillation: float = 0.0
     temperature: float = 2.0
+    frozen_statistics: bool = False
     precision: Precision = "float32"
     seed: int = 0
 
@@ -150,7 +153,7 @@ def train(
         on_resume(len(log))
     for epoch in range(len(log), recipe.epochs):
         started = time.monotonic()
-        model.train()
+        _begin_training(model, recipe)
         progress = Progress(epoch, 0, steps, 0.0, 0.0)
         loss_sum, right, seen = 0.0, 0, 0
         for step, (batch, labels) in enumerate(_epoch(images, config, recipe, epoch)):
@@ -184,6 +187,14 @@ def train(
             save_state(checkpoint, run, model, optimizer, log)
     model.eval()
     return log
+
+
+def _begin_training(model: nn.Module, recipe: Recipe) -> None:
+    model.train()
+    if recipe.frozen_statistics:
+        for module in model.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
 
 
 def learning_rate(recipe: Recipe, step: int, total: int) -> float:

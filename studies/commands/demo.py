@@ -25,10 +25,10 @@ from .finetune import DISTILLATION, finetune_recipe
 # Chosen so that the whole demo takes a few minutes on two cores; a study of one's own has no reason to be so thrifty.
 SEARCH_SAMPLER = "tpe"
 IMAGES = 1_000
-RATES = (0.4, 0.8)
+RATES = (0.15, 0.3)
 SEARCH_TRIALS = 30
 MARGIN = 1.5
-EPOCHS = 2
+EPOCHS = 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -28,7 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--epochs", metavar="E", type=int, default=DEFAULT_EPOCHS, help="(default: %(default)s)")
     parser.add_argument(
-        "--learning-rate", metavar="RATE", type=float, default=1e-3, help="peak of the schedule (default: %(default)s)"
+        "--learning-rate", metavar="RATE", type=float, default=3e-4, help="peak of the schedule (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--update-norm",
+        action="store_true",
+        help="let BatchNorm's mean and variance follow the fit images (default: they stay as they are)",
     )
     parser.add_argument("--batch-size", metavar="N", type=int, default=64, help="(default: %(default)s)")
     parser.add_argument(
@@ -53,6 +58,7 @@ def run(args: argparse.Namespace) -> None:
         shift=args.shift,
         flip=not args.no_flip,
         distillation=args.distillation if teacher else 0.0,
+        frozen_statistics=not args.update_norm,
         seed=args.seed,
     )
     before = predict(model, data.selection)
@@ -77,11 +83,12 @@ def run(args: argparse.Namespace) -> None:
 def finetune_recipe(
     *,
     epochs: int = DEFAULT_EPOCHS,
-    learning_rate: float = 1e-3,
+    learning_rate: float = 3e-4,
     batch_size: int = 64,
     shift: int = 0,
     flip: bool = True,
     distillation: float = 0.0,
+    frozen_statistics: bool = True,
     seed: int = 0,
 ) -> Recipe:
     """The recipe of fine-tuning: gentle, and with plain cross-entropy where there is no teacher (the paper's way)."""
@@ -94,5 +101,6 @@ def finetune_recipe(
         flip=flip,
         shift=shift,
         distillation=distillation,
+        frozen_statistics=frozen_statistics,
         seed=seed,
     )

@@ -355,6 +355,28 @@ def test_the_learning_rate() -> None:
     assert learning_rate(Recipe(learning_rate=1.0, warm_up=1.0), 0, 1) == 1.0
 
 
+@pytest.mark.parametrize("frozen", [False, True])
+def test_frozen_statistics_stay(data: DataSet, frozen: bool) -> None:
+    model = fresh()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    train(model, data.fit, replace(RECIPE, frozen_statistics=frozen))
+    after = model.state_dict()
+    statistics = [name for name in before if "running_" in name]
+    assert statistics
+    assert all(torch.equal(before[name], after[name]) == frozen for name in statistics)
+    assert not torch.equal(before["head.weight"], after["head.weight"])
+
+
+def test_a_model_that_equals_its_teacher_learns_nothing_with_frozen_statistics(data: DataSet) -> None:
+    model, teacher = fresh(), fresh().eval()
+    recipe = replace(
+        RECIPE, frozen_statistics=True, distillation=1.0, label_smoothing=0.0, weight_decay=0.0, learning_rate=1e-6
+    )
+    losses: list[float] = []
+    train(model, data.fit, recipe, teacher=teacher, on_step=lambda step: losses.append(step.loss))
+    assert losses[0] == pytest.approx(0, abs=1e-6)
+
+
 def test_weight_decay_spares_biases_and_norms() -> None:
     groups = training._optimizer(fresh(), Recipe(weight_decay=0.3)).param_groups
     assert [group["weight_decay"] for group in groups] == [0.3, 0.0]
