@@ -146,7 +146,7 @@ def train(
     _check_teacher(teacher, config, recipe)
     steps = len(_starts(len(images), recipe.batch_size))
     optimizer = _optimizer(model, recipe)
-    run = {"recipe": asdict(recipe), "initial model": fingerprint(model), "data": images.fingerprint}
+    run: dict[str, Any] = {"recipe": asdict(recipe), "initial model": fingerprint(model), "data": images.fingerprint}
     run["teacher"] = None if teacher is None else fingerprint(teacher)
     log = [] if checkpoint is None else load_state(checkpoint, run, model, optimizer, discard=discard)
     if log:
