@@ -28,14 +28,14 @@ def save_state(
     Raises:
         PrimeSVTError: It cannot be written.
     """
-    buffer = io.BytesIO()
-    # Written to memory first: for a full disk PyTorch has an error that nobody understands.
     state = {
         "run": run,
         "model": model.state_dict(),
         "optimizer": optimizer.state_dict(),
         "log": log,
     }
+    # Written to memory first: for a full disk PyTorch has an error that nobody understands.
+    buffer = io.BytesIO()
     torch.save(state, buffer)
     partial = partial_checkpoint(file)
     try:
