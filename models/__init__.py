@@ -2,6 +2,7 @@
 
 from .channels import ChannelGroup
 from .checkpoint import (
+    DEMO,
     check_free,
     check_writable,
     fingerprint,
@@ -28,6 +29,7 @@ from .training import Progress, Recipe, train
 from .training_state import partial_checkpoint
 
 __all__ = [
+    "DEMO",
     "FAMILIES",
     "ArrayImages",
     "ChannelGroup",

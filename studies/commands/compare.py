@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from primesvt.models import PrimeSVTError
+from primesvt.models import DEMO, PrimeSVTError
 from primesvt.search.samplers import SAMPLERS
 
 from ..arguments import (
@@ -89,7 +89,8 @@ def run(args: argparse.Namespace) -> None:
     settings = settings_of(args, SAMPLERS[0], args.seed)
     if args.studies and settings != StudySettings(sampler=SAMPLERS[0]):
         raise PrimeSVTError("--studies takes studies with the limits and settings they have; leave those options out.")
-    if args.output.resolve() in (Path(args.model).resolve(), *Path(args.model).resolve().parents):
+    place = Path(args.model).resolve()
+    if args.model != DEMO and args.output.resolve() in (place, *place.parents):
         raise PrimeSVTError(f"{args.model} lies in {args.output}, where it would be replaced; choose another -o.")
     model, data = open_model_and_data(args)
     prepare(args.output)

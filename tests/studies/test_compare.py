@@ -90,6 +90,13 @@ def test_what_the_user_has_is_not_replaced(primesvt, model_dir, data_file, tmp_p
     assert list(out.glob("*.db")) == []
 
 
+def test_the_embedded_model_lies_nowhere(primesvt, data_file, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for out in ("demo", "."):
+        ran = primesvt("compare", "demo", "--data", data_file, "-o", out)
+        assert "28x28 pixels" in ran.err  # it came as far as the data, which does not fit
+
+
 @pytest.mark.parametrize("left", [".model-1a2b", ".model-1a2b.old", ".summary.json.part", "plan.json.part"])
 def test_a_comparison_that_was_killed_goes_on(primesvt, model_dir, data_file, tmp_path, left) -> None:
     out = tmp_path / "result"
