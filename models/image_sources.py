@@ -57,7 +57,7 @@ class ArrayImages:
         """Shape, and a hash of all bytes; of 4,096 images spread over an array that is too large for that."""
         sample = self.array
         if sample.nbytes > _HASHED_BYTES:
-            sample = sample[np.linspace(0, len(sample) - 1, min(_HASHED_IMAGES, len(sample))).astype(np.int64)]
+            sample = sample[_spread(len(sample))]
         sample = np.ascontiguousarray(sample)
         return f"{self.array.shape}{self.array.dtype}{hashlib.sha256(sample.data).hexdigest()}"
 
@@ -108,9 +108,14 @@ class FileImages:
         hashed = hashlib.sha256()
         for file in self.files:
             hashed.update(f"{file.parent.name}/{file.name}:{file.stat().st_size}\n".encode())
-        for i in np.linspace(0, len(self.files) - 1, min(_HASHED_IMAGES, len(self.files))).astype(np.int64):
+        for i in _spread(len(self.files)):
             hashed.update(self.files[i].read_bytes())
         return f"{self.frame}{hashed.hexdigest()}"
+
+
+def _spread(count: int) -> np.ndarray:
+    """Which of ``count`` images are hashed where not all are: evenly spread over them."""
+    return np.linspace(0, count - 1, min(_HASHED_IMAGES, count)).astype(np.int64)
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

@@ -173,8 +173,10 @@ def compare(
         on_measured: Called with the number of plans measured so far, and of all.
 
     Raises:
-        PrimeSVTError: There is no study, one has no finished trial, or they are not about the same.
+        PrimeSVTError: There is no study, one has no finished trial, they are not about the same, or ``front`` < 1.
     """
+    if front < 1:
+        raise PrimeSVTError(f"front must be at least 1, got {front}.")
     _check_same(runs)
     chosen = [_choose(run, front) for run in runs]
     total, done = sum(map(len, chosen)), 0

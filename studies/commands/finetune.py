@@ -8,6 +8,7 @@ from ..arguments import add_data, add_json, add_output, add_overwrite, open_mode
 from ..train_run import check_trainable, run_training
 
 DEFAULT_EPOCHS = 3
+LEARNING_RATE = 3e-4
 # The answers of the unpruned model say more than the labels, which it has learnt already.
 DISTILLATION = 1.0
 
@@ -28,7 +29,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--epochs", metavar="E", type=int, default=DEFAULT_EPOCHS, help="(default: %(default)s)")
     parser.add_argument(
-        "--learning-rate", metavar="RATE", type=float, default=3e-4, help="peak of the schedule (default: %(default)s)"
+        "--learning-rate",
+        metavar="RATE",
+        type=float,
+        default=LEARNING_RATE,
+        help="peak of the schedule (default: %(default)s)",
     )
     parser.add_argument(
         "--update-norm",
@@ -83,7 +88,7 @@ def run(args: argparse.Namespace) -> None:
 def finetune_recipe(
     *,
     epochs: int = DEFAULT_EPOCHS,
-    learning_rate: float = 3e-4,
+    learning_rate: float = LEARNING_RATE,
     batch_size: int = 64,
     shift: int = 0,
     flip: bool = True,

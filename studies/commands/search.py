@@ -14,7 +14,7 @@ from ..arguments import (
     settings_of,
 )
 from ..progress import bar, say
-from ..runner import DEFAULT_TRIALS, StudyRun, run_study, violation
+from ..runner import DEFAULT_TRIALS, StudyRun, run_study
 from ..storage import open_storage, without_password
 from ..tables import table
 
@@ -65,7 +65,7 @@ def _text(result: StudyRun, args: argparse.Namespace) -> str:
         f"at least {limits.min_saving:.2%} saved)\n"
     )
     if best is None:
-        nearest = min(result.finished, key=violation, default=None)
+        nearest = result.nearest
         if nearest is None:
             return head + "no trial was finished"
         return head + (
