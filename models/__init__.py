@@ -1,6 +1,6 @@
 """What is pruned: the families of spiking vision transformers, data sets, model directories, training."""
 
-from .channels import ChannelGroup
+from .channels import EMBEDDING, ChannelGroup, conv_bn, writer
 from .checkpoint import (
     DEMO,
     check_free,
@@ -15,59 +15,113 @@ from .checkpoint import (
     write_directory,
 )
 from .config import ModelConfig
+from .conv import ConvBN, MaxPool
 from .data import DataSet, ImageSet, ImageSource
 from .data_sources import frame_of, open_data
 from .errors import PrimeSVTError
 from .evaluation import Predictions, evaluation_mode, predict, wilson
-from .family import FAMILIES, build, channel_groups, config_of, config_type
+from .export import ExportedFile, export_onnx, export_pt2
+from .family import (
+    FAMILIES,
+    build,
+    channel_groups,
+    config_of,
+    config_type,
+    families,
+    independent,
+    named_config,
+    published_names,
+    streams,
+)
 from .image_sources import ArrayImages
+from .importing import Imported, UnusedKey, import_checkpoint, import_state
+from .layout import Checkpoint, Layout, Rename, Unsaid, conv_bn_renames, unsaid_of
+from .maxformer import MaxFormer, MaxFormerConfig
+from .meta_spikeformer import MetaSpikeFormer, MetaSpikeFormerConfig
 from .neuron import LIFNode
+from .official_state import official_state, to_layout
+from .qkformer import QKFormer, QKFormerConfig
 from .spike_driven_transformer import SpikeDrivenTransformer, SpikeDrivenTransformerConfig
 from .spikformer import Spikformer, SpikformerConfig
-from .spikingjelly_zoo import Unsaid, from_spikingjelly, from_state_dict
+from .spikingjelly_zoo import from_spikingjelly
 from .training import Progress, Recipe, train
-from .training_state import partial_checkpoint
+from .weights_file import check_values, read_weights
+from .whole_file import partial_file, whole_file
+from .writer import StreamIndex
 
 __all__ = [
     "DEMO",
+    "EMBEDDING",
     "FAMILIES",
     "ArrayImages",
     "ChannelGroup",
+    "Checkpoint",
+    "ConvBN",
     "DataSet",
+    "ExportedFile",
     "ImageSet",
     "ImageSource",
+    "Imported",
     "LIFNode",
+    "Layout",
+    "MaxFormer",
+    "MaxFormerConfig",
+    "MaxPool",
+    "MetaSpikeFormer",
+    "MetaSpikeFormerConfig",
     "ModelConfig",
     "Predictions",
     "PrimeSVTError",
     "Progress",
+    "QKFormer",
+    "QKFormerConfig",
     "Recipe",
+    "Rename",
     "SpikeDrivenTransformer",
     "SpikeDrivenTransformerConfig",
     "Spikformer",
     "SpikformerConfig",
+    "StreamIndex",
     "Unsaid",
+    "UnusedKey",
     "build",
     "channel_groups",
     "check_free",
+    "check_values",
     "check_writable",
     "config_of",
     "config_type",
+    "conv_bn",
+    "conv_bn_renames",
     "evaluation_mode",
+    "export_onnx",
+    "export_pt2",
+    "families",
     "fingerprint",
     "frame_of",
     "from_spikingjelly",
-    "from_state_dict",
+    "import_checkpoint",
+    "import_state",
+    "independent",
     "load_model",
     "model_bytes",
+    "named_config",
+    "official_state",
     "open_data",
     "parameter_count",
-    "partial_checkpoint",
+    "partial_file",
     "predict",
+    "published_names",
     "read_json",
+    "read_weights",
     "save_into",
     "save_model",
+    "streams",
+    "to_layout",
     "train",
+    "unsaid_of",
+    "whole_file",
     "wilson",
     "write_directory",
+    "writer",
 ]

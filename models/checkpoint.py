@@ -6,7 +6,7 @@ import math
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
@@ -25,28 +25,34 @@ FORMAT = 1
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 DEMO = "demo"
+# In the configuration of a model whose weights are known to be NaN or infinite in places.
+NONFINITE = "nonfinite"
 WEIGHT_DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 
 
-def save_model(model: nn.Module, directory: str | Path, *, overwrite: bool = False) -> None:
+def save_model(
+    model: nn.Module, directory: str | Path, *, overwrite: bool = False, allow_nonfinite: bool = False
+) -> None:
     """Write a model directory, whole or not at all.
 
     Args:
         model: Any model of PrimeSVT.
         directory: Where to; its parents are made.
         overwrite: Replace what is there; otherwise only a new or empty directory is written.
+        allow_nonfinite: Let :func:`load_model` take weights that are NaN or infinite, which it refuses otherwise.
 
     Raises:
         PrimeSVTError: The directory holds something, or cannot be written.
     """
     with write_directory(directory, overwrite=overwrite) as new:
-        save_into(model, new)
+        save_into(model, new, allow_nonfinite=allow_nonfinite)
 
 
-def save_into(model: nn.Module, directory: Path) -> None:
+def save_into(model: nn.Module, directory: Path, *, allow_nonfinite: bool = False) -> None:
     """Write the two files of a model into a directory that exists, such as one of :func:`write_directory`."""
     config = config_of(model)
-    text = json.dumps({"format": FORMAT, "family": config.family, **config.to_json()}, indent=1)
+    head = {"format": FORMAT, "family": config.family, **({NONFINITE: True} if allow_nonfinite else {})}
+    text = json.dumps({**head, **config.to_json()}, indent=1)
     (directory / CONFIG).write_text(text + "\n", encoding="utf-8")
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     save_file(tensors, directory / WEIGHTS)
@@ -131,29 +137,42 @@ def check_writable(directory: str | Path) -> None:
         raise PrimeSVTError(f"Cannot write to {directory}: {error.strerror or error}.") from error
 
 
-def load_model(directory: str | Path) -> nn.Module:
+def load_model(directory: str | Path, *, families: Iterable[type[ModelConfig]] = ()) -> nn.Module:
     """Load a model directory, or the embedded demo model where ``directory`` is ``demo``, in evaluation mode.
+
+    Args:
+        directory: Where :func:`save_model` wrote, or ``demo``.
+        families: Families that may occur beside those that are installed.
 
     Raises:
         PrimeSVTError: There is no model, it is damaged, or written by a newer version.
     """
     with resources.as_file(resources.files(__package__) / DEMO) as embedded:
         folder = embedded if str(directory) == DEMO else Path(directory)
-        config = load_config(folder)
+        config, nonfinite = _read_config(folder, families)
         # On the meta device nothing is allocated, so widths that the weights do not have cost nothing.
         with torch.device("meta"):
             model = build(config)
-        state = _read_weights(folder / WEIGHTS, config, model.state_dict())
+        state = _read_weights(folder / WEIGHTS, config, model.state_dict(), nonfinite)
     model.load_state_dict(state, assign=True)
     return model.eval()
 
 
-def load_config(folder: Path) -> ModelConfig:
+def load_config(folder: Path, *, families: Iterable[type[ModelConfig]] = ()) -> ModelConfig:
     """Read and check ``config.json``.
+
+    Args:
+        folder: A model directory.
+        families: Families that may occur beside those that are installed.
 
     Raises:
         PrimeSVTError: It is not there, no JSON, or not a configuration of a known family.
     """
+    return _read_config(folder, families)[0]
+
+
+def _read_config(folder: Path, families: Iterable[type[ModelConfig]]) -> tuple[ModelConfig, bool]:
+    """The configuration, and whether weights that are NaN or infinite are to be taken."""
     file = folder / CONFIG
     data = read_json(
         file, f"No model in {folder}: {{}}. A model is a directory with {CONFIG} and {WEIGHTS}, or 'demo'."
@@ -164,10 +183,12 @@ def load_config(folder: Path) -> ModelConfig:
     if version != FORMAT:
         raise PrimeSVTError(f"{file} has format {version}, this version reads {FORMAT}; update PrimeSVT.")
     try:
-        config: ModelConfig = config_type(str(data.pop("family", None))).from_json(data)
+        name, more = str(data.pop("family", None)), {kind.family: kind for kind in families}
+        nonfinite = data.pop(NONFINITE, False) is True
+        config: ModelConfig = (more.get(name) or config_type(name)).from_json(data)
     except PrimeSVTError as error:
         raise PrimeSVTError(f"{file}: {error}") from error
-    return config
+    return config, nonfinite
 
 
 def read_json(file: Path, problem: str) -> dict[str, Any]:
@@ -195,7 +216,9 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return data
 
 
-def _read_weights(file: Path, config: ModelConfig, expected: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def _read_weights(
+    file: Path, config: ModelConfig, expected: dict[str, torch.Tensor], nonfinite: bool
+) -> dict[str, torch.Tensor]:
     try:
         tensors = load_file(file)
     except (OSError, SafetensorError, ValueError) as error:
@@ -214,13 +237,18 @@ def _read_weights(file: Path, config: ModelConfig, expected: dict[str, torch.Ten
             )
         if tensor.dtype != dtype:
             raise PrimeSVTError(f"{file}: {name} is {tensor.dtype}, expected {dtype}.")
-        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+        if tensor.is_floating_point() and not nonfinite and not _is_finite(tensor):
             raise PrimeSVTError(f"{file}: {name} holds NaN or infinity.")
     for group in config.groups():
         channels = tensors.get(f"{group.index}.channels")
         if channels is not None and group.stream is not None:
             _check_index(file, f"{group.index}.channels", channels.long(), config.widths[group.stream])
     return tensors
+
+
+def _is_finite(tensor: torch.Tensor) -> bool:
+    # One pass and no copy; only a sum that overflows asks for another.
+    return bool(torch.isfinite(tensor.sum())) or bool(torch.isfinite(tensor).all())
 
 
 def _check_index(file: Path, name: str, channels: torch.Tensor, stream: int) -> None:

@@ -1,7 +1,8 @@
 """The configuration of a model: everything that its weights do not say, as data that round-trips through JSON.
 
 Every width is named: ``widths`` maps the name of a layer to its number of channels. A pruned model is the same family
-with smaller numbers there.
+with smaller numbers there. A configuration class is all that the rest of PrimeSVT knows of a family: it declares the
+prunable layers, builds the model, and names the published sizes and the key layouts of foreign checkpoints.
 """
 
 import dataclasses
@@ -11,8 +12,11 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
+from torch import nn
+
 from .channels import ChannelGroup
 from .errors import PrimeSVTError
+from .layout import Layout
 
 # Far above every published model; a width beyond it is damage or an attack, and would claim all memory.
 MAX_WIDTH = 16_384
@@ -34,9 +38,6 @@ class ModelConfig:
         time_steps: T, how often a static image is presented; an event sequence brings its own T.
         mean: Per channel, subtracted from an image in [0, 1].
         std: Per channel, divides it afterwards.
-        depth: Number of transformer blocks.
-        heads: Number of attention heads.
-        pooling: Four digits, one per stem stage: ``1`` where the stage halves height and width.
         tau: Membrane time constant of every neuron, in time steps.
         v_threshold: Threshold of the neurons.
         attention_threshold: Threshold of the neurons after attention.
@@ -44,6 +45,10 @@ class ModelConfig:
     """
 
     family: ClassVar[str]
+    # Name of a published size to the arguments of `uniform` that build it.
+    published: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType({})
+    # How the checkpoints of other code name the weights of this family.
+    layouts: ClassVar[tuple[Layout, ...]] = ()
 
     in_channels: int
     image_size: tuple[int, int]
@@ -51,28 +56,21 @@ class ModelConfig:
     time_steps: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
-    depth: int
-    heads: int
-    pooling: str = "1111"
     tau: float = 2.0
     v_threshold: float = 1.0
     attention_threshold: float = 0.5
     widths: Mapping[str, int] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
-        _check_range("in_channels", self.in_channels, 1, MAX_WIDTH)
-        _check_range("time_steps", self.time_steps, 1, MAX_TIME_STEPS)
-        _check_range("depth", self.depth, 1, MAX_DEPTH)
-        _check_range("heads", self.heads, 1, MAX_WIDTH)
+        check_range("in_channels", self.in_channels, 1, MAX_WIDTH)
+        check_range("time_steps", self.time_steps, 1, MAX_TIME_STEPS)
         for side in self.image_size:
-            _check_range("image_size", side, 1, MAX_WIDTH)
+            check_range("image_size", side, 1, MAX_WIDTH)
         if len(self.image_size) != 2:
             raise PrimeSVTError(f"image_size must be (height, width), got {self.image_size}.")
         if len(self.classes) < 2 or len(set(self.classes)) != len(self.classes):
             raise PrimeSVTError(f"classes must be at least two different names, got {list(self.classes)[:5]}.")
         self._check_normalisation()
-        if len(self.pooling) != 4 or set(self.pooling) - {"0", "1"}:
-            raise PrimeSVTError(f"pooling must be four digits 0 or 1, such as 1100, got {self.pooling!r}.")
         check_above("tau", self.tau, 1)
         check_above("v_threshold", self.v_threshold, 0)
         check_above("attention_threshold", self.attention_threshold, 0)
@@ -88,7 +86,7 @@ class ModelConfig:
 
     def _check_widths(self) -> None:
         for name, width in self.widths.items():
-            _check_range(f"width of {name}", width, 1, MAX_WIDTH)
+            check_range(f"width of {name}", width, 1, MAX_WIDTH)
         expected = {group.name for group in self.groups()}
         if set(self.widths) != expected:
             odd = sorted(set(self.widths) ^ expected)
@@ -106,12 +104,29 @@ class ModelConfig:
             )
 
     def groups(self) -> tuple[ChannelGroup, ...]:
-        """The channels that can be removed together, in the order of the forward pass."""
+        """The channels that can be removed together, in the order of the forward pass; streams come last."""
+        raise NotImplementedError
+
+    def build(self) -> nn.Module:
+        """A model with random weights: a module with this configuration as its attribute ``config``."""
+        raise NotImplementedError
+
+    @classmethod
+    def uniform(cls, *_: Any, **sizes: Any) -> Self:
+        """An unpruned model: all widths follow from a few numbers, given by name, as in the family's paper."""
         raise NotImplementedError
 
     def with_widths(self, widths: Mapping[str, int]) -> Self:
         """The same model with some layers of other widths."""
         return dataclasses.replace(self, widths={**self.widths, **widths})
+
+    def sizes(self) -> dict[str, Any]:
+        """The arguments of :meth:`uniform` that would give this model's main widths, were it unpruned."""
+        raise NotImplementedError
+
+    def independent(self) -> Self:
+        """The same model, with every image answered for itself: most families' models are so anyway."""
+        return self
 
     def __reduce__(self) -> tuple[Callable[[], Self], tuple[()]]:
         # A mapping proxy can be neither pickled nor copied, and a model is copied with its configuration.
@@ -139,7 +154,12 @@ class ModelConfig:
         return cls(**values)
 
 
-def _check_range(name: str, value: int, low: int, high: int) -> None:
+def check_range(name: str, value: int, low: int, high: int) -> None:
+    """Refuse a whole number that is not between two others.
+
+    Raises:
+        PrimeSVTError: Naming it and its value.
+    """
     if not low <= value <= high:
         raise PrimeSVTError(f"{name} must be between {low} and {high}, got {value}.")
 
@@ -161,6 +181,7 @@ _READERS: dict[Any, Callable[[Any], Any]] = {
     str: lambda v: v if type(v) is str else None,
     bool: lambda v: v if type(v) is bool else None,
     tuple[int, int]: lambda v: _read_list(v, int),
+    tuple[int, ...]: lambda v: _read_list(v, int),
     tuple[float, ...]: lambda v: _read_list(v, float),
     tuple[str, ...]: lambda v: _read_list(v, str),
     Mapping[str, int]: lambda v: _read_mapping(v),

@@ -10,17 +10,36 @@ class ConvBN(nn.Module):
     Args:
         in_channels: Channels read.
         out_channels: Channels written (the filters).
-        kernel_size: 1, or 3 with padding 1: the size of the frame is kept.
+        kernel_size: Odd; half of it is padded, so that with a stride of 1 the size of the frame is kept.
+        stride: 2 halves height and width, rounded up.
         bias: Whether the convolution has a bias, redundant before BatchNorm but present in published checkpoints.
+        depthwise: Whether every filter reads just the channel of its own number.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int = 1, *, bias: bool = False) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int = 1,
+        *,
+        stride: int = 1,
+        bias: bool = False,
+        depthwise: bool = False,
+    ) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size // 2, bias=bias)
+        self.conv = nn.Conv2d(
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride=stride,
+            padding=kernel_size // 2,
+            groups=in_channels if depthwise else 1,
+            bias=bias,
+        )
         self.bn = nn.BatchNorm2d(out_channels)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """``[T, N, C, H, W]`` to ``[T, N, C', H, W]``."""
+        """``[T, N, C, H, W]`` to ``[T, N, C', H', W']``."""
         y: torch.Tensor = self.bn(self.conv(x.flatten(0, 1)))
         sequence: torch.Tensor = y.unflatten(0, x.shape[:2])
         return sequence

@@ -4,7 +4,6 @@ from importlib import resources
 from pathlib import Path
 
 import numpy as np
-from torchvision.datasets.folder import IMG_EXTENSIONS
 
 from .config import ModelConfig
 from .data import DataSet, ImageSource, split
@@ -87,6 +86,9 @@ def _class_folders(directory: Path) -> tuple[str, ...]:
 def _list_tree(
     directory: Path, classes: tuple[str, ...], frame: tuple[int, int, int]
 ) -> tuple[ImageSource, np.ndarray]:
+    # Imported where it is needed: torchvision takes seconds, and only folders of images need it.
+    from torchvision.datasets.folder import IMG_EXTENSIONS
+
     files = [
         (file, label)
         for label, name in enumerate(classes)

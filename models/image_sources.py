@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from torchvision.transforms import functional as transforms
 
 from .errors import PrimeSVTError
 
@@ -86,6 +85,9 @@ class FileImages:
         return torch.stack([self._decode(self.files[i]) for i in indices])
 
     def _decode(self, file: Path) -> torch.Tensor:
+        # Imported where it is needed: torchvision takes seconds, and only image files need it.
+        from torchvision.transforms import functional as transforms
+
         channels, height, width = self.frame
         try:
             with Image.open(file) as image:

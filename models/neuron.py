@@ -15,6 +15,8 @@ Deviations:
 * **One pass over memory.** On the CPU in float32 a numba kernel integrates all T steps while a value is in a
   register. Its arithmetic is that of SpikingJelly in the same order, so the spikes are equal bit for bit. Any other
   device or dtype runs SpikingJelly's own implementation.
+* **Plain operations in an exported model.** There the T steps are unrolled, in the same arithmetic and for inference
+  only: whatever runs the file needs no custom operator.
 """
 
 import math
@@ -52,7 +54,9 @@ class LIFNode(neuron.LIFNode):  # type: ignore[misc]
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Integrate a current ``[T, ...]`` and return its spikes ``[T, ...]`` (0 or 1, in the dtype of ``x``)."""
-        if x.device.type == "cpu" and x.dtype == torch.float32 and not torch.compiler.is_exporting():
+        if torch.compiler.is_exporting():
+            return _unrolled(x, self.tau, self.v_threshold)
+        if x.device.type == "cpu" and x.dtype == torch.float32:
             spikes: torch.Tensor = _FusedLIF.apply(x, self.tau, self.v_threshold, self.surrogate_function.alpha)
             return spikes
         v = torch.zeros(x.shape[1:], dtype=x.dtype, device=x.device)
@@ -60,6 +64,19 @@ class LIFNode(neuron.LIFNode):  # type: ignore[misc]
             x, v, self.tau, self.decay_input, self.v_threshold, self.v_reset, self.surrogate_function, self.detach_reset
         )
         return spikes
+
+
+def _unrolled(x: torch.Tensor, tau: float, threshold: float) -> torch.Tensor:
+    """The neuron in an exported model: the kernel's arithmetic as plain operations, ``[T, ...]`` to the same shape."""
+    steps = x.chunk(x.shape[0])
+    # From rest, V + (X - V) / tau is X / tau.
+    charged = steps[0] / tau
+    fired = [charged >= threshold]
+    for current in steps[1:]:
+        v = torch.where(fired[-1], 0.0, charged)
+        charged = v + (current - v) / tau
+        fired.append(charged >= threshold)
+    return torch.cat(fired).to(x.dtype)
 
 
 class _FusedLIF(torch.autograd.Function):

@@ -14,22 +14,93 @@ Its attention multiplies query, key and value element by element, so a channel m
 value and the projection's input share channels, and heads do not matter. Shortcuts add membrane potentials.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from types import MappingProxyType
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import nn
 
-from .channels import ChannelGroup, conv_bn
-from .config import ModelConfig
+from .channels import ChannelGroup, conv_bn, writer
 from .conv import ConvBN, MaxPool
+from .isotropic import IsotropicConfig, hidden_width, stem_widths
+from .layout import Checkpoint, Layout, Rename, conv_bn_renames
+from .membrane_block import MembraneBlock, membrane_mlp_groups, membrane_mlp_readers
 from .neuron import LIFNode
-from .stem import hidden_width, stem_widths
+from .published import CIFAR10, IMAGENET
 from .writer import StreamIndex
 
 
+def _groups(depth: int, mlp_shortcut: bool) -> tuple[ChannelGroup, ...]:
+    groups = [
+        ChannelGroup(name=f"stem.{i}", kind="stem", filters=conv_bn(f"stem.{i}"), readers=(f"stem.{i + 1}.conv",))
+        for i in range(3)
+    ]
+    # The position convolution reads what the last stage wrote, before anything else is added to the stream.
+    groups.append(writer("stem.3", "stem", index="stem_index", readers=("position.conv",)))
+    groups.append(writer("position", "position"))
+    stream_readers = []
+    for b in range(depth):
+        block = f"blocks.{b}"
+        qkv = (f"{block}.query", f"{block}.key", f"{block}.value")
+        groups.append(
+            ChannelGroup(
+                name=f"{block}.attention",
+                kind="attention",
+                filters=conv_bn(*qkv),
+                readers=(f"{block}.projection.conv",),
+            )
+        )
+        groups.append(writer(f"{block}.projection", "projection"))
+        groups += membrane_mlp_groups(block, shortcut=mlp_shortcut)
+        stream_readers += [f"{prefix}.conv" for prefix in qkv] + membrane_mlp_readers(block, shortcut=mlp_shortcut)
+    groups.append(ChannelGroup(name="embedding", kind="embedding", filters=(), readers=(*stream_readers, "head")))
+    return tuple(groups)
+
+
+def _structure(weights: Checkpoint) -> tuple[dict[str, Any], tuple[ChannelGroup, ...]]:
+    hidden, embed_dim = weights.shape("blocks.0.hidden.conv.weight")[:2]
+    fields: dict[str, Any] = {
+        "depth": weights.count("blocks.{b}.query.conv.weight"),
+        "conv_bias": weights.has("stem.0.conv.bias"),
+        "mlp_shortcut": hidden == embed_dim,
+    }
+    return fields, _groups(fields["depth"], fields["mlp_shortcut"])
+
+
+def _renames(stem: list[tuple[str, str, str]], block: str, mlp: tuple[str, str]) -> tuple[Rename, ...]:
+    """Both code bases: ``mlp`` names an MLP layer's convolution and BatchNorm, with ``#`` for its number."""
+    renames = [Rename("head", "head", 2), *conv_bn_renames("position", "patch_embed.rpe_conv", "patch_embed.rpe_bn")]
+    for name, conv, bn in stem:
+        renames += conv_bn_renames(name, f"patch_embed.{conv}", f"patch_embed.{bn}")
+    for ours, theirs in (("query", "q"), ("key", "k"), ("value", "v"), ("projection", "proj")):
+        name = f"{block}.{{b}}.attn.{theirs}"
+        renames += conv_bn_renames(f"blocks.{{b}}.{ours}", f"{name}_conv", f"{name}_bn")
+    for ours, number in (("hidden", "1"), ("output", "2")):
+        conv, bn = (f"{block}.{{b}}.mlp.{name.replace('#', number)}" for name in mlp)
+        renames += conv_bn_renames(f"blocks.{{b}}.{ours}", conv, bn)
+    return tuple(renames)
+
+
+def _talking_heads(config: "SpikeDrivenTransformerConfig") -> dict[str, torch.Tensor]:
+    shape = (config.heads, config.heads, 1)
+    return {f"block.{b}.attn.talking_heads.weight": torch.zeros(shape) for b in range(config.depth)}
+
+
+def _heads(state: Mapping[str, torch.Tensor]) -> dict[str, Any]:
+    talking = state.get("block.0.attn.talking_heads.weight")
+    return {} if talking is None else {"heads": (talking.shape[0],)}
+
+
+_OFFICIAL_STEM = [(f"stem.{i}", f"proj_conv{digit}", f"proj_bn{digit}") for i, digit in enumerate(("", "1", "2", "3"))]
+_ZOO_STEM = [(f"stem.{i}", f"stages.{i}.0", f"stages.{i}.1") for i in range(3)] + [
+    ("stem.3", "final_stage.0", "final_stage.1")
+]
+
+
 @dataclass(frozen=True, kw_only=True)
-class SpikeDrivenTransformerConfig(ModelConfig):
+class SpikeDrivenTransformerConfig(IsotropicConfig):
     """Configuration of a :class:`SpikeDrivenTransformer`.
 
     Args:
@@ -39,12 +110,39 @@ class SpikeDrivenTransformerConfig(ModelConfig):
     """
 
     family: ClassVar[str] = "spike-driven-transformer"
+    # Parameters of the paper (tables 2 and 5): 10.28, 16.81, 29.68, 66.34 million; conf/ of the repository.
+    published: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
+        {
+            "sdt-2-512": {"embed_dim": 512, "depth": 2, "heads": 8, "pooling": "0011", **CIFAR10},
+            "sdt-8-384": {"embed_dim": 384, "depth": 8, "heads": 8, **IMAGENET},
+            "sdt-8-512": {"embed_dim": 512, "depth": 8, "heads": 8, **IMAGENET},
+            "sdt-8-768": {"embed_dim": 768, "depth": 8, "heads": 8, **IMAGENET},
+        }
+    )
+    layouts: ClassVar[tuple[Layout, ...]] = (
+        Layout(
+            source="BICLab/Spike-Driven-Transformer, model/spikeformer.py",
+            renames=_renames(_OFFICIAL_STEM, "block", ("fc#_conv", "fc#_bn")),
+            structure=_structure,
+            # Attention is element by element: their number changes nothing.
+            rules={"heads": 8},
+            told=_heads,
+            unused=((r"block\.\d+\.attn\.talking_heads\.weight", "a convolution that the forward pass never calls"),),
+            fill=_talking_heads,
+        ),
+        Layout(
+            source="spikingjelly.activation_based.model.SpikeDrivenTransformer",
+            renames=_renames(_ZOO_STEM, "blocks", ("fc#", "bn#")),
+            structure=_structure,
+            rules={"heads": 8},
+        ),
+    )
 
     conv_bias: bool = False
     mlp_shortcut: bool = False
 
     @classmethod
-    def uniform(cls, *, embed_dim: int, depth: int, mlp_ratio: float = 4.0, **common: object) -> Self:
+    def uniform(cls, *, embed_dim: int, depth: int, mlp_ratio: float = 4.0, **common: Any) -> Self:
         """An unpruned model: widths follow from the embedding width, as in the paper."""
         widths = stem_widths(embed_dim)
         for b in range(depth):
@@ -53,96 +151,38 @@ class SpikeDrivenTransformerConfig(ModelConfig):
             widths[f"blocks.{b}.hidden"] = hidden_width(embed_dim, mlp_ratio)
             widths[f"blocks.{b}.output"] = embed_dim
         shortcut = hidden_width(embed_dim, mlp_ratio) == embed_dim
-        return cls(depth=depth, widths=widths, mlp_shortcut=shortcut, **common)  # type: ignore[arg-type]
+        return cls(depth=depth, widths=widths, mlp_shortcut=shortcut, **common)
 
     def groups(self) -> tuple[ChannelGroup, ...]:
         """Prunable layers, in the order of the forward pass; ``embedding`` is last."""
-        groups = [
-            ChannelGroup(name=f"stem.{i}", kind="stem", filters=conv_bn(f"stem.{i}"), readers=(f"stem.{i + 1}.conv",))
-            for i in range(3)
-        ]
-        # The position convolution reads what the last stage wrote, before anything else is added to the stream.
-        groups.append(_writer("stem.3", "stem", "stem.3", "stem_index", readers=("position.conv",)))
-        groups.append(_writer("position", "position", "position", "position_index"))
-        stream_readers = []
-        for b in range(self.depth):
-            block = f"blocks.{b}"
-            qkv = (f"{block}.query", f"{block}.key", f"{block}.value")
-            groups.append(
-                ChannelGroup(
-                    name=f"{block}.attention",
-                    kind="attention",
-                    filters=conv_bn(*qkv),
-                    readers=(f"{block}.projection.conv",),
-                )
-            )
-            groups.append(
-                _writer(f"{block}.projection", "projection", f"{block}.projection", f"{block}.projection_index")
-            )
-            stream_readers += [f"{prefix}.conv" for prefix in qkv] + [f"{block}.hidden.conv"]
-            if self.mlp_shortcut:
-                groups.append(_writer(f"{block}.hidden", "mlp", f"{block}.hidden", f"{block}.hidden_index"))
-                stream_readers.append(f"{block}.output.conv")
-            else:
-                groups.append(
-                    ChannelGroup(
-                        name=f"{block}.hidden",
-                        kind="mlp",
-                        filters=conv_bn(f"{block}.hidden"),
-                        readers=(f"{block}.output.conv",),
-                    )
-                )
-            groups.append(_writer(f"{block}.output", "mlp", f"{block}.output", f"{block}.output_index"))
-        groups.append(ChannelGroup(name="embedding", kind="embedding", filters=(), readers=(*stream_readers, "head")))
-        return tuple(groups)
+        return _groups(self.depth, self.mlp_shortcut)
+
+    def build(self) -> "SpikeDrivenTransformer":
+        """A model with random weights."""
+        return SpikeDrivenTransformer(self)
 
 
-def _writer(name: str, kind: str, prefix: str, index: str, readers: tuple[str, ...] = ()) -> ChannelGroup:
-    return ChannelGroup(name=name, kind=kind, filters=conv_bn(prefix), readers=readers, stream="embedding", index=index)
-
-
-class Block(nn.Module):
+class Block(MembraneBlock):
     """Spike-driven self-attention and MLP, each with a membrane shortcut (sections 3.2 and 3.3 of the paper)."""
 
-    def __init__(self, config: SpikeDrivenTransformerConfig, b: int) -> None:
-        super().__init__()
-        widths = config.widths
-        stream, attention, projection, hidden, output = (
-            widths[name]
-            for name in (
-                "embedding",
-                f"blocks.{b}.attention",
-                f"blocks.{b}.projection",
-                f"blocks.{b}.hidden",
-                f"blocks.{b}.output",
-            )
-        )
-        self.mlp_shortcut = config.mlp_shortcut
+    def __init__(self, config: SpikeDrivenTransformerConfig, b: int, lif: LIFNode) -> None:
+        super().__init__(config.widths, f"blocks.{b}", lif=lif, shortcut=config.mlp_shortcut)
+        stream = config.widths["embedding"]
+        attention, projection = (config.widths[f"blocks.{b}.{name}"] for name in ("attention", "projection"))
         self.query = ConvBN(stream, attention)
         self.key = ConvBN(stream, attention)
         self.value = ConvBN(stream, attention)
         self.projection = ConvBN(attention, projection, bias=True)
-        self.hidden = ConvBN(stream, hidden, bias=True)
-        self.output = ConvBN(stream if config.mlp_shortcut else hidden, output, bias=True)
         self.projection_index = StreamIndex(projection, stream)
-        self.hidden_index = StreamIndex(hidden, stream) if config.mlp_shortcut else None
-        self.output_index = StreamIndex(output, stream)
-        self.lif = LIFNode(tau=config.tau, v_threshold=config.v_threshold)
         self.attention_lif = LIFNode(tau=config.tau, v_threshold=config.attention_threshold)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Membrane potentials of the stream, ``[T, N, C, H, W]`` to the same shape."""
+    def mix(self, x: torch.Tensor) -> torch.Tensor:
+        """Attention with its shortcut."""
         spikes = self.lif(x)
-        query = self.lif(self.query(spikes))
-        key = self.lif(self.key(spikes))
-        value = self.lif(self.value(spikes))
+        query, key, value = (self.lif(layer(spikes)) for layer in (self.query, self.key, self.value))
         # Summed over the tokens: [T, N, C, 1, 1], one mask per channel.
         mask = self.attention_lif((key * value).sum(dim=(-2, -1), keepdim=True))
-        x = self.projection_index.add(x, self.projection(query * mask))
-        hidden = self.hidden(self.lif(x))
-        if self.hidden_index is not None:
-            x = hidden = self.hidden_index.add(x, hidden)
-        return self.output_index.add(x, self.output(self.lif(hidden)))
+        return self.projection_index.add(x, self.projection(query * mask))
 
 
 class SpikeDrivenTransformer(nn.Module):
@@ -159,7 +199,7 @@ class SpikeDrivenTransformer(nn.Module):
         self.position_index = StreamIndex(widths["position"], widths["embedding"])
         self.pools = nn.ModuleList(MaxPool() if digit == "1" else nn.Identity() for digit in config.pooling)
         self.lif = LIFNode(tau=config.tau, v_threshold=config.v_threshold)
-        self.blocks = nn.ModuleList(Block(config, b) for b in range(config.depth))
+        self.blocks = nn.ModuleList(Block(config, b, self.lif) for b in range(config.depth))
         self.head = nn.Linear(widths["embedding"], len(config.classes))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:

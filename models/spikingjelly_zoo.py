@@ -1,56 +1,48 @@
-"""Converting models of SpikingJelly's zoo: ``SpikeDrivenTransformer`` and ``Spikformer`` of version 2.
+"""Converting live models of SpikingJelly's zoo, version 2; a saved state dict of one is imported like any checkpoint.
 
-W. Fang et al., *SpikingJelly*, Science Advances 2023, doi:10.1126/sciadv.adi1480; the modules are
-``spikingjelly.activation_based.model.spike_driven_transformer`` and ``.spikformer``.
-
-Weights say every width. What they do not say (heads, time steps, pooling, image size, neuron parameters) comes from the
-live module, or from the caller where there is only a state dict.
+W. Fang et al., *SpikingJelly*, Science Advances 2023, doi:10.1126/sciadv.adi1480; the modules are those of
+``spikingjelly.activation_based.model``. What their weights do not say, the module says.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-import torch
-from spikingjelly.activation_based import model as zoo
 from spikingjelly.activation_based import neuron
 from torch import nn
 
-from .config import ModelConfig
 from .errors import PrimeSVTError
-from .family import build
-from .spike_driven_transformer import SpikeDrivenTransformerConfig
-from .spikformer import SpikformerConfig
-
-State = Mapping[str, torch.Tensor]
+from .importing import import_state
+from .layout import Unsaid
 
 
-@dataclass(frozen=True, kw_only=True)
-class Unsaid:
-    """What the weights of a model do not say.
+def _of_spike_driven_transformer(module: Any) -> dict[str, Any]:
+    stages = [*module.patch_embed.stages, module.patch_embed.final_stage]
+    pooling = "".join("1" if any(isinstance(m, nn.MaxPool2d) for m in stage) else "0" for stage in stages)
+    return {"heads": (module.blocks[0].attn.num_heads,), "pooling": pooling}
 
-    Args:
-        heads: Number of attention heads.
-        time_steps: T.
-        pooling: Which of the four stem stages halve the image, such as ``0011``.
-        image_size: Height and width of an image.
-        mean: Per channel, subtracted from an image in [0, 1]; 0 where it is None.
-        std: Per channel, divides it afterwards; 1 where it is None.
-        classes: Names of the classes in the order of the logits; their numbers where it is None.
-        tau: Membrane time constant.
-        v_threshold: Threshold of the neurons.
-        attention_threshold: Threshold of the neurons after attention.
-    """
 
-    heads: int
-    time_steps: int
-    pooling: str
-    image_size: tuple[int, int]
-    mean: Sequence[float] | None = None
-    std: Sequence[float] | None = None
-    classes: Sequence[str] | None = None
-    tau: float = 2.0
-    v_threshold: float = 1.0
-    attention_threshold: float = 0.5
+def _of_spikformer(module: Any) -> dict[str, Any]:
+    stem = module.patch_embed
+    pooling = "0011" if stem.patch_size == 4 else "1111"
+    return {"heads": (module.num_heads,), "pooling": pooling, "image_size": tuple(stem.image_size)}
+
+
+def _of_qkformer(module: Any) -> dict[str, Any]:
+    heads = tuple(stage[0].attn.num_heads for stage in (module.stage1, module.stage2, module.stage3))
+    return {"heads": heads, "attention": module.stage1[0].attn.qka_type}
+
+
+# What a module of each class says beside its weights, its T and its neurons. By name: the zoo takes seconds to import.
+_ZOO = "spikingjelly.activation_based.model"
+_KNOWN: Mapping[str, tuple[str, Callable[[Any], dict[str, Any]]]] = {
+    f"{_ZOO}.spike_driven_transformer.SpikeDrivenTransformer": (
+        "spike-driven-transformer",
+        _of_spike_driven_transformer,
+    ),
+    f"{_ZOO}.spikformer.Spikformer": ("spikformer", _of_spikformer),
+    f"{_ZOO}.qkformer.QKFormer": ("qkformer", _of_qkformer),
+    f"{_ZOO}.maxformer.MaxFormer": ("maxformer", lambda _module: {}),
+}
 
 
 def from_spikingjelly(
@@ -65,8 +57,8 @@ def from_spikingjelly(
     """Convert a live zoo model; in evaluation mode it gives the same logits.
 
     Args:
-        module: A ``SpikeDrivenTransformer`` or ``Spikformer`` of SpikingJelly.
-        image_size: Height and width of an image; a ``SpikeDrivenTransformer`` does not know its own.
+        module: A ``SpikeDrivenTransformer``, ``Spikformer``, ``QKFormer`` or ``MaxFormer`` of SpikingJelly.
+        image_size: Height and width of an image; only a ``Spikformer`` knows its own.
         pooling: Only to override what the module says.
         mean: Per channel, subtracted from an image in [0, 1].
         std: Per channel, divides it afterwards.
@@ -75,165 +67,27 @@ def from_spikingjelly(
     Raises:
         PrimeSVTError: The module is of another kind, or has neurons that PrimeSVT does not.
     """
-    if isinstance(module, zoo.SpikeDrivenTransformer):
-        heads, own_pooling = module.blocks[0].attn.num_heads, _pooling(module)
-    elif isinstance(module, zoo.Spikformer):
-        heads, own_pooling = module.num_heads, "0011" if module.patch_embed.patch_size == 4 else "1111"
-        image_size = image_size or tuple(module.patch_embed.image_size)
-    else:
-        raise PrimeSVTError(
-            f"Cannot convert a {type(module).__name__}: expected SpikingJelly's SpikeDrivenTransformer or Spikformer."
-        )
-    if image_size is None:
-        raise PrimeSVTError("A SpikeDrivenTransformer does not know the size of its images: pass image_size=(H, W).")
+    kind = type(module)
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    if name not in _KNOWN:
+        known = ", ".join(each.rpartition(".")[2] for each in _KNOWN)
+        raise PrimeSVTError(f"Cannot convert a {kind.__name__}: expected one of SpikingJelly's {known}.")
+    family, look = _KNOWN[name]
+    told = look(module)
+    if image_size is None and "image_size" not in told:
+        raise PrimeSVTError(f"A {kind.__name__} does not know the size of its images: pass image_size=(H, W).")
     tau, threshold, attention_threshold = _neurons(module)
+    said = {"image_size": image_size, "pooling": pooling, "mean": mean, "std": std, "classes": classes}
     unsaid = Unsaid(
-        heads=heads,
-        time_steps=module.T,
-        pooling=pooling or own_pooling,
-        image_size=image_size,
-        mean=mean,
-        std=std,
-        classes=classes,
+        time_steps=int(module.T),  # type: ignore[arg-type]
         tau=tau,
         v_threshold=threshold,
         attention_threshold=attention_threshold,
+        **{**told, **{key: value for key, value in said.items() if value is not None}},
     )
-    return from_state_dict(module.state_dict(), unsaid).train(module.training)
-
-
-def from_state_dict(state: State, unsaid: Unsaid) -> nn.Module:
-    """Convert the state dict of a zoo model; the family is recognised from its keys.
-
-    Args:
-        state: What ``state_dict()`` of the zoo model returned.
-        unsaid: What the weights do not say.
-
-    Raises:
-        PrimeSVTError: The keys are of no known model, or one is missing, left over or of a wrong shape.
-    """
-    if "patch_embed.final_stage.0.weight" in state:
-        convert = _spike_driven_transformer
-    elif "patch_embed.stages.0.conv_bn.block.0.weight" in state:
-        convert = _spikformer
-    else:
-        raise PrimeSVTError(
-            "These weights are of no SpikingJelly SpikeDrivenTransformer or Spikformer; their first keys are "
-            f"{', '.join(list(state)[:3])}."
-        )
-    try:
-        converted, config = convert(state, unsaid)
-    except KeyError as error:
-        raise PrimeSVTError(f"The weights lack {error.args[0]}.") from error
-    model = build(config)
-    own = model.state_dict()
-    if odd := sorted(set(converted) ^ set(own)):
-        raise PrimeSVTError(f"The weights do not fit a {config.family}: missing or unknown {', '.join(odd[:5])}.")
-    for name, tensor in own.items():
-        if converted[name].shape != tensor.shape:
-            raise PrimeSVTError(
-                f"{name} has shape {tuple(converted[name].shape)}, expected {tuple(tensor.shape)} in this model."
-            )
-    model.load_state_dict(converted)
-    return model.to(next(iter(state.values())).dtype).eval()
-
-
-def _common(state: State, unsaid: Unsaid, first: str) -> dict[str, object]:
-    channels, classes = state[first].shape[1], state["head.weight"].shape[0]
-    return {
-        "in_channels": channels,
-        "image_size": unsaid.image_size,
-        "classes": tuple(unsaid.classes or map(str, range(classes))),
-        "time_steps": unsaid.time_steps,
-        "mean": tuple(unsaid.mean or [0.0] * channels),
-        "std": tuple(unsaid.std or [1.0] * channels),
-        "heads": unsaid.heads,
-        "pooling": unsaid.pooling,
-        "tau": unsaid.tau,
-        "v_threshold": unsaid.v_threshold,
-        "attention_threshold": unsaid.attention_threshold,
-    }
-
-
-def _spike_driven_transformer(state: State, unsaid: Unsaid) -> tuple[dict[str, torch.Tensor], ModelConfig]:
-    depth = _depth(state)
-    pairs = [(f"patch_embed.stages.{i}", f"stem.{i}") for i in range(3)] + [("patch_embed.final_stage", "stem.3")]
-    modules = [(f"{old}.{n}", f"{new}.{leaf}") for old, new in pairs for n, leaf in enumerate(("conv", "bn"))]
-    modules += [("patch_embed.rpe_conv", "position.conv"), ("patch_embed.rpe_bn", "position.bn"), ("head", "head")]
-    for b in range(depth):
-        for old, new in (("q", "query"), ("k", "key"), ("v", "value"), ("proj", "projection")):
-            modules += [(f"blocks.{b}.attn.{old}_{leaf}", f"blocks.{b}.{new}.{leaf}") for leaf in ("conv", "bn")]
-        for n, new in ((1, "hidden"), (2, "output")):
-            modules += [(f"blocks.{b}.mlp.fc{n}", f"blocks.{b}.{new}.conv")]
-            modules += [(f"blocks.{b}.mlp.bn{n}", f"blocks.{b}.{new}.bn")]
-    converted = _rename(state, modules)
-    embed, hidden = state["head.weight"].shape[1], state["blocks.0.mlp.fc1.weight"].shape[0]
-    config = SpikeDrivenTransformerConfig.uniform(
-        embed_dim=embed,
-        depth=depth,
-        mlp_ratio=hidden / embed,
-        conv_bias="patch_embed.final_stage.0.bias" in state,
-        **_common(state, unsaid, "patch_embed.stages.0.0.weight"),
-    )
-    return converted, config
-
-
-def _spikformer(state: State, unsaid: Unsaid) -> tuple[dict[str, torch.Tensor], ModelConfig]:
-    depth = _depth(state)
-    pairs = [(f"patch_embed.stages.{i}.conv_bn.block", f"stem.{i}") for i in range(4)]
-    pairs.append(("patch_embed.positional_encoding.conv_bn.block", "position"))
-    for b in range(depth):
-        block = f"blocks.{b}"
-        pairs += [(f"{block}.attn.{name}", f"{block}.{name}") for name in ("query", "key", "value")]
-        pairs += [(f"{block}.attn.proj_conv_bn", f"{block}.projection")]
-        pairs += [(f"{block}.mlp.fc{n}", f"{block}.{new}") for n, new in ((1, "hidden"), (2, "output"))]
-    modules = [(f"{old}.{n}", f"{new}.{leaf}") for old, new in pairs for n, leaf in enumerate(("conv", "bn"))]
-    converted = _rename(dict(_split_qkv(state)), [*modules, ("head", "head")])
-    embed, hidden = state["head.weight"].shape[1], state["blocks.0.mlp.fc1.0.weight"].shape[0]
-    config = SpikformerConfig.uniform(
-        embed_dim=embed,
-        depth=depth,
-        mlp_ratio=hidden / embed,
-        **_common(state, unsaid, "patch_embed.stages.0.conv_bn.block.0.weight"),
-    )
-    return converted, config
-
-
-def _split_qkv(state: State) -> Iterator[tuple[str, torch.Tensor]]:
-    """The zoo fuses query, key and value into one convolution; they are three layers to pruning."""
-    for name, tensor in state.items():
-        prefix, fused, rest = name.partition("qkv_conv_bn")
-        if not fused:
-            yield name, tensor
-            continue
-        parts = tensor.chunk(3) if tensor.ndim else (tensor,) * 3
-        for part, values in zip(("query", "key", "value"), parts, strict=True):
-            yield f"{prefix}{part}{rest}", values
-
-
-def _rename(state: State, modules: list[tuple[str, str]]) -> dict[str, torch.Tensor]:
-    """State dict with the modules' new names; a key of no module keeps its own and is complained of later."""
-    names = dict(modules)
-    renamed = {}
-    for key, tensor in state.items():
-        module, _, leaf = key.rpartition(".")
-        # A 1x1 convolution over a line of tokens is one over the plane.
-        plane = tensor.unsqueeze(-1) if tensor.ndim == 3 else tensor
-        renamed[f"{names.get(module, module)}.{leaf}"] = plane.detach().clone()
-    return renamed
-
-
-def _depth(state: State) -> int:
-    blocks = {key.split(".")[1] for key in state if key.startswith("blocks.")}
-    if not blocks:
-        raise PrimeSVTError("These weights have no transformer block (no key starts with 'blocks.').")
-    return len(blocks)
-
-
-def _pooling(module: nn.Module) -> str:
-    stem = module.patch_embed
-    stages = [*stem.stages, stem.final_stage]  # type: ignore[union-attr, misc]
-    return "".join("1" if any(isinstance(m, nn.MaxPool2d) for m in stage) else "0" for stage in stages)
+    # The conversion shares memory with what it converts; a model must not with the one that it came from.
+    state = {key: tensor.detach().clone() for key, tensor in module.state_dict().items()}
+    return import_state(state, unsaid, family=family).model.train(module.training)
 
 
 def _neurons(module: nn.Module) -> tuple[float, float, float]:

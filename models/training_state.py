@@ -1,7 +1,6 @@
 """The checkpoint of a training: written after every epoch, so that one that was killed goes on."""
 
 import io
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +8,7 @@ import torch
 from torch import nn
 
 from .errors import PrimeSVTError
-
-
-def partial_checkpoint(file: Path) -> Path:
-    """Where a checkpoint is, while it is written; a process that is killed then leaves it behind."""
-    return file.with_name(f"{file.name}.part")
+from .whole_file import whole_file
 
 
 def save_state(
@@ -37,15 +32,8 @@ def save_state(
     # Written to memory first: for a full disk PyTorch has an error that nobody understands.
     buffer = io.BytesIO()
     torch.save(state, buffer)
-    partial = partial_checkpoint(file)
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(file, "the checkpoint") as partial:
         partial.write_bytes(buffer.getbuffer())
-        partial.replace(file)
-    except OSError as error:
-        with suppress(OSError):
-            partial.unlink()
-        raise PrimeSVTError(f"Cannot write the checkpoint {file}: {error.strerror or error}.") from error
 
 
 def load_state(

@@ -7,6 +7,7 @@ stays as it is.
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 
 class StreamIndex(nn.Module):
@@ -26,10 +27,20 @@ class StreamIndex(nn.Module):
         index = None if width == stream else torch.arange(width, dtype=torch.int16)
         self.register_buffer("channels", index)
 
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """As :meth:`scatter`."""
+        return self.scatter(x)
+
+    def gather(self, stream: torch.Tensor) -> torch.Tensor:
+        """The indexed channels ``[T, N, width, H, W]`` of ``stream [T, N, stream, H, W]``, for a depth-wise filter."""
+        return stream if self.channels is None else stream.index_select(2, self.channels.long())
+
     def scatter(self, x: torch.Tensor) -> torch.Tensor:
         """Spread ``x [T, N, width, H, W]`` over a stream ``[T, N, stream, H, W]`` that is zero elsewhere."""
         if self.channels is None:
             return x
+        if torch.compiler.is_exporting():
+            return _gathered(x, self.channels, self.stream)
         shape = (*x.shape[:2], self.stream, *x.shape[3:])
         return x.new_zeros(shape).index_copy(2, self.channels.long(), x)
 
@@ -37,4 +48,18 @@ class StreamIndex(nn.Module):
         """Return ``stream [T, N, stream, H, W]`` with ``x [T, N, width, H, W]`` added to the indexed channels."""
         if self.channels is None:
             return stream + x
+        if torch.compiler.is_exporting():
+            return stream + _gathered(x, self.channels, self.stream)
         return stream.index_add(2, self.channels.long(), x)
+
+
+def _gathered(x: torch.Tensor, channels: torch.Tensor, stream: int) -> torch.Tensor:
+    """:meth:`StreamIndex.scatter` in an exported model: every channel of the stream reads one of ``x``, or zeros.
+
+    ONNX scatters along an axis with an index per element only; it gathers whole channels, which is a copy of memory.
+    Where to read from depends on nothing but the index, so a runtime works it out once.
+    """
+    numbers = torch.arange(1, channels.shape[0] + 1)
+    sources = torch.zeros(stream, dtype=torch.int64).scatter(0, channels.long(), numbers)
+    # Channel 0 is the zeros.
+    return F.pad(x, (0, 0, 0, 0, 1, 0)).index_select(2, sources)

@@ -2,7 +2,7 @@
 
 from .importance import CRITERIA, Criterion, criterion
 from .kept import Kept, kept_channels
-from .layers import EMBEDDING, PrunableLayer, check_layers, prunable_layers
+from .layers import PrunableLayer, check_layers, prunable_layers
 from .memory import InferenceState, inference_state, kept_bytes, largest_saving, memory_saving, pruned_bytes
 from .plan import DEFAULT_CRITERION, PruningPlan, kept_count, load_plan, save_plan
 from .robustness import DEFAULT_RATES, Robustness, check_rates, measure_robustness, probes
@@ -12,7 +12,6 @@ __all__ = [
     "CRITERIA",
     "DEFAULT_CRITERION",
     "DEFAULT_RATES",
-    "EMBEDDING",
     "Criterion",
     "InferenceState",
     "Kept",

@@ -10,6 +10,7 @@ channels with the smallest sums are removed.
 * ``random``: no information, the control.
 """
 
+import math
 import zlib
 from collections.abc import Callable, Mapping
 
@@ -17,16 +18,25 @@ import torch
 
 from primesvt.models import PrimeSVTError
 
+# Numbers that are converted to float64 at a time: few enough for the processor's cache.
+_COPIED = 2**16
 # Scores of the channels of one leaf module from its weight, or None where the criterion does not look at it.
 Criterion = Callable[[str, torch.Tensor], torch.Tensor | None]
 
 
 def _l2(_module: str, weight: torch.Tensor) -> torch.Tensor | None:
-    return weight.double().flatten(1).square().sum(1) if weight.ndim > 1 else None
+    return _norm(weight, 2).square() if weight.ndim > 1 else None
 
 
 def _l1(_module: str, weight: torch.Tensor) -> torch.Tensor | None:
-    return weight.double().flatten(1).abs().sum(1) if weight.ndim > 1 else None
+    return _norm(weight, 1) if weight.ndim > 1 else None
+
+
+def _norm(weight: torch.Tensor, order: int) -> torch.Tensor:
+    """The norm of every filter ``[C]``, in float64, some filters at a time: a copy of all would double the memory."""
+    rows = max(1, _COPIED // math.prod(weight.shape[1:]))
+    parts = [part.double().flatten(1).norm(order, dim=1) for part in weight.detach().split(rows)]
+    return torch.cat(parts)
 
 
 def _bn_scale(_module: str, weight: torch.Tensor) -> torch.Tensor | None:

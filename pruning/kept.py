@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from primesvt.models import ChannelGroup, config_of
+from primesvt.models import EMBEDDING, ChannelGroup, config_of
 
 from .importance import Criterion, criterion, importance
-from .layers import EMBEDDING, check_layers
+from .layers import check_layers
 from .plan import PruningPlan, kept_count
 
 Kept = Mapping[str, torch.Tensor]
@@ -68,9 +68,15 @@ def _keep_stream(
 def _keep_layer(
     score: Criterion, state: Mapping[str, torch.Tensor], group: ChannelGroup, ratio: float, kept: Kept
 ) -> torch.Tensor:
+    written = written_channels(state, group)
+    if group.stream is None:
+        remaining = torch.arange(len(written))
+    else:
+        remaining = torch.isin(written, kept[group.stream]).nonzero().flatten()
+    if ratio == 0:
+        return remaining  # Scores cost a pass over the weights.
     scores = importance(score, state, group.filters)
     if group.stream is not None:
-        remaining = torch.isin(written_channels(state, group), kept[group.stream]).nonzero().flatten()
         return remaining[_largest(scores[remaining], kept_count(len(remaining), ratio))]
     per_head = scores.view(group.heads, -1)
     count = kept_count(len(scores), ratio, group.heads) // group.heads

@@ -4,9 +4,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from primesvt.models import PrimeSVTError, channel_groups, config_of, parameter_count
-
-EMBEDDING = "embedding"
+from primesvt.models import EMBEDDING, PrimeSVTError, channel_groups, config_of, parameter_count
 
 
 @dataclass(frozen=True)
@@ -15,7 +13,7 @@ class PrunableLayer:
 
     Args:
         name: Name of the layer, as in plans.
-        kind: ``stem``, ``position``, ``attention``, ``projection``, ``mlp`` or ``embedding``.
+        kind: As in :class:`~primesvt.models.ChannelGroup`.
         channels: Number of channels.
         heads: Heads among which the channels are divided evenly, and must stay so; 1 where heads do not matter.
         parameters: Trainable numbers of the layer's own filters: weights, biases and BatchNorm.

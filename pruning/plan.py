@@ -3,13 +3,12 @@
 import json
 import math
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
 
-from primesvt.models import PrimeSVTError, read_json
+from primesvt.models import PrimeSVTError, read_json, whole_file
 
 DEFAULT_CRITERION = "l2"
 
@@ -86,16 +85,8 @@ def save_plan(plan: PruningPlan, file: str | Path) -> None:
     Raises:
         PrimeSVTError: The file cannot be written.
     """
-    file = Path(file)
-    partial = file.with_name(file.name + ".part")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(file, "the plan") as partial:
         partial.write_text(json.dumps(plan.to_json(), indent=1) + "\n", encoding="utf-8")
-        partial.replace(file)
-    except OSError as error:
-        with suppress(OSError):
-            partial.unlink()
-        raise PrimeSVTError(f"Cannot write the plan {file}: {error}.") from error
 
 
 def kept_count(channels: int, ratio: float, heads: int = 1) -> int:

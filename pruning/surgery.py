@@ -4,7 +4,7 @@ What it means: the pruned model's logits equal those of the original with the re
 are read. A filter that is merely zeroed is not removed: BatchNorm would still make it spike.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import nn
@@ -40,10 +40,11 @@ def remove(model: nn.Module, kept: Kept) -> nn.Module:
 
 
 def _cut(config: ModelConfig, state: Mapping[str, torch.Tensor], kept: Kept) -> dict[str, torch.Tensor]:
-    cut = {name: tensor.clone() for name, tensor in state.items()}
+    places: dict[str, list[tuple[int, torch.Tensor]]] = {name: [] for name in state}
     for name, dim, group in cuts(config, state):
-        if len(kept[group]) < cut[name].shape[dim]:
-            cut[name] = cut[name].index_select(dim, kept[group])
+        if len(kept[group]) < state[name].shape[dim]:
+            places[name].append((dim, kept[group]))
+    cut = {name: _selected(tensor, places[name]) for name, tensor in state.items()}
     for writer in config.groups():
         if writer.stream is None:
             continue
@@ -53,6 +54,15 @@ def _cut(config: ModelConfig, state: Mapping[str, torch.Tensor], kept: Kept) -> 
         if len(channels) < len(stream):
             cut[f"{writer.index}.channels"] = channels.to(torch.int16)
     return cut
+
+
+def _selected(tensor: torch.Tensor, places: Sequence[tuple[int, torch.Tensor]]) -> torch.Tensor:
+    """A copy with just the kept entries; what is not kept is not copied either."""
+    if not places:
+        return tensor.clone()
+    for dim, channels in places:
+        tensor = tensor.index_select(dim, channels)
+    return tensor
 
 
 def cuts(config: ModelConfig, state: Mapping[str, torch.Tensor]) -> Iterator[tuple[str, int, str]]:

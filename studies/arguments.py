@@ -6,13 +6,12 @@ import json
 import os
 import tempfile
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from primesvt.models import DataSet, PrimeSVTError, config_of, frame_of, load_model, open_data
+from primesvt.models import DataSet, PrimeSVTError, config_of, frame_of, load_model, open_data, whole_file
 from primesvt.pruning import CRITERIA, DEFAULT_CRITERION, DEFAULT_RATES
 from primesvt.search import Constraints
 from primesvt.search.samplers import SAMPLERS
@@ -233,11 +232,5 @@ def write_text(file: Path, text: str) -> None:
     Raises:
         PrimeSVTError: It cannot be written.
     """
-    partial = file.with_name(f".{file.name}.part")
-    try:
+    with whole_file(file) as partial:
         partial.write_text(text, encoding="utf-8")
-        partial.replace(file)
-    except OSError as error:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
-        raise PrimeSVTError(f"Cannot write {file}: {error.strerror or error}.") from error

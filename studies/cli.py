@@ -12,11 +12,24 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from primesvt.models import PrimeSVTError
 
-from .commands import compare, dashboard, demo, evaluate, finetune, layers, prune, robustness, search, train
+from .commands import (
+    compare,
+    dashboard,
+    demo,
+    evaluate,
+    export,
+    finetune,
+    import_,
+    layers,
+    prune,
+    robustness,
+    search,
+    train,
+)
 from .main import INTERRUPTED
 from .progress import say
 
-COMMANDS = (layers, robustness, search, compare, prune, finetune, evaluate, train, dashboard, demo)
+COMMANDS = (import_, layers, robustness, search, compare, prune, finetune, export, evaluate, train, dashboard, demo)
 BAD_INPUT = 2
 
 
@@ -30,7 +43,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     for command in COMMANDS:
-        name = command.__name__.rpartition(".")[2]
+        name = command.__name__.rpartition(".")[2].rstrip("_")
         text = (command.__doc__ or "").strip()
         own = subparsers.add_parser(name, help=text.splitlines()[0], description=text)
         command.add_arguments(own)

@@ -7,11 +7,10 @@ from typing import Any, Self
 
 from torch import nn
 
-from primesvt.models import DataSet, ImageSet, PrimeSVTError, fingerprint
+from primesvt.models import DataSet, ImageSet, PrimeSVTError, fingerprint, streams
 from primesvt.pruning import (
     DEFAULT_CRITERION,
     DEFAULT_RATES,
-    EMBEDDING,
     check_layers,
     check_rates,
     criterion,
@@ -70,7 +69,7 @@ class StudySettings:
         """
         check_layers(model, self.layers)
         wanted = set(self.layers)
-        layers = prunable_layers(model, embedding=self.embedding or EMBEDDING in wanted)
+        layers = prunable_layers(model, embedding=self.embedding or bool(wanted & streams(model)))
         names = tuple(layer.name for layer in layers if not wanted or layer.name in wanted)
         return SearchSpace(layers=names, step=self.step, max_ratio=self.max_ratio, criterion=self.criterion)
 
@@ -94,7 +93,7 @@ class StudySettings:
         reachable = largest_saving(model, space.layers, most)
         if reachable < self.constraints.min_saving:
             floor = math.floor(reachable * 1e4) / 1e4  # what is said to be reachable must be
-            more = "" if EMBEDDING in space.layers else ", or add --embedding"
+            more = "" if streams(model) & set(space.layers) else ", or add --embedding"
             raise PrimeSVTError(
                 f"min-saving {self.constraints.min_saving:g} cannot be reached: with every layer pruned by "
                 f"{most:g} this model saves {floor:.4f} of its bytes. Ask for at most that{more}."

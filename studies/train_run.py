@@ -14,7 +14,7 @@ from primesvt.models import (
     Recipe,
     check_free,
     check_writable,
-    partial_checkpoint,
+    partial_file,
     predict,
     save_into,
     train,
@@ -55,7 +55,7 @@ def check_trainable(directory: Path, *, overwrite: bool) -> None:
 def _is_interrupted(directory: Path) -> bool:
     files = set(directory.iterdir()) if directory.is_dir() else set()
     checkpoint = directory / CHECKPOINT
-    return bool(files) and files <= {checkpoint, partial_checkpoint(checkpoint)}
+    return bool(files) and files <= {checkpoint, partial_file(checkpoint)}
 
 
 def run_training(

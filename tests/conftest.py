@@ -16,27 +16,14 @@ from primesvt.models import (
     ModelConfig,
     SpikeDrivenTransformerConfig,
     SpikformerConfig,
-    build,
 )
 from primesvt.models.data import split
+from primesvt.pruning.family_contract import calibrated
 
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci")
 
 FAMILIES = ("spike-driven-transformer", "spikformer")
-
-
-def enliven(model: nn.Module, seed: int) -> nn.Module:
-    """Give every BatchNorm random statistics, so that neurons fire at rates far from 0 and 1, and images differ."""
-    generator = torch.Generator().manual_seed(seed)
-    for module in model.modules():
-        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
-            size = module.num_features
-            module.weight.data = torch.rand(size, generator=generator) * 3 + 2
-            module.bias.data = torch.rand(size, generator=generator) * 2.2 - 1
-            module.running_mean = torch.randn(size, generator=generator) * 0.1
-            module.running_var = torch.rand(size, generator=generator) * 0.3 + 0.05
-    return model.eval()
 
 
 def firing_rates(model: nn.Module, images: torch.Tensor) -> list[float]:
@@ -87,9 +74,7 @@ def make_model() -> Callable[..., nn.Module]:
     """Builds a small model with lively neurons."""
 
     def make(family: str = "spike-driven-transformer", *, seed: int = 0, **sizes: int) -> nn.Module:
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            model = enliven(build(small_config(family, **sizes)), seed)
+        model = calibrated(small_config(family, **sizes), seed).float()
         # Random weights tend to give every image the same class; around their mean the logits tell images apart.
         images = noisy_data().fit
         with torch.no_grad():
@@ -117,4 +102,4 @@ def data() -> DataSet:
     return noisy_data()
 
 
-__all__ = ["FAMILIES", "enliven", "firing_rates", "noisy_data", "replace", "small_config"]
+__all__ = ["FAMILIES", "firing_rates", "noisy_data", "replace", "small_config"]

@@ -18,8 +18,8 @@ def test_every_command_is_understood(command: str) -> None:
     make_parser().parse_args(shlex.split(command)[1:])
 
 
-def test_there_are_five_commands_for_ones_own_model() -> None:
-    assert len(COMMANDS) >= 5
+def test_there_are_six_commands_for_ones_own_model() -> None:
+    assert len(COMMANDS) >= 6
 
 
 def test_the_python_example_runs() -> None:

@@ -1,8 +1,8 @@
 """Train a spiking vision transformer on a data set; run again after an interruption to go on."""
 
 import argparse
+import dataclasses
 import math
-from dataclasses import replace
 
 import torch
 
@@ -17,15 +17,21 @@ from primesvt.models import (
     config_type,
     frame_of,
     load_model,
+    named_config,
     open_data,
+    published_names,
 )
 
 from ..arguments import add_data, add_json, add_output, add_overwrite, numbers, positive, print_result, size
 from ..train_run import accuracy_record, check_trainable, run_training
 
 # Options that say what a new model is like, and their defaults; a model of --init is as it is.
-_NEW_MODEL = ("embed_dim", "depth", "heads", "pooling", "image_size", "channels", "mean", "std")
-_EMBED_DIM, _DEPTH, _HEADS, _CHANNELS = 128, 2, 8, 3
+_NEW_MODEL = ("config", "embed_dim", "depth", "heads", "pooling", "image_size", "channels", "mean", "std")
+_EMBED_DIM, _HEADS, _CHANNELS = 128, 8, 3
+# Blocks; a hierarchical family needs some in every stage.
+_DEPTH, _DEPTH_OF_STAGES = 2, 4
+# Up to this size, images are taken for CIFAR's: the first stage does not halve them.
+_SMALL_IMAGE = 64
 # Images from which mean and standard deviation of the pixels are taken.
 _SAMPLE = 4_096
 
@@ -36,9 +42,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_data(parser)
     recipe = Recipe()
     group = parser.add_argument_group("model")
-    group.add_argument("--family", choices=sorted(FAMILIES), help="what to train (or --init)")
+    group.add_argument("--family", metavar="F", help=f"what to train (or --config, or --init): {', '.join(FAMILIES)}")
+    group.add_argument("--config", metavar="NAME", help=f"a published size: {', '.join(published_names())}")
     group.add_argument("--embed-dim", metavar="D", type=positive, help=f"embedding width (default: {_EMBED_DIM})")
-    group.add_argument("--depth", metavar="L", type=positive, help=f"transformer blocks (default: {_DEPTH})")
+    group.add_argument("--depth", metavar="L", type=positive, help=f"blocks (default: {_DEPTH}, or {_DEPTH_OF_STAGES})")
     group.add_argument("--heads", metavar="H", type=positive, help=f"attention heads (default: {_HEADS})")
     group.add_argument("--time-steps", metavar="T", type=positive, help="time steps (default: 4, or those of --init)")
     group.add_argument(
@@ -126,7 +133,7 @@ def _again(config: ModelConfig, args: argparse.Namespace) -> ModelConfig:
         raise PrimeSVTError(f"--init is a {config.family}, not a {args.family}; leave --family out.")
     if given := [name for name in _NEW_MODEL if getattr(args, name) is not None]:
         raise PrimeSVTError(f"--{given[0].replace('_', '-')} is that of --init; leave it out.")
-    return replace(config, time_steps=args.time_steps or config.time_steps)
+    return dataclasses.replace(config, time_steps=args.time_steps or config.time_steps)
 
 
 def _frame(args: argparse.Namespace) -> tuple[int, int, int] | None:
@@ -135,29 +142,46 @@ def _frame(args: argparse.Namespace) -> tuple[int, int, int] | None:
 
 
 def _config(data: DataSet, args: argparse.Namespace) -> ModelConfig:
-    if args.family is None:
-        raise PrimeSVTError(f"Say what to train: --family {' or '.join(sorted(FAMILIES))}, or --init MODEL.")
+    if args.family is None and args.config is None:
+        raise PrimeSVTError(f"Say what to train: --family {' or '.join(FAMILIES)}, or --config NAME, or --init MODEL.")
     channels, height, width = data.fit.source.frame
     if args.image_size not in (None, (height, width)) or args.channels not in (None, channels):
         raise PrimeSVTError(
             f"The images of {data.name} are {height}x{width} with {channels} channel(s), and are taken as they are; "
             "--image-size and --channels are for image files."
         )
+    mean, std = _pixels(data, channels)
+    common = {
+        "in_channels": channels,
+        "image_size": (height, width),
+        "classes": data.classes,
+        "mean": args.mean or mean,
+        "std": args.std or std,
+    }
+    sizes = {"heads": args.heads, "time_steps": args.time_steps, "pooling": args.pooling}
+    given = {key: value for key, value in sizes.items() if value is not None}
+    if args.config is not None:
+        if args.family is not None or args.embed_dim or args.depth:
+            raise PrimeSVTError("--config says family, width and depth; leave --family, --embed-dim and --depth out.")
+        return named_config(args.config, **common, **given)
+    kind = config_type(args.family)
+    own = {field.name for field in dataclasses.fields(kind)}
+    if args.pooling and "pooling" not in own:
+        raise PrimeSVTError(f"A {kind.family} has no --pooling: its stages halve the image as they are made to.")
+    by_size = {
+        "heads": _HEADS,
+        "time_steps": 4,
+        "pooling": _pooling(min(height, width)),
+        "variant": "cifar" if min(height, width) <= _SMALL_IMAGE else "imagenet",
+    }
     embed_dim, heads = args.embed_dim or _EMBED_DIM, args.heads or _HEADS
     if embed_dim % 8 or embed_dim % heads:
         raise PrimeSVTError(f"embed-dim must be a multiple of 8 and of the {heads} heads; got {embed_dim}.")
-    mean, std = _pixels(data, channels)
-    config: ModelConfig = config_type(args.family).uniform(
+    config: ModelConfig = kind.uniform(
         embed_dim=embed_dim,
-        depth=args.depth or _DEPTH,
-        heads=heads,
-        time_steps=args.time_steps or 4,
-        in_channels=channels,
-        image_size=(height, width),
-        classes=data.classes,
-        mean=args.mean or mean,
-        std=args.std or std,
-        pooling=args.pooling or _pooling(min(height, width)),
+        depth=args.depth or (_DEPTH if "depth" in own else _DEPTH_OF_STAGES),
+        **{**{key: value for key, value in by_size.items() if key in own}, **given},
+        **common,
     )
     return config
 

@@ -1,119 +1,142 @@
 """Equal logits: our families against SpikingJelly's zoo."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
 from spikingjelly.activation_based import functional, neuron
 from spikingjelly.activation_based import model as zoo
 from torch import nn
 
-from primesvt.models import PrimeSVTError, Unsaid, from_spikingjelly, from_state_dict, load_model, save_model
+from primesvt.models import PrimeSVTError, Unsaid, from_spikingjelly, import_state, load_model, save_model
 
-from ..conftest import enliven, firing_rates
+from ..conftest import firing_rates
 
-SDT_SIZES = [
-    dict(T=1, in_channels=1, num_classes=3, embed_dims=16, num_heads=2, depths=1, pooling_stat="1100"),
-    dict(T=4, in_channels=3, num_classes=10, embed_dims=64, num_heads=8, depths=2, pooling_stat="0011"),
-    dict(T=3, in_channels=2, num_classes=5, embed_dims=48, num_heads=4, depths=3, mlp_ratio=1.0, pooling_stat="0111"),
-    dict(T=2, in_channels=3, num_classes=7, embed_dims=32, num_heads=4, depths=2, mlp_ratio=3.0, pooling_stat="1101"),
+SIZES: list[tuple[Callable[..., nn.Module], dict[str, Any]]] = [
+    (zoo.SpikeDrivenTransformer, dict(T=1, embed_dims=16, num_heads=2, depths=1, pooling_stat="1100")),
+    (zoo.SpikeDrivenTransformer, dict(T=4, embed_dims=64, num_heads=8, depths=2, pooling_stat="0011")),
+    (zoo.SpikeDrivenTransformer, dict(T=3, embed_dims=48, num_heads=4, depths=3, mlp_ratio=1.0, pooling_stat="0111")),
+    (zoo.SpikeDrivenTransformer, dict(T=2, embed_dims=32, num_heads=4, depths=2, mlp_ratio=3.0, pooling_stat="1101")),
+    (zoo.Spikformer, dict(T=1, embed_dims=16, num_heads=2, depths=1, patch_size=4)),
+    (zoo.Spikformer, dict(T=4, embed_dims=64, num_heads=8, depths=2, patch_size=4)),
+    (zoo.Spikformer, dict(T=2, embed_dims=48, num_heads=4, depths=3, mlp_ratio=1.0, patch_size=16)),
+    (zoo.QKFormer, dict(T=1, embed_dims=32, num_heads=(1, 2, 4), depths=(1, 1, 1))),
+    (zoo.QKFormer, dict(T=4, embed_dims=64, num_heads=(4, 4, 4), depths=(1, 2, 2))),
+    (zoo.QKFormer, dict(T=2, embed_dims=48, num_heads=(3, 6, 6), depths=(2, 1, 1), mlp_ratio=2.0)),
+    (zoo.QKFormer, dict(T=2, embed_dims=32, num_heads=(2, 2, 2), depths=(1, 1, 1), qka_type="channel")),
+    (zoo.MaxFormer, dict(T=1, embed_dims=64, depths=(1, 1, 1))),
+    (zoo.MaxFormer, dict(T=3, embed_dims=128, depths=(1, 2, 2), mlp_ratio=2.0)),
+    (zoo.MaxFormer, dict(T=2, embed_dims=64, depths=(1, 1, 1), mlp_ratio=1.0)),
+    (zoo.MaxFormer, dict(T=4, embed_dims=64, depths=(1, 1, 2), cifar=True)),
+    (zoo.MaxFormer, dict(T=2, embed_dims=48, depths=(2, 2, 1), mlp_ratio=3.0, cifar=True)),
 ]
-SPIKFORMER_SIZES = [
-    dict(T=1, in_channels=1, num_classes=3, embed_dims=16, num_heads=2, depths=1, patch_size=4),
-    dict(T=4, in_channels=3, num_classes=10, embed_dims=64, num_heads=8, depths=2, patch_size=4),
-    dict(T=2, in_channels=2, num_classes=5, embed_dims=48, num_heads=4, depths=3, mlp_ratio=1.0, patch_size=16),
-]
+IDS = [f"{make.__name__}-{number}" for number, (make, _) in enumerate(SIZES)]
 
 
-def make_sdt(sizes: dict) -> nn.Module:
-    return enliven(zoo.SpikeDrivenTransformer(**sizes), seed=sum(map(ord, sizes["pooling_stat"])))
+# Sixteen tokens in the last stage of those that halve the image four times: fewer would leave attention silent.
+SIDE = 64
 
 
-def make_spikformer(sizes: dict) -> nn.Module:
-    model = zoo.Spikformer(img_size_h=32, img_size_w=32, **sizes)
-    # The zoo starts with weights so small that nothing fires.
+def make_stock(make: Callable[..., nn.Module], sizes: dict[str, Any], channels: int = 3) -> nn.Module:
+    """A zoo model in evaluation mode, with random BatchNorm statistics calibrated so that its neurons fire."""
+    torch.manual_seed(sum(map(ord, str(sizes))))
+    more = {"img_size_h": SIDE, "img_size_w": SIDE} if make is zoo.Spikformer else {}
+    model = make(in_channels=channels, num_classes=5, **sizes, **more)
+    norms = []
     for module in model.modules():
         if isinstance(module, (nn.Conv1d, nn.Conv2d)):
+            # The zoo starts some models with weights so small that nothing fires.
             nn.init.kaiming_uniform_(module.weight, a=1)
-    return enliven(model, seed=sizes["embed_dims"])
-
-
-ZOO = [(make_sdt, s) for s in SDT_SIZES] + [(make_spikformer, s) for s in SPIKFORMER_SIZES]
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            nn.init.uniform_(module.weight, 1.0, 2.5)
+            nn.init.uniform_(module.bias, 0.0, 1.5)
+            module.momentum = 1.0
+            norms.append(module)
+    with torch.no_grad():
+        model.train()(torch.randn(8, channels, SIDE, SIDE))
+    functional.reset_net(model)
+    for norm in norms:
+        norm.momentum = 0.1
+    return model.eval()
 
 
 def stock_logits(model: nn.Module, images: torch.Tensor) -> torch.Tensor:
     functional.reset_net(model)
     logits = model(images)
+    functional.reset_net(model)
     return logits.mean(0) if logits.ndim == 3 else logits
 
 
-@pytest.mark.parametrize(("make", "sizes"), ZOO)
-@pytest.mark.parametrize("events", [False, True])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_same_logits_as_the_zoo(make, sizes, events, dtype) -> None:
-    torch.manual_seed(1)
-    stock = make(sizes).to(dtype)
-    ours = from_spikingjelly(stock, image_size=(32, 32)).to(dtype)
-    shape = (6, sizes["in_channels"], 32, 32)
-    images = torch.randn((sizes["T"], *shape) if events else shape, dtype=dtype)
+@pytest.mark.parametrize(("make", "sizes"), SIZES, ids=IDS)
+@pytest.mark.parametrize("events", [False, True], ids=["images", "events"])
+def test_same_logits_as_the_zoo(make, sizes, events) -> None:
+    stock = make_stock(make, sizes).double()
+    ours = from_spikingjelly(stock, image_size=(SIDE, SIDE))
+    shape = (4, 3, SIDE, SIDE)
+    images = torch.randn((sizes["T"] + 1, *shape) if events else shape, dtype=torch.float64)
     with torch.no_grad():
         rates = firing_rates(ours, images)
         difference = (ours(images) - stock_logits(stock, images)).abs().max()
     assert min(rates) > 0.001, rates
     assert sum(rates) / len(rates) > 0.1, rates
-    assert difference <= 1e-5
+    assert difference <= 1e-9
 
 
-def test_the_state_dict_alone_is_enough_with_what_it_does_not_say(tmp_path) -> None:
-    sizes = SDT_SIZES[1]
-    torch.manual_seed(0)
-    stock = make_sdt(sizes)
-    unsaid = Unsaid(heads=8, time_steps=4, pooling="0011", image_size=(32, 32))
-    save_model(from_state_dict(stock.state_dict(), unsaid), tmp_path / "model")
-    images = torch.randn(4, 3, 32, 32)
+@pytest.mark.parametrize(("make", "sizes"), [SIZES[1], SIZES[5], SIZES[8], SIZES[14]])
+def test_same_logits_in_float32(make, sizes) -> None:
+    stock = make_stock(make, sizes)
+    images = torch.randn(6, 3, SIDE, SIDE)
     with torch.no_grad():
-        assert (load_model(tmp_path / "model")(images) - stock_logits(stock, images)).abs().max() <= 1e-5
+        difference = (from_spikingjelly(stock, image_size=(32, 32))(images) - stock_logits(stock, images)).abs()
+    # One spike within rounding of its threshold may flip, and moves the logits of one image.
+    assert int((difference.amax(1) > 1e-4).sum()) <= 1
 
 
-def test_unknown_weights_are_named() -> None:
-    unsaid = Unsaid(heads=8, time_steps=4, pooling="0011", image_size=(32, 32))
-    with pytest.raises(PrimeSVTError, match=r"no SpikingJelly .* first keys are stem\.0\.conv"):
-        from_state_dict({"stem.0.conv.weight": torch.zeros(1)}, unsaid)
-    state = make_sdt(SDT_SIZES[1]).state_dict()
-    del state["blocks.1.attn.proj_conv.bias"]
-    with pytest.raises(PrimeSVTError, match=r"blocks\.1\.projection\.conv\.bias"):
-        from_state_dict(state, unsaid)
+@pytest.mark.parametrize(("make", "sizes"), SIZES, ids=IDS)
+def test_the_state_dict_alone_is_enough_with_what_it_does_not_say(make, sizes, tmp_path) -> None:
+    stock = make_stock(make, sizes, channels=2)
+    heads = sizes.get("num_heads")
+    unsaid = Unsaid(
+        heads=heads if isinstance(heads, tuple) else (heads,) if heads else None,
+        time_steps=sizes["T"],
+        pooling=sizes.get("pooling_stat", {4: "0011", 16: "1111"}.get(sizes.get("patch_size"))),
+        image_size=(SIDE, SIDE),
+        attention=sizes.get("qka_type"),
+    )
+    imported = import_state(stock.state_dict(), unsaid)
+    assert imported.unused == ()
+    save_model(imported.model.double(), tmp_path / "model")
+    images = torch.randn(4, 2, SIDE, SIDE, dtype=torch.float64)
+    with torch.no_grad():
+        difference = (load_model(tmp_path / "model")(images) - stock_logits(stock.double(), images)).abs().max()
+    assert difference <= 1e-9
 
 
-@pytest.mark.parametrize("make", [lambda: make_sdt(SDT_SIZES[0]), lambda: make_spikformer(SPIKFORMER_SIZES[0])])
-def test_any_missing_left_over_or_misshapen_weight_is_refused(make) -> None:
-    unsaid = Unsaid(heads=2, time_steps=1, pooling="1100", image_size=(32, 32))
-    whole = make().state_dict()
-    from_state_dict(whole, unsaid)
-    for name in whole:
-        with pytest.raises(PrimeSVTError):
-            from_state_dict({key: value for key, value in whole.items() if key != name}, unsaid)
-    with pytest.raises(PrimeSVTError, match=r"missing or unknown more\.weight"):
-        from_state_dict({**whole, "more.weight": torch.zeros(3)}, unsaid)
-    with pytest.raises(PrimeSVTError, match=r"head\.bias has shape \(4,\), expected \(3,\)"):
-        from_state_dict({**whole, "head.bias": torch.zeros(4)}, unsaid)
-    with pytest.raises(PrimeSVTError, match="have no transformer block"):
-        from_state_dict({k: v for k, v in whole.items() if not k.startswith("blocks.")}, unsaid)
+def test_a_conversion_shares_no_memory() -> None:
+    stock = make_stock(*SIZES[0])
+    ours = from_spikingjelly(stock, image_size=(32, 32))
+    stock.head.weight.data.zero_()
+    assert ours.head.weight.any()
 
 
 def test_what_the_weights_do_not_say_is_kept_and_checked() -> None:
-    stock = make_sdt(SDT_SIZES[0])
-    names = ("x", "y", "z")
+    stock = make_stock(*SIZES[0], channels=1)
+    names = tuple("vwxyz")
     config = from_spikingjelly(stock, image_size=(16, 24), mean=(0.2,), std=(0.3,), classes=names).config
     assert (config.mean, config.std, config.classes, config.image_size) == ((0.2,), (0.3,), names, (16, 24))
     assert (config.time_steps, config.heads, config.pooling) == (1, 2, "1100")
-    assert from_spikingjelly(stock, image_size=(32, 32)).config.classes == ("0", "1", "2")
+    assert from_spikingjelly(stock, image_size=(32, 32)).config.classes == tuple("01234")
     with pytest.raises(PrimeSVTError, match=r"pass image_size=\(H, W\)"):
         from_spikingjelly(stock)
     with pytest.raises(PrimeSVTError, match="time_steps must be between"):
-        from_state_dict(stock.state_dict(), Unsaid(heads=2, time_steps=0, pooling="1100", image_size=(8, 8)))
+        import_state(stock.state_dict(), Unsaid(time_steps=0, pooling="1100", image_size=(8, 8)))
+    with pytest.raises(PrimeSVTError, match="5 classes apart, got 2 class names"):
+        from_spikingjelly(stock, image_size=(32, 32), classes=("a", "b"))
 
 
 def test_neurons_that_differ_are_refused() -> None:
-    stock = make_sdt(SDT_SIZES[0])
+    stock = make_stock(*SIZES[0])
     next(m for m in stock.modules() if isinstance(m, neuron.LIFNode)).v_threshold = 0.7
     with pytest.raises(PrimeSVTError, match="neurons differ from layer to layer"):
         from_spikingjelly(stock, image_size=(32, 32))

@@ -260,7 +260,7 @@ def test_distillation_pulls_towards_the_teacher() -> None:
     """The teacher has learnt to be wrong about every image; who learns from it alone is wrong the same way."""
     fit = noisy_data(240).fit
     wrong = replace(fit, labels=(fit.labels + 1) % 3)
-    recipe = Recipe(epochs=6, batch_size=16, learning_rate=0.02, shift=0, flip=False, seed=0)
+    recipe = Recipe(epochs=12, batch_size=16, learning_rate=0.02, shift=0, flip=False, seed=0)
     teacher, taught, model = fresh("spike-driven-transformer"), fresh(), fresh()
     train(teacher, wrong, recipe)
     teacher.zero_grad()

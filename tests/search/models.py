@@ -4,20 +4,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from unittest import mock
 
-import torch
 from torch import nn
 
-from primesvt.models import build
 from primesvt.pruning import PruningPlan
+from primesvt.pruning.family_contract import calibrated
 from primesvt.search import Evaluation, evaluator
 
-from ..conftest import enliven, small_config
+from ..conftest import small_config
 
 
 def tiny_model(family: str = "spike-driven-transformer", seed: int = 0) -> nn.Module:
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        return enliven(build(small_config(family, embed_dim=8, depth=1, heads=2)), seed)
+    return calibrated(small_config(family, embed_dim=8, depth=1, heads=2), seed).float()
 
 
 @contextmanager

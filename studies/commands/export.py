@@ -1,0 +1,170 @@
+"""Write a model as one file that other programs run, ONNX or PyTorch's .pt2, and check that it answers the same.
+
+The file takes static images, float32 [N, C, H, W], normalised by the mean and the std that it holds; event sequences
+cannot be exported. With --to state-dict it is the checkpoint of the model's official code instead, where that code can
+build a model of these widths.
+"""
+
+import argparse
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from torch import nn
+
+from primesvt.models import (
+    DataSet,
+    ExportedFile,
+    ImageSet,
+    PrimeSVTError,
+    config_of,
+    export_onnx,
+    export_pt2,
+    frame_of,
+    independent,
+    load_model,
+    open_data,
+    whole_file,
+)
+from primesvt.models.export import Shapes, export_state_dict, require
+
+from ..arguments import add_data, add_json, add_model, check_file, positive, print_result
+from ..exported import Runner, Verification, run_onnx, run_pt2, run_state_dict, verify
+from ..progress import bar, say
+from ..tables import table
+
+
+class Export(Protocol):
+    """Writes a model as a file."""
+
+    def __call__(self, model: nn.Module, file: Path, *, batch: int | None) -> ExportedFile:
+        """Write the file whole or not at all; ``batch`` is None where the number of images may vary."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a model can be written as.
+
+    Args:
+        export: Writes the file.
+        run: Opens the file; of the model it needs what the file does not say.
+        packages: What writing and opening need beyond PrimeSVT's own dependencies.
+    """
+
+    export: Export
+    run: Callable[[Path, nn.Module], Runner]
+    packages: tuple[str, ...] = ()
+
+
+TARGETS: Mapping[str, Target] = {
+    "onnx": Target(export_onnx, run_onnx, ("onnx", "onnxscript", "onnxruntime")),
+    "pt2": Target(export_pt2, run_pt2),
+    "state-dict": Target(export_state_dict, run_state_dict),
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add_model(parser)
+    parser.add_argument("--to", choices=tuple(TARGETS), required=True, help="format of the file")
+    parser.add_argument("-o", "--output", metavar="FILE", required=True, type=Path, help="the file to write")
+    parser.add_argument(
+        "--batch",
+        metavar="dynamic|N",
+        type=batch_size,
+        default="dynamic",
+        help="how many images the file takes at once: any number, or always N (default: %(default)s)",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace the file where it exists")
+    parser.add_argument(
+        "--verify",
+        action="store_true",
+        help="run the file on test images and compare it with the model; where less than 99 %% of the classes agree, "
+        "no file is written",
+    )
+    add_data(parser)
+    parser.add_argument("--limit", metavar="N", type=int, help="verify on only N images, always the same")
+    add_json(parser)
+
+
+def batch_size(text: str) -> int | None:
+    """``dynamic``, or a whole number of at least 1."""
+    return None if text == "dynamic" else positive(text)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run the command."""
+    target = TARGETS[args.to]
+    _check_output(args)
+    require(*target.packages)
+    stored = load_model(args.model)
+    model = independent(stored)
+    if model is not stored:
+        say("note: in this model the images of a batch meet; the file answers every image for itself.")
+    images = _images(args, model)
+    with whole_file(args.output) as partial:
+        exported = target.export(model, partial, batch=args.batch)
+        verification = _verify(model, target.run(partial, model), images) if images is not None else None
+    result = {
+        "file": str(args.output),
+        **exported.to_json(),
+        "verify": verification.to_json() if verification else None,
+    }
+    print_result(args, result, _text(args.output, exported, verification))
+
+
+def _check_output(args: argparse.Namespace) -> None:
+    if not args.verify and (args.data is not None or args.limit is not None):
+        raise PrimeSVTError("--data and --limit say what is verified: pass --verify, too.")
+    check_file(args.output)
+    if args.output.exists() and not args.overwrite:
+        raise PrimeSVTError(f"{args.output} exists; choose another file, or pass --overwrite.")
+
+
+def _images(args: argparse.Namespace, model: nn.Module) -> ImageSet | None:
+    """The images to verify on; None where nothing is verified."""
+    if not args.verify:
+        return None
+    data: DataSet = open_data(args.data, frame_of(config_of(model)))
+    images = data.test.first(args.limit)
+    images.check(config_of(model))
+    return images
+
+
+def _verify(model: nn.Module, runner: Runner, images: ImageSet) -> Verification:
+    seen = 0
+    with bar("verify") as progress:
+
+        def count(batch: int) -> None:
+            nonlocal seen
+            seen += batch
+            progress.update(seen, len(images))
+
+        verification = verify(model, runner, images, on_batch=count)
+    verification.check()
+    return verification
+
+
+def _text(file: Path, exported: ExportedFile, verification: Verification | None) -> str:
+    opset = f", opset {exported.opset}" if exported.opset is not None else ""
+    text = (
+        f"{file}: {exported.format}{opset}, {exported.bytes:,} bytes\n"
+        f"input {_shapes(exported.inputs)}, output {_shapes(exported.outputs)}"
+    )
+    if verification is None:
+        return text
+    v = verification
+    latency = f"ms per image (batch {v.latency_batch}, {v.threads} thread{'s' if v.threads > 1 else ''})"
+    rows = (
+        ("model", f"{v.accuracy_model:.2%}", f"{v.latency_model:.2f}"),
+        (exported.format, f"{v.accuracy_file:.2%}", f"{v.latency_file:.2f}"),
+    )
+    return (
+        f"{text}\n\n{table(('', f'accuracy on {v.images:,} images', latency), rows)}\n\n"
+        f"same class on {v.agreement:.2%} of the images, logits at most {v.logit_difference:.2g} apart"
+    )
+
+
+def _shapes(shapes: Shapes) -> str:
+    return ", ".join(f"{name} [{', '.join(map(str, shape))}]" for name, shape in shapes.items())

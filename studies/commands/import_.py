@@ -1,0 +1,166 @@
+"""Make a model directory from the checkpoint of an official repository, or of SpikingJelly's zoo.
+
+Nothing in the file is ever executed. Family, widths, depth and classes are read from the weights; what weights cannot
+tell is asked for, and every guess is printed.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from primesvt.models import (
+    FAMILIES,
+    Imported,
+    PrimeSVTError,
+    Unsaid,
+    check_free,
+    config_of,
+    import_checkpoint,
+    model_bytes,
+    parameter_count,
+    published_names,
+    save_model,
+)
+
+from ..arguments import add_json, add_output, add_overwrite, numbers, positive, print_result, size
+from ..progress import say
+
+# So many keys or names are printed before the rest is only counted.
+_SHOWN = 4
+
+
+def head_counts(text: str) -> tuple[int, ...]:
+    """Numbers of heads: one, or one per stage."""
+    return tuple(positive(part.strip()) for part in text.split(","))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("file", metavar="FILE", type=Path, help="a checkpoint: .pth, .pt, .pth.tar or .safetensors")
+    add_output(parser, "the model")
+    parser.add_argument("--family", metavar="F", help=f"where the keys do not tell: {', '.join(FAMILIES)}")
+    parser.add_argument(
+        "--name", metavar="CONFIG", help=f"a published size, which says the rest: {', '.join(published_names())}"
+    )
+    group = parser.add_argument_group("what weights cannot tell")
+    group.add_argument("--heads", metavar="N", type=head_counts, help="attention heads, one number or one per stage")
+    group.add_argument("--time-steps", metavar="T", type=positive, help="how often an image is presented")
+    group.add_argument("--pooling", metavar="DIGITS", help="which of the 4 stem stages halve the image, such as 0011")
+    group.add_argument("--image-size", metavar="S", type=size, help="224, or 32x48 for height and width")
+    group.add_argument("--mean", metavar="A,B,...", type=numbers, help="of the training images, per channel")
+    group.add_argument("--std", metavar="A,B,...", type=numbers, help="of the training images, per channel")
+    group.add_argument(
+        "--class-names", metavar="FILE", type=Path, help="in the order of the logits: a name per line, or a JSON list"
+    )
+    group.add_argument("--attention", choices=("token", "channel"), help="of QKFormer's first two stages")
+    group.add_argument("--tau", type=float, help="time constant of the neurons (guessed: 2)")
+    group.add_argument("--v-threshold", metavar="V", type=float, help="threshold of the neurons (guessed: 1)")
+    group.add_argument(
+        "--attention-threshold", metavar="V", type=float, help="threshold of the neurons after attention (guessed: 0.5)"
+    )
+    group = parser.add_argument_group("the file")
+    group.add_argument("--weights", metavar="KEY", help="which of several state dicts in it, such as state_dict_ema")
+    group.add_argument("--allow-nonfinite", action="store_true", help="take weights that are NaN or infinite")
+    group.add_argument(
+        "--no-batch-coupling",
+        action="store_const",
+        const=False,
+        dest="batch_coupling",
+        help="answer every image for itself, where the official code (QKFormer) lets the images of a batch meet",
+    )
+    add_overwrite(parser)
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run the command."""
+    check_free(args.output, overwrite=args.overwrite)
+    unsaid = Unsaid(
+        heads=args.heads,
+        time_steps=args.time_steps,
+        pooling=args.pooling,
+        image_size=args.image_size,
+        mean=args.mean,
+        std=args.std,
+        classes=_class_names(args.class_names) if args.class_names else None,
+        tau=args.tau,
+        v_threshold=args.v_threshold,
+        attention_threshold=args.attention_threshold,
+        attention=args.attention,
+        batch_coupling=args.batch_coupling,
+    )
+    imported = import_checkpoint(
+        args.file,
+        unsaid,
+        family=args.family,
+        name=args.name,
+        collection=args.weights,
+        allow_nonfinite=args.allow_nonfinite,
+    )
+    save_model(imported.model, args.output, overwrite=args.overwrite, allow_nonfinite=args.allow_nonfinite)
+    for note in imported.notes:
+        say(f"note: {note}")
+    config = config_of(imported.model)
+    result = {
+        "family": config.family,
+        "source": imported.source,
+        "parameters": parameter_count(imported.model),
+        "bytes": model_bytes(imported.model),
+        "config": config.to_json(),
+        "unused_keys": [entry.key for entry in imported.unused],
+        "unused_reasons": {entry.key: entry.reason for entry in imported.unused},
+        "guessed": dict(imported.guessed),
+        "notes": list(imported.notes),
+        "weights": imported.found_under,
+        "other_weights": list(imported.others),
+    }
+    print_result(args, result, _text(args.output, result, imported))
+
+
+def _class_names(file: Path) -> tuple[str, ...]:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise PrimeSVTError(f"Cannot read the class names {file}: {error.strerror or error}.") from error
+    except UnicodeDecodeError as error:
+        raise PrimeSVTError(f"Cannot read the class names {file}: it is no text in UTF-8.") from error
+    if not text.lstrip().startswith("["):
+        return tuple(line.strip() for line in text.splitlines() if line.strip())
+    try:
+        names = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise PrimeSVTError(f"The class names {file} are no JSON list: {error}.") from error
+    if not all(isinstance(name, str) for name in names):
+        raise PrimeSVTError(f"The class names {file} must be a JSON list of strings.")
+    return tuple(names)
+
+
+def _text(output: Path, result: dict[str, Any], imported: Imported) -> str:
+    lines = [
+        f"{result['family']} with {result['parameters']:,} parameters, {result['bytes']:,} bytes: {output}",
+        f"weights as in {result['source']}",
+    ]
+    if result["weights"]:
+        others = f" (also there: {', '.join(result['other_weights'])})" if result["other_weights"] else ""
+        lines.append(f"taken from {result['weights']}{others}")
+    reasons: dict[str | None, list[str]] = {}
+    for entry in imported.unused:
+        reasons.setdefault(entry.reason, []).append(entry.key)
+    lines += [f"not used: {_some(keys)}: {reason or 'unknown to PrimeSVT'}" for reason, keys in reasons.items()]
+    if result["guessed"]:
+        lines.append("guessed, as weights do not say it:")
+        lines += [f"  {key} = {_shown(value)}" for key, value in result["guessed"].items()]
+    return "\n".join(lines)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, (tuple, list)) and len(value) > _SHOWN:
+        return _some([str(item) for item in value])
+    return ",".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
