@@ -14,7 +14,7 @@ from .checkpoint import (
     save_model,
     write_directory,
 )
-from .config import ModelConfig
+from .config import ModelConfig, check_above, check_range
 from .conv import ConvBN, MaxPool
 from .data import DataSet, ImageSet, ImageSource
 from .data_sources import frame_of, open_data
@@ -33,8 +33,10 @@ from .family import (
     published_names,
     streams,
 )
+from .hierarchical import HierarchicalConfig
 from .image_sources import ArrayImages
 from .importing import Imported, UnusedKey, import_checkpoint, import_state
+from .isotropic import IsotropicConfig
 from .layout import Checkpoint, Layout, Rename, Unsaid, conv_bn_renames, unsaid_of
 from .maxformer import MaxFormer, MaxFormerConfig
 from .meta_spikeformer import MetaSpikeFormer, MetaSpikeFormerConfig
@@ -43,11 +45,12 @@ from .official_state import official_state, to_layout
 from .qkformer import QKFormer, QKFormerConfig
 from .spike_driven_transformer import SpikeDrivenTransformer, SpikeDrivenTransformerConfig
 from .spikformer import Spikformer, SpikformerConfig
+from .spiking_block import SpikingBlock, self_attention
 from .spikingjelly_zoo import from_spikingjelly
+from .stream_index import StreamIndex
 from .training import Progress, Recipe, train
 from .weights_file import check_values, read_weights
 from .whole_file import partial_file, whole_file
-from .writer import StreamIndex
 
 __all__ = [
     "DEMO",
@@ -59,9 +62,11 @@ __all__ = [
     "ConvBN",
     "DataSet",
     "ExportedFile",
+    "HierarchicalConfig",
     "ImageSet",
     "ImageSource",
     "Imported",
+    "IsotropicConfig",
     "LIFNode",
     "Layout",
     "MaxFormer",
@@ -81,12 +86,15 @@ __all__ = [
     "SpikeDrivenTransformerConfig",
     "Spikformer",
     "SpikformerConfig",
+    "SpikingBlock",
     "StreamIndex",
     "Unsaid",
     "UnusedKey",
     "build",
     "channel_groups",
+    "check_above",
     "check_free",
+    "check_range",
     "check_values",
     "check_writable",
     "config_of",
@@ -116,6 +124,7 @@ __all__ = [
     "read_weights",
     "save_into",
     "save_model",
+    "self_attention",
     "streams",
     "to_layout",
     "train",

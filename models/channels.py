@@ -24,7 +24,7 @@ class ChannelGroup:
         readers: Leaf modules whose weight has the channels along dimension 1.
         heads: The channels are ``heads`` runs of equal length, and must stay so; 1 where heads do not matter.
         stream: Name of the embedding group into which the layer adds its output, or None.
-        index: The :class:`~primesvt.models.writer.StreamIndex` module of a layer that writes into a stream, or None.
+        index: The :class:`~primesvt.models.StreamIndex` module of a layer that writes into a stream, or None.
     """
 
     name: str

@@ -10,7 +10,7 @@ import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, get_type_hints
 
 from torch import nn
 
@@ -49,6 +49,8 @@ class ModelConfig:
     published: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType({})
     # How the checkpoints of other code name the weights of this family.
     layouts: ClassVar[tuple[Layout, ...]] = ()
+    # Fields that `uniform` works out by itself, and so does not take.
+    derived: ClassVar[tuple[str, ...]] = ()
 
     in_channels: int
     image_size: tuple[int, int]
@@ -121,7 +123,7 @@ class ModelConfig:
         return dataclasses.replace(self, widths={**self.widths, **widths})
 
     def sizes(self) -> dict[str, Any]:
-        """The arguments of :meth:`uniform` that would give this model's main widths, were it unpruned."""
+        """The arguments of :meth:`uniform` that are no fields and would give these widths, were the model unpruned."""
         raise NotImplementedError
 
     def independent(self) -> Self:
@@ -150,7 +152,8 @@ class ModelConfig:
             raise PrimeSVTError(f"Unknown fields of a {cls.family} configuration: {', '.join(map(str, unknown[:5]))}.")
         if missing := sorted(required - set(data)):
             raise PrimeSVTError(f"Missing fields of a {cls.family} configuration: {', '.join(missing[:5])}.")
-        values = {name: _from_plain(name, fields[name].type, value) for name, value in data.items()}
+        types = get_type_hints(cls)
+        values = {name: _from_plain(name, types[name], value) for name, value in data.items()}
         return cls(**values)
 
 
@@ -189,6 +192,9 @@ _READERS: dict[Any, Callable[[Any], Any]] = {
 
 
 def _from_plain(name: str, kind: Any, value: Any) -> Any:
+    if kind not in _READERS:
+        known = ", ".join(str(getattr(each, "__name__", each)) for each in _READERS)
+        raise PrimeSVTError(f"Field {name} of the configuration class has the type {kind}; known are {known}.")
     read = _READERS[kind](value)
     if read is None:
         raise PrimeSVTError(f"Field {name} of the configuration must be {kind}, got {str(value)[:60]!r}.")

@@ -60,6 +60,8 @@ def families() -> Mapping[str, type[ModelConfig]]:
             raise PrimeSVTError(f"The family {point.name} ({point.value}) cannot be imported: {error}.") from error
         if not (isinstance(kind, type) and issubclass(kind, ModelConfig)):
             raise PrimeSVTError(f"The family {point.name} ({point.value}) is no subclass of ModelConfig.")
+        if not isinstance(getattr(kind, "family", None), str):
+            raise PrimeSVTError(f"The family {point.name} ({point.value}) has no name: its class attribute 'family'.")
         known.setdefault(kind.family, kind)
     return known
 
@@ -128,7 +130,8 @@ def config_of(model: nn.Module) -> ModelConfig:
     config = getattr(model, "config", None)
     if not isinstance(config, ModelConfig):
         raise PrimeSVTError(
-            f"{type(model).__name__} is no model of PrimeSVT; convert it first (primesvt.models.from_spikingjelly)."
+            f"{type(model).__name__} is no model of PrimeSVT, which has its configuration as 'config'; convert a model "
+            "of SpikingJelly first (primesvt.models.from_spikingjelly)."
         )
     return config
 

@@ -22,6 +22,7 @@ class HierarchicalConfig(ModelConfig):
     # The stage after whose width published sizes are called, and the first of those whose blocks they count.
     named_stage: ClassVar[int]
     counted_stage: ClassVar[int] = 0
+    derived: ClassVar[tuple[str, ...]] = ("depths",)
 
     depths: tuple[int, ...]
     heads: tuple[int, ...]

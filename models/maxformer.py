@@ -35,7 +35,7 @@ from .membrane_block import MembraneBlock, membrane_mlp_groups, membrane_mlp_rea
 from .neuron import LIFNode
 from .published import CIFAR100, IMAGENET
 from .spiking_block import self_attention
-from .writer import StreamIndex
+from .stream_index import StreamIndex
 
 # Kernel of the depth-wise convolutions of the first two stages; None where there are none.
 _KERNELS: Mapping[str, tuple[int | None, ...]] = MappingProxyType({"imagenet": (7, 5), "cifar": (None, 3)})
@@ -186,6 +186,8 @@ class MaxFormerConfig(HierarchicalConfig):
         )
         for variant in _KERNELS
     )
+
+    derived: ClassVar[tuple[str, ...]] = ("depths", "mlp_shortcut")
 
     variant: str = "imagenet"
     attention_scale: float = 0.125

@@ -13,7 +13,7 @@ from .channels import EMBEDDING, ChannelGroup, writer
 from .conv import ConvBN
 from .neuron import LIFNode
 from .spiking_block import hidden_group
-from .writer import StreamIndex
+from .stream_index import StreamIndex
 
 
 class MembraneBlock(nn.Module):

@@ -34,7 +34,7 @@ from .neuron import LIFNode
 from .published import IMAGENET
 from .rep_conv import RepConv, inner_group, outer_filters
 from .spiking_block import hidden_group, self_attention
-from .writer import StreamIndex
+from .stream_index import StreamIndex
 
 _CONV_STAGES = 3
 _STRIDES = (2, 2, 2, 2, 1)

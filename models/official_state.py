@@ -68,7 +68,7 @@ def _check_uniform(config: ModelConfig, layout: Layout) -> None:
     common = {
         field.name: getattr(config, field.name)
         for field in dataclasses.fields(config)
-        if field.name not in ("widths", "depth", "depths", "mlp_shortcut")
+        if field.name not in ("widths", *config.derived)
     }
     unpruned = type(config).uniform(**{**common, **config.sizes()})
     for name, width in unpruned.widths.items():

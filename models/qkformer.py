@@ -35,7 +35,7 @@ from .layout import Checkpoint, Layout, Rename, conv_bn_renames
 from .neuron import LIFNode
 from .published import CIFAR10, IMAGENET
 from .spiking_block import SpikingBlock, hidden_group, spiking_block_groups
-from .writer import StreamIndex
+from .stream_index import StreamIndex
 
 _VARIANTS = ("cifar", "imagenet")
 _ATTENTION = ("token", "channel")

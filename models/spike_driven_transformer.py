@@ -29,7 +29,7 @@ from .layout import Checkpoint, Layout, Rename, conv_bn_renames
 from .membrane_block import MembraneBlock, membrane_mlp_groups, membrane_mlp_readers
 from .neuron import LIFNode
 from .published import CIFAR10, IMAGENET
-from .writer import StreamIndex
+from .stream_index import StreamIndex
 
 
 def _groups(depth: int, mlp_shortcut: bool) -> tuple[ChannelGroup, ...]:
@@ -137,6 +137,8 @@ class SpikeDrivenTransformerConfig(IsotropicConfig):
             rules={"heads": 8},
         ),
     )
+
+    derived: ClassVar[tuple[str, ...]] = ("mlp_shortcut",)
 
     conv_bias: bool = False
     mlp_shortcut: bool = False

@@ -31,7 +31,7 @@ from .layout import Checkpoint, Layout, Rename, conv_bn_renames
 from .neuron import LIFNode
 from .published import CIFAR10, IMAGENET
 from .spiking_block import SpikingBlock, spiking_block_groups
-from .writer import StreamIndex
+from .stream_index import StreamIndex
 
 
 def _groups(depth: int, heads: int) -> tuple[ChannelGroup, ...]:

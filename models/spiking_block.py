@@ -13,7 +13,7 @@ from torch import nn
 from .channels import EMBEDDING, ChannelGroup, conv_bn, writer
 from .conv import ConvBN
 from .neuron import LIFNode
-from .writer import StreamIndex
+from .stream_index import StreamIndex
 
 
 def self_attention(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, heads: int) -> torch.Tensor:

@@ -20,6 +20,7 @@ import dataclasses
 import importlib
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -33,10 +34,10 @@ from primesvt.models import (
     LIFNode,
     ModelConfig,
     PrimeSVTError,
+    StreamIndex,
     build,
     channel_groups,
     export_onnx,
-    export_pt2,
     fingerprint,
     import_state,
     load_model,
@@ -52,7 +53,7 @@ from .kept import kept_channels
 from .masking import masked_logits
 from .memory import pruned_bytes
 from .plan import PruningPlan
-from .surgery import prune
+from .surgery import cuts, prune
 
 TOLERANCE = 1e-9
 # Of every neuron layer: neither silent nor saturated, or equal logits would prove nothing.
@@ -62,7 +63,7 @@ PRUNABLE_SHARE = 0.95
 
 # The model comes from a fixture, once per test; several families inherit the same test.
 _SETTINGS = settings(
-    max_examples=20,
+    max_examples=15,
     deadline=None,
     derandomize=True,
     suppress_health_check=[
@@ -152,6 +153,21 @@ class FamilyContract:
             with pytest.raises(PrimeSVTError):
                 type(config).from_json(broken)
 
+    def test_numbers_of_its_own_that_make_no_sense_are_refused(self, config: ModelConfig) -> None:
+        inherited = {field.name for field in dataclasses.fields(ModelConfig)}
+        for field in dataclasses.fields(config):
+            if field.name not in inherited and type(getattr(config, field.name)) is int:
+                for value in (-1, 10**9):
+                    changes: dict[str, Any] = {field.name: value}
+                    with pytest.raises(PrimeSVTError):
+                        dataclasses.replace(config, **changes)
+
+    def test_its_sizes_make_it_again(self, config: ModelConfig) -> None:
+        fields = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
+        common = {name: value for name, value in fields.items() if name not in ("widths", *config.derived)}
+        again = type(config).uniform(**{**common, **config.sizes()})
+        assert again == config, "uniform(), given the fields and sizes(), makes another configuration"
+
     def test_the_published_sizes_can_be_built(self, config: ModelConfig) -> None:
         for name, sizes in config.published.items():
             with torch.device("meta"):
@@ -159,23 +175,79 @@ class FamilyContract:
 
     # The groups
 
+    def test_weights_are_where_pruning_can_cut_them(self, config: ModelConfig) -> None:
+        with torch.device("meta"):
+            modules = dict(build(config).named_modules())
+        assert isinstance(modules.get("head"), nn.Linear), "the classifier must be an nn.Linear called 'head'"
+        for name, module in modules.items():
+            if any(True for _ in module.parameters(recurse=False)):
+                known = isinstance(module, (nn.Conv2d, nn.BatchNorm2d)) or name.split(".")[0].startswith("head")
+                assert known, f"{name} is a {type(module).__name__}; weights may be in Conv2d, BatchNorm2d and the head"
+
     def test_the_groups_name_the_channels_of_the_modules(self, config: ModelConfig) -> None:
         with torch.device("meta"):
             modules = dict(build(config).named_modules())
-        names = [group.name for group in config.groups()]
-        assert sorted(names) == sorted(config.widths)
-        for group in config.groups():
+        groups = config.groups()
+        assert sorted(group.name for group in groups) == sorted(config.widths)
+        for group in groups:
             width = config.widths[group.name]
-            for name in group.filters:
-                assert modules[name].weight.shape[0] == width, name
-            for name in group.readers:
-                assert modules[name].weight.shape[1] == width, name
+            for kind, names, dim in (("filter", group.filters, 0), ("reader", group.readers, 1)):
+                for name in names:
+                    assert name in modules, f"{name}, a {kind} of {group.name}, is no module of the model"
+                    shape = tuple(modules[name].weight.shape)
+                    assert shape[dim] == width, (
+                        f"{name}, a {kind} of {group.name}, has {shape}, expected {width} at {dim}"
+                    )
+        for kind, named in (
+            ("filter", [name for group in groups for name in group.filters]),
+            ("reader", [name for group in groups for name in group.readers]),
+        ):
+            twice = {name for name in named if named.count(name) > 1}
+            assert not twice, f"{twice} is a {kind} of two layers"
+
+    def test_streams_and_their_writers_belong_together(self, config: ModelConfig) -> None:
+        with torch.device("meta"):
+            modules = dict(build(config).named_modules())
+        groups = config.groups()
+        streams = {group.name for group in groups if group.kind == EMBEDDING}
+        assert [group.kind == EMBEDDING for group in groups] == sorted(group.kind == EMBEDDING for group in groups), (
+            "the streams must be the last groups"
+        )
+        indices = [group.index for group in groups if group.stream is not None]
+        for group in groups:
             if group.stream is not None:
-                assert group.index in modules, f"{group.name} writes into a stream, and has no index"
+                assert group.stream in streams, f"{group.name} writes into {group.stream}, which is no stream"
+                assert group.index in modules, (
+                    f"{group.name} writes into a stream, and has no StreamIndex {group.index}"
+                )
             elif not group.filters:
                 assert group.kind == EMBEDDING, f"{group.name} has no filters, and is no stream"
-        produced = [name for group in config.groups() for name in group.filters]
-        assert len(set(produced)) == len(produced), "a module is the filter of two layers"
+        for name, module in modules.items():
+            if isinstance(module, StreamIndex):
+                assert indices.count(name) == 1, (
+                    f"{name} must be the index of one group, it is of {indices.count(name)}"
+                )
+
+    def test_the_declared_channels_are_those_that_the_model_has(self, config: ModelConfig) -> None:
+        with torch.device("meta"):
+            state = build(config).state_dict()
+        for group in config.groups():
+            narrow = {group.name: group.heads * max(1, config.widths[group.name] // group.heads // 2)}
+            if group.kind == EMBEDDING:
+                writers = [each.name for each in config.groups() if each.stream == group.name]
+                narrow |= dict.fromkeys(writers, narrow[group.name])
+            expected = {name: list(tensor.shape) for name, tensor in state.items()}
+            for name, dim, layer in cuts(config, state):
+                expected[name][dim] = narrow.get(layer, expected[name][dim])
+            with torch.device("meta"):
+                smaller = build(config.with_widths(narrow)).state_dict()
+            for name, shape in expected.items():
+                if name in smaller and not name.endswith(".channels"):
+                    assert list(smaller[name].shape) == shape, (
+                        f"with half the channels of {group.name}, {name} is {list(smaller[name].shape)} in the model, "
+                        f"and {shape} by the groups: at the first difference it has the channels (0) and is no filter "
+                        "of it, or reads them (1) and is no reader; or the model does not take this width from config"
+                    )
 
     def test_nearly_all_parameters_shrink_with_some_layer(self, config: ModelConfig) -> None:
         with torch.device("meta"):
@@ -184,8 +256,8 @@ class FamilyContract:
         groups = [group for group in config.groups() if group.kind != EMBEDDING]
         shrinking = {name for group in groups for name in (*group.filters, *group.readers)}
         body = {name: p.numel() for name, p in parameters.items() if name not in heads}
-        covered = sum(size for name, size in body.items() if name.rpartition(".")[0] in shrinking)
-        assert covered >= PRUNABLE_SHARE * sum(body.values())
+        missing = {name: size for name, size in body.items() if name.rpartition(".")[0] not in shrinking}
+        assert sum(missing.values()) <= (1 - PRUNABLE_SHARE) * sum(body.values()), f"in no group: {sorted(missing)}"
 
     # The forward pass
 
@@ -198,8 +270,10 @@ class FamilyContract:
             logits = model(random_images(config, 32))
         low, high = FIRING_RATES
         assert rates, "the model has no LIFNode of PrimeSVT"
-        assert min(rates) > low, f"a neuron layer is silent: {rates}; lower the thresholds of the configuration"
-        assert max(rates) < high, f"a neuron layer is saturated: {rates}; raise the thresholds of the configuration"
+        for call, rate in enumerate(rates):
+            place = f"call {call} of {len(rates)} of a neuron fires at a rate of {rate:.4f}"
+            assert rate > low, f"{place}: lower the thresholds of the configuration, or take larger images"
+            assert rate < high, f"{place}: raise the thresholds of the configuration"
         assert len(logits.unique(dim=0)) > 16, "most images get the same answer"
 
     def test_a_static_image_is_the_sequence_of_its_repetitions(self, config: ModelConfig) -> None:
@@ -210,7 +284,7 @@ class FamilyContract:
                 logits = model(static)
                 assert logits.shape == (4, len(config.classes))
                 repeated = model(static.unsqueeze(0).repeat(steps, 1, 1, 1, 1))
-            assert difference(logits, repeated) <= TOLERANCE
+            assert difference(logits, repeated) <= TOLERANCE, "an image is not what its T repetitions are"
 
     def test_an_event_sequence_brings_its_own_time_steps(self, model: nn.Module, config: ModelConfig) -> None:
         events = random_images(config, config.time_steps + 2, 8)
@@ -225,17 +299,18 @@ class FamilyContract:
             first = model(batch)
             model(random_images(config, 2, seed=1))
             model(random_images(config, 5, 4, seed=2))
-            assert torch.equal(model(batch), first)
+            assert torch.equal(model(batch), first), "the second call gives another answer: something is remembered"
 
     def test_images_of_a_batch_do_not_meet(self, model: nn.Module, config: ModelConfig) -> None:
         batch = random_images(config, 6)
         with torch.no_grad():
-            assert difference(model(batch)[2:4], model(batch[2:4])) <= TOLERANCE
+            apart = difference(model(batch)[2:4], model(batch[2:4]))
+        assert apart <= TOLERANCE, "the answer to an image depends on the other images of the batch"
 
     def test_a_copy_is_equal_and_independent(self, model: nn.Module) -> None:
         twin = copy.deepcopy(model)
         assert fingerprint(twin) == fingerprint(model)
-        next(twin.parameters()).data.zero_()
+        next(twin.parameters()).data.add_(1)
         assert fingerprint(twin) != fingerprint(model)
 
     # Training
@@ -246,18 +321,24 @@ class FamilyContract:
         assert all(p.grad is not None and p.grad.isfinite().all() for p in parameters.values())
         # BatchNorm normalises the bias before it away: no other parameter may be without a gradient.
         unreached = {name for name, p in parameters.items() if p.grad is not None and not p.grad.any()}
-        assert not {name for name in unreached if not name.endswith("conv.bias")}
+        odd = sorted(name for name in unreached if not name.endswith("conv.bias"))
+        assert not odd, f"without a gradient, so not used, or behind silent neurons: {odd}"
 
     # Surgery
 
     def test_every_layer_alone_pruned_equals_masked(self, model: nn.Module, config: ModelConfig) -> None:
         images = random_images(config, 4)
         for group in channel_groups(model):
-            plan = PruningPlan({group.name: 0.5})
-            kept = kept_channels(model, plan)
-            with torch.no_grad():
-                logits = prune(model, plan)(images)
-            assert difference(logits, masked_logits(model, kept, images)) <= TOLERANCE, group.name
+            # Other channels in every head: only so is seen whether heads are declared.
+            for ratio, criterion in ((0.5, "l2"), (0.3, "random")):
+                plan = PruningPlan({group.name: ratio}, criterion)
+                kept = kept_channels(model, plan)
+                with torch.no_grad():
+                    logits = prune(model, plan)(images)
+                assert difference(logits, masked_logits(model, kept, images)) <= TOLERANCE, (
+                    f"{group.name}: the shapes fit, the answers differ; are heads declared, does a number depend on "
+                    "a width (an attention scale, a mean), is a BatchNorm missing after a filter?"
+                )
 
     @given(data=st.data())
     @_SETTINGS
@@ -321,28 +402,26 @@ class FamilyContract:
         assert sum(tensor.numel() * tensor.element_size() for tensor in tensors) == pruned_bytes(model, plan)
 
     def test_the_layouts_of_other_code_round_trip(self, model: nn.Module, config: ModelConfig) -> None:
+        problems, images = [], random_images(config, 3)
         for layout in config.layouts:
             try:
                 state = to_layout(model, layout)
-            except PrimeSVTError:
-                continue  # A layout of another variant of the family.
+            except PrimeSVTError as error:
+                problems.append(str(error))  # A layout of another variant of the family, or a wrong one.
+                continue
             again = import_state(state, unsaid_of(config.independent()), kinds=[type(config)]).model
-            images = random_images(config, 3)
             with torch.no_grad():
                 assert difference(again(images), model(images)) <= TOLERANCE, layout.source
+        if len(problems) == len(config.layouts):
+            pytest.skip(f"no layout fits this configuration: {problems}")
 
-    @pytest.mark.parametrize("to", ["onnx", "pt2"])
-    def test_a_pruned_model_is_exported(self, model: nn.Module, config: ModelConfig, to: str, tmp_path: Path) -> None:
+    def test_a_pruned_model_is_exported(self, model: nn.Module, config: ModelConfig, tmp_path: Path) -> None:
         plan = PruningPlan({group.name: 0.4 for group in channel_groups(model)})
-        pruned, file = prune(model, plan).float(), tmp_path / f"model.{to}"
+        pruned, file = prune(model, plan).float(), tmp_path / "model.onnx"
         images = random_images(config, 24).float()
-        if to == "onnx":
-            export_onnx(pruned, file)
-            session = importlib.import_module("onnxruntime").InferenceSession(str(file))
-            answers = [torch.from_numpy(session.run(None, {"images": part.numpy()})[0]) for part in images.split(12)]
-        else:
-            export_pt2(pruned, file)
-            answers = [torch.export.load(str(file)).module()(part) for part in images.split(12)]
+        export_onnx(pruned, file)
+        session = importlib.import_module("onnxruntime").InferenceSession(str(file))
+        answers = [torch.from_numpy(session.run(None, {"images": part.numpy()})[0]) for part in images.split(12)]
         with torch.no_grad():
             error = (torch.cat(answers) - pruned(images)).abs().amax(1)
         # In float32 a potential within rounding of its threshold may flip a spike, which moves one image's logits.

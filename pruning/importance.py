@@ -18,8 +18,8 @@ import torch
 
 from primesvt.models import PrimeSVTError
 
-# Numbers that are converted to float64 at a time: few enough for the processor's cache.
-_COPIED = 2**16
+# Numbers that are converted to float64 at a time: 8 MB, whatever the size of the layer.
+_COPIED = 2**20
 # Scores of the channels of one leaf module from its weight, or None where the criterion does not look at it.
 Criterion = Callable[[str, torch.Tensor], torch.Tensor | None]
 

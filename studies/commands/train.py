@@ -177,12 +177,15 @@ def _config(data: DataSet, args: argparse.Namespace) -> ModelConfig:
     embed_dim, heads = args.embed_dim or _EMBED_DIM, args.heads or _HEADS
     if embed_dim % 8 or embed_dim % heads:
         raise PrimeSVTError(f"embed-dim must be a multiple of 8 and of the {heads} heads; got {embed_dim}.")
-    config: ModelConfig = kind.uniform(
-        embed_dim=embed_dim,
-        depth=args.depth or (_DEPTH if "depth" in own else _DEPTH_OF_STAGES),
-        **{**{key: value for key, value in by_size.items() if key in own}, **given},
-        **common,
-    )
+    try:
+        config: ModelConfig = kind.uniform(
+            embed_dim=embed_dim,
+            depth=args.depth or (_DEPTH if "depth" in own else _DEPTH_OF_STAGES),
+            **{**{key: value for key, value in by_size.items() if key in own}, **given},
+            **common,
+        )
+    except TypeError as error:  # Another package's family may need more than this command knows.
+        raise PrimeSVTError(f"A {kind.family} cannot be trained by its size alone: {error}.") from error
     return config
 
 

@@ -25,14 +25,14 @@ COMMON: dict[str, Any] = {
     # A few tokens and channels per head add up to little: the published threshold would silence attention.
     "attention_threshold": 0.05,
 }
-SDT = {"embed_dim": 16, "depth": 2, "heads": 4, "pooling": "0011"}
+ISOTROPIC = {"embed_dim": 16, "depth": 2, "heads": 4, "pooling": "0011"}
 HIERARCHICAL = {"embed_dim": 32, "depth": 4, "heads": 2}
 
 
 class TestSpikeDrivenTransformer(FamilyContract):
     @pytest.fixture(params=[{}, {"conv_bias": True, "mlp_ratio": 1.0}], ids=["official", "shortcut"])
     def config(self, request: pytest.FixtureRequest) -> ModelConfig:
-        return SpikeDrivenTransformerConfig.uniform(**{**COMMON, **SDT, **request.param})
+        return SpikeDrivenTransformerConfig.uniform(**{**COMMON, **ISOTROPIC, **request.param})
 
 
 class TestSpikformer(FamilyContract):
@@ -40,7 +40,7 @@ class TestSpikformer(FamilyContract):
         params=[{}, {"qkv_bias": True, "linear_bias": True, "spike_pooling": True}], ids=["spikingjelly", "official"]
     )
     def config(self, request: pytest.FixtureRequest) -> ModelConfig:
-        return SpikformerConfig.uniform(**{**COMMON, **SDT, **request.param})
+        return SpikformerConfig.uniform(**{**COMMON, **ISOTROPIC, **request.param})
 
 
 class TestMetaSpikeFormer(FamilyContract):
