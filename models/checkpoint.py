@@ -27,6 +27,8 @@ WEIGHTS = "model.safetensors"
 DEMO = "demo"
 # In the configuration of a model whose weights are known to be NaN or infinite in places.
 NONFINITE = "nonfinite"
+# Far above the configuration of a model with a thousand layers and classes.
+MAX_JSON_BYTES = 2**24
 WEIGHT_DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 
 
@@ -174,6 +176,10 @@ def load_config(folder: Path, *, families: Iterable[type[ModelConfig]] = ()) -> 
 def _read_config(folder: Path, families: Iterable[type[ModelConfig]]) -> tuple[ModelConfig, bool]:
     """The configuration, and whether weights that are NaN or infinite are to be taken."""
     file = folder / CONFIG
+    if file.exists() and not (file.is_file() and file.stat().st_size <= MAX_JSON_BYTES):
+        raise PrimeSVTError(
+            f"{file} is no configuration of PrimeSVT: it is no file, or larger than {MAX_JSON_BYTES} bytes."
+        )
     data = read_json(
         file, f"No model in {folder}: {{}}. A model is a directory with {CONFIG} and {WEIGHTS}, or 'demo'."
     )
@@ -219,6 +225,8 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _read_weights(
     file: Path, config: ModelConfig, expected: dict[str, torch.Tensor], nonfinite: bool
 ) -> dict[str, torch.Tensor]:
+    if file.exists() and not file.is_file():
+        raise PrimeSVTError(f"Cannot read the weights {file}: it is no file.")
     try:
         tensors = load_file(file)
     except (OSError, SafetensorError, ValueError) as error:
@@ -230,20 +238,23 @@ def _read_weights(
     if stored not in WEIGHT_DTYPES:
         raise PrimeSVTError(f"{file}: head.weight is {stored}, expected one of {', '.join(map(str, WEIGHT_DTYPES))}.")
     for name, like in expected.items():
-        tensor, dtype = tensors[name], stored if like.is_floating_point() else like.dtype
-        if tensor.shape != like.shape:
-            raise PrimeSVTError(
-                f"{file}: {name} has shape {tuple(tensor.shape)}, but {CONFIG} says {tuple(like.shape)}."
-            )
-        if tensor.dtype != dtype:
-            raise PrimeSVTError(f"{file}: {name} is {tensor.dtype}, expected {dtype}.")
-        if tensor.is_floating_point() and not nonfinite and not _is_finite(tensor):
+        _check_tensor(f"{file}: {name}", tensors[name], like, stored if like.is_floating_point() else like.dtype)
+        if not nonfinite and like.is_floating_point() and not _is_finite(tensors[name]):
             raise PrimeSVTError(f"{file}: {name} holds NaN or infinity.")
     for group in config.groups():
         channels = tensors.get(f"{group.index}.channels")
         if channels is not None and group.stream is not None:
             _check_index(file, f"{group.index}.channels", channels.long(), config.widths[group.stream])
     return tensors
+
+
+def _check_tensor(name: str, tensor: torch.Tensor, like: torch.Tensor, dtype: torch.dtype) -> None:
+    if tensor.shape != like.shape:
+        raise PrimeSVTError(f"{name} has shape {tuple(tensor.shape)}, but {CONFIG} says {tuple(like.shape)}.")
+    if tensor.dtype != dtype:
+        raise PrimeSVTError(f"{name} is {tensor.dtype}, expected {dtype}.")
+    if name.endswith(".running_var") and bool((tensor < 0).any()):
+        raise PrimeSVTError(f"{name} holds a negative variance.")
 
 
 def _is_finite(tensor: torch.Tensor) -> bool:

@@ -75,7 +75,7 @@ def config_type(family: str) -> type[Any]:
     # Other packages are looked through only for what is not here.
     known = FAMILIES if family in FAMILIES else families()
     if family not in known:
-        raise PrimeSVTError(f"Unknown family {family!r}; known are {', '.join(known)}.")
+        raise PrimeSVTError(f"Unknown family {family[:60]!r}; known are {', '.join(known)}.")
     return known[family]
 
 
@@ -94,15 +94,17 @@ def named_config(name: str, **changes: Any) -> ModelConfig:
     Raises:
         PrimeSVTError: There is no such name, or a change makes no sense.
     """
-    for kind in families().values():
+    # Other packages are looked through only for what is not here.
+    known = FAMILIES if name in published_names() else families()
+    for kind in known.values():
         if name in kind.published:
             return kind.uniform(**{**kind.published[name], **changes})
     raise PrimeSVTError(f"Unknown configuration {name!r}; known are {', '.join(published_names())}.")
 
 
 def published_names() -> tuple[str, ...]:
-    """Names of all published sizes."""
-    return tuple(name for kind in families().values() for name in kind.published)
+    """Names of the published sizes of PrimeSVT's own families."""
+    return tuple(name for kind in FAMILIES.values() for name in kind.published)
 
 
 def independent(model: nn.Module) -> nn.Module:

@@ -115,7 +115,8 @@ def import_state(
     if dtype is not None:
         guessed["dtype"] = dtype
     model.load_state_dict(converted, assign=True)
-    notes = [layout.note] if layout.note and config != config.independent() else []
+    guessed |= layout.assumed
+    notes = [note] if (note := layout.note(config)) else []
     notes += [
         f"{key} {_plain(given[key])} was not taken: {layout.source} has {_plain(values[key])}, whatever it is told."
         for key in layout.ignored

@@ -107,7 +107,8 @@ class Layout:
         ignored: Fields of the configuration that this code base fixes although it has an argument for them: what a
             training command said of them is not what was trained.
         told: Fields of the configuration that keys which the model does not use give away.
-        note: What a user has to know of a model of this code.
+        assumed: What this code can do otherwise, which its weights do not tell and this family has not.
+        note: From the configuration, what a user has to know of a model of this code, or None.
         unused: Patterns of keys that its models have and do not use, with the reason.
         fill: The unused keys that a model of this code nevertheless has, with tensors to put there.
     """
@@ -118,7 +119,8 @@ class Layout:
     rules: Mapping[str, Any] = field(default_factory=dict)
     ignored: Mapping[str, Any] = field(default_factory=dict)
     told: Callable[[State], dict[str, Any]] = lambda _state: {}
-    note: str | None = None
+    assumed: Mapping[str, Any] = field(default_factory=dict)
+    note: Callable[[Any], str | None] = lambda _config: None
     unused: tuple[tuple[str, str], ...] = ()
     fill: Callable[[Any], dict[str, torch.Tensor]] | None = None
 

@@ -17,7 +17,7 @@ from typing import Any
 from .errors import PrimeSVTError
 
 # A hundred thousand tensors take thirty operations each.
-MAX_OPERATIONS = 4_000_000
+MAX_OPERATIONS = 1_000_000
 MAX_DIMENSIONS = 64
 
 

@@ -152,6 +152,10 @@ def _zoo() -> tuple[Rename, ...]:
     return tuple(renames)
 
 
+def _note(config: "QKFormerConfig") -> str | None:
+    return _COUPLED if config.batch_coupling else None
+
+
 _COUPLED = (
     "The official QKFormer lets the images of a batch meet: the projection neurons of its last stage take them for "
     "time steps. The imported model does the same, so its answers depend on the batch; --no-batch-coupling mends that."
@@ -204,14 +208,14 @@ class QKFormerConfig(HierarchicalConfig):
             # The code replaces its argument `num_heads` by this.
             ignored={"heads": (8, 8, 8)},
             rules={"attention": "token", "batch_coupling": True},
-            note=_COUPLED,
+            note=_note,
         ),
         Layout(
             source="zhouchenlin2096/QKFormer, imagenet/qkformer.py",
             renames=_official(("proj", "proj1", "proj2"), "attn", "fc"),
             structure=_structure_of("imagenet"),
             rules={"attention": "token", "batch_coupling": True},
-            note=_COUPLED,
+            note=_note,
         ),
         Layout(
             source="spikingjelly.activation_based.model.QKFormer",

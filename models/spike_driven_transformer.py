@@ -93,6 +93,16 @@ def _heads(state: Mapping[str, torch.Tensor]) -> dict[str, Any]:
     return {} if talking is None else {"heads": (talking.shape[0],)}
 
 
+def _note(config: "SpikeDrivenTransformerConfig") -> str | None:
+    return _EVENTS if config.in_channels == _POLARITIES else None
+
+
+# Channels of an event camera's frames.
+_POLARITIES = 2
+_EVENTS = (
+    "Were these weights trained with dvs_mode, as the official code has it for event data? Its attention then pools "
+    "over neighbouring channels. PrimeSVT has no such attention: the imported model would be another one."
+)
 _OFFICIAL_STEM = [(f"stem.{i}", f"proj_conv{digit}", f"proj_bn{digit}") for i, digit in enumerate(("", "1", "2", "3"))]
 _ZOO_STEM = [(f"stem.{i}", f"stages.{i}.0", f"stages.{i}.1") for i in range(3)] + [
     ("stem.3", "final_stage.0", "final_stage.1")
@@ -127,6 +137,8 @@ class SpikeDrivenTransformerConfig(IsotropicConfig):
             # Attention is element by element: their number changes nothing.
             rules={"heads": 8},
             told=_heads,
+            assumed={"dvs_mode": False},
+            note=_note,
             unused=((r"block\.\d+\.attn\.talking_heads\.weight", "a convolution that the forward pass never calls"),),
             fill=_talking_heads,
         ),

@@ -19,7 +19,7 @@ from .errors import PrimeSVTError
 from .pickle_safety import StoredTensor
 
 # A record for each tensor; where an optimiser is saved as well, it has a few more for each weight.
-MAX_MEMBERS = 400_000
+MAX_MEMBERS = 80_000
 MAX_DIMENSION = 2**31
 
 AGAIN = "load it with PyTorch where you trust it, and save its state dict again with torch.save."

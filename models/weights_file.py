@@ -21,7 +21,7 @@ from .errors import PrimeSVTError
 from .pickle_safety import Other, StoredTensor, read_pickle
 from .torch_archive import AGAIN, DTYPES, MAX_DIMENSION, TorchArchive, one_line
 
-MAX_TENSORS = 100_000
+MAX_TENSORS = 20_000
 MAX_KEY = 500
 MAX_HEADER = 2**25
 MAX_DEPTH = 3

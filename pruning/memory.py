@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from primesvt.models import LIFNode, config_of, evaluation_mode, model_bytes
+from primesvt.models import LIFNode, build, config_of, model_bytes
 
 from .kept import Kept, kept_channels
 from .plan import PruningPlan
@@ -76,7 +76,7 @@ def largest_saving(model: nn.Module, layers: tuple[str, ...], ratio: float) -> f
 
 
 def inference_state(model: nn.Module) -> InferenceState:
-    """Count the neurons of a model by showing it one blank image."""
+    """Count the neurons of a model by showing one blank image to a twin that has shapes and no numbers."""
     config = config_of(model)
     neurons = 0
 
@@ -84,12 +84,11 @@ def inference_state(model: nn.Module) -> InferenceState:
         nonlocal neurons
         neurons += spikes[0].numel()
 
-    hooks = [module.register_forward_hook(count) for module in model.modules() if isinstance(module, LIFNode)]
-    try:
-        with evaluation_mode(model), torch.inference_mode():
-            parameter = next(model.parameters())
-            model(parameter.new_zeros((1, config.in_channels, *config.image_size)))
-    finally:
-        for hook in hooks:
-            hook.remove()
+    # On the meta device nothing is computed or allocated, however large the image is.
+    with torch.device("meta"), torch.inference_mode():
+        twin = build(config).eval()
+        for module in twin.modules():
+            if isinstance(module, LIFNode):
+                module.register_forward_hook(count)
+        twin(torch.empty((1, config.in_channels, *config.image_size)))
     return InferenceState(neurons)

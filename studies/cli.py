@@ -6,6 +6,7 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from typing import NoReturn
 
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from sqlalchemy.exc import SQLAlchemyError
@@ -33,9 +34,17 @@ COMMANDS = (import_, layers, robustness, search, compare, prune, finetune, expor
 BAD_INPUT = 2
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser that says in one line what is wrong, and where to read on."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the message and exit."""
+        self.exit(BAD_INPUT, f"{self.prog}: {message}; see '{self.prog} --help'\n")
+
+
 def make_parser() -> argparse.ArgumentParser:
     """The parser of the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="primesvt",
         description="Make a pre-trained spiking vision transformer small enough for its device: remove whole channels, "
         "keep hard limits on accuracy and memory, and prove the choice in Optuna studies.",

@@ -1,6 +1,7 @@
 """Model directories: whole or not at all, nothing unpickled, and every damage named in one error."""
 
 import json
+import os
 import pickle
 import shutil
 from collections.abc import Callable
@@ -324,3 +325,38 @@ def test_read_json_names_the_cause(tmp_path: Path) -> None:
     assert read_json(tmp_path / "a.json", "{}") == {"a": 1}
     with pytest.raises(PrimeSVTError, match=r"^Bad: No such file or directory!$"):
         read_json(tmp_path / "b.json", "Bad: {}!")
+
+
+def test_a_negative_variance_is_refused(make_model, tmp_path) -> None:
+    model = make_model()
+    model.stem[1].bn.running_var[0] = -1
+    save_model(model, tmp_path / "m", allow_nonfinite=True)
+    with pytest.raises(PrimeSVTError, match=r"stem\.1\.bn\.running_var holds a negative variance"):
+        load_model(tmp_path / "m")
+
+
+def test_weights_that_are_not_finite_are_loaded_only_where_that_was_said(make_model, tmp_path) -> None:
+    model = make_model()
+    model.head.bias.data[0] = float("inf")
+    save_model(model, tmp_path / "said", allow_nonfinite=True)
+    assert load_model(tmp_path / "said").head.bias[0] == float("inf")
+    save_model(model, tmp_path / "unsaid")
+    with pytest.raises(PrimeSVTError, match=r"head\.bias holds NaN or infinity"):
+        load_model(tmp_path / "unsaid")
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+def test_what_is_no_file_is_not_waited_for(make_model, tmp_path, name: str) -> None:
+    save_model(make_model(), tmp_path / "m")
+    (tmp_path / "m" / name).unlink()
+    os.mkfifo(tmp_path / "m" / name)
+    with pytest.raises(PrimeSVTError, match="it is no file"):
+        load_model(tmp_path / "m")
+
+
+def test_a_configuration_of_absurd_size_is_not_read(make_model, tmp_path) -> None:
+    save_model(make_model(), tmp_path / "m")
+    with (tmp_path / "m" / "config.json").open("r+") as file:
+        file.truncate(2**33)
+    with pytest.raises(PrimeSVTError, match="larger than 16777216 bytes"):
+        load_model(tmp_path / "m")

@@ -173,6 +173,16 @@ def test_images_of_a_batch_meet_as_in_the_official_qkformer_or_not() -> None:
         assert (coupled.model(images) - alone).abs().max() > 1e-3
 
 
+def test_a_variant_that_weights_do_not_tell_is_a_guess() -> None:
+    """The official code has another attention for event data, without weights of its own."""
+    recorded = recording("sdt_cifar")
+    imported = import_state(recorded.state, recorded.unsaid)
+    assert imported.guessed["dvs_mode"] is False
+    assert imported.notes == ()
+    events = {**recorded.state, "patch_embed.proj_conv.weight": torch.zeros(8, 2, 3, 3)}
+    assert any("dvs_mode" in note for note in import_state(events, recorded.unsaid).notes)
+
+
 def test_code_around_a_model_may_prefix_its_keys() -> None:
     recorded = recording("sdt_imagenet")
     wrapped = {f"backbone.{key}": tensor for key, tensor in recorded.state.items()} | {"loss.weight": torch.ones(10)}

@@ -66,9 +66,10 @@ class TestQKFormer(FamilyContract):
 class TestMaxFormer(FamilyContract):
     @pytest.fixture(
         params=[
-            {"variant": "cifar"},
-            {"variant": "imagenet", "image_size": (16, 16)},
-            {"variant": "imagenet", "image_size": (16, 16), "mlp_ratio": 1.0},
+            # As many heads as the zoo has for these widths.
+            {"variant": "cifar", "heads": 8},
+            {"variant": "imagenet", "image_size": (16, 16), "heads": 1},
+            {"variant": "imagenet", "image_size": (16, 16), "embed_dim": 128, "heads": 2, "mlp_ratio": 1.0},
         ],
         ids=["cifar", "imagenet", "shortcut"],
     )

@@ -224,6 +224,7 @@ def test_ctrl_c_says_nothing_of_its_own(capfd: pytest.CaptureFixture[str]) -> No
 
 SCRIPT = """
 import sys, time
+from optuna.storages import InMemoryStorage
 from tests.studies.test_runner import SETTINGS, run
 from primesvt.studies.storage import open_storage
 count = 0
@@ -233,6 +234,8 @@ def on_batch(_):
     if count == int(sys.argv[2]):
         print("in the middle", flush=True)
         time.sleep(600)
+# What is done for the first time takes long: as long as the other's whole search.
+run(InMemoryStorage(), trials=1)
 print("ready", flush=True)
 sys.stdin.readline()
 print(run(open_storage(sys.argv[1]), on_batch=on_batch).over, flush=True)
@@ -275,7 +278,11 @@ def test_killed_in_the_middle_of_a_trial(tmp_path: Path) -> None:
 
 
 def test_two_processes_end_with_the_plan_of_one(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/s.db"
+    # On a busy machine one may be done before the other is let run; not every time.
+    assert any(both_worked(f"sqlite:///{tmp_path}/{attempt}.db") for attempt in range(5)), "one worker did it all"
+
+
+def both_worked(url: str) -> bool:
     process = start(url, sleep_at=0)
     assert process.stdout is not None
     assert process.stdin is not None
@@ -288,8 +295,7 @@ def test_two_processes_end_with_the_plan_of_one(tmp_path: Path) -> None:
     assert final(both) == final(alone)
     assert "FAIL" not in states(both)
     assert {str(p) for p in plans(alone.study)} <= {str(p) for p in plans(both.study)}
-    workers = {t.system_attrs[WORKER].split(":")[1] for t in both.finished}
-    assert len(workers) == 2, "one worker did it all"
+    return len({t.system_attrs[WORKER].split(":")[1] for t in both.finished}) == 2
 
 
 def test_two_threads_end_with_the_plan_of_one(tmp_path: Path) -> None:
