@@ -49,18 +49,20 @@ class Target:
     Args:
         export: Writes the file.
         run: Opens the file; of the model it needs what the file does not say.
-        packages: What writing and opening need beyond PrimeSVT's own dependencies.
+        traced: Whether writing means to trace the model, which takes long.
+        packages: What writing and opening import.
     """
 
     export: Export
     run: Callable[[Path, nn.Module], Runner]
+    traced: bool
     packages: tuple[str, ...] = ()
 
 
 TARGETS: Mapping[str, Target] = {
-    "onnx": Target(export_onnx, run_onnx, ("onnx", "onnxscript", "onnxruntime")),
-    "pt2": Target(export_pt2, run_pt2),
-    "state-dict": Target(export_state_dict, run_state_dict),
+    "onnx": Target(export_onnx, run_onnx, True, ("onnx", "onnxscript", "onnxruntime")),
+    "pt2": Target(export_pt2, run_pt2, True),
+    "state-dict": Target(export_state_dict, run_state_dict, False),
 }
 
 
@@ -103,6 +105,8 @@ def run(args: argparse.Namespace) -> None:
     if model is not stored:
         say("note: in this model the images of a batch meet; the file answers every image for itself.")
     images = _images(args, model)
+    if target.traced:
+        say(f"tracing the model for {args.to}; a large one takes minutes")
     with whole_file(args.output) as partial:
         exported = target.export(model, partial, batch=args.batch)
         verification = _verify(model, target.run(partial, model), images) if images is not None else None
