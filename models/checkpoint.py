@@ -190,7 +190,9 @@ def _read_config(folder: Path, families: Iterable[type[ModelConfig]]) -> tuple[M
         raise PrimeSVTError(f"{file} has format {version}, this version reads {FORMAT}; update PrimeSVT.")
     try:
         name, more = str(data.pop("family", None)), {kind.family: kind for kind in families}
-        nonfinite = data.pop(NONFINITE, False) is True
+        nonfinite = data.pop(NONFINITE, False)
+        if type(nonfinite) is not bool:
+            raise PrimeSVTError(f"{NONFINITE} must be true or false, got {str(nonfinite)[:60]!r}.")
         config: ModelConfig = (more.get(name) or config_type(name)).from_json(data)
     except PrimeSVTError as error:
         raise PrimeSVTError(f"{file}: {error}") from error

@@ -22,6 +22,8 @@ from .layout import Layout
 MAX_WIDTH = 16_384
 MAX_DEPTH = 256
 MAX_TIME_STEPS = 1_024
+# Numbers of one image over all time steps: 4096x4096 pixels in colour fit five times.
+MAX_INPUT = 2**28
 # Of every other number; what lies beyond is no parameter of a neuron and overflows float32 sooner or later.
 MAX_NUMBER = 1e6
 MIN_STD = 1e-6
@@ -70,6 +72,12 @@ class ModelConfig:
             check_range("image_size", side, 1, MAX_WIDTH)
         if len(self.image_size) != 2:
             raise PrimeSVTError(f"image_size must be (height, width), got {self.image_size}.")
+        height, width = self.image_size
+        if (numbers := self.time_steps * self.in_channels * height * width) > MAX_INPUT:
+            raise PrimeSVTError(
+                f"An image of {height}x{width} pixels, {self.in_channels} channels and {self.time_steps} time steps is "
+                f"{numbers:,} numbers; at most {MAX_INPUT:,} are allowed."
+            )
         if len(self.classes) < 2 or len(set(self.classes)) != len(self.classes):
             raise PrimeSVTError(f"classes must be at least two different names, got {list(self.classes)[:5]}.")
         self._check_normalisation()
@@ -164,7 +172,7 @@ def check_range(name: str, value: int, low: int, high: int) -> None:
         PrimeSVTError: Naming it and its value.
     """
     if not low <= value <= high:
-        raise PrimeSVTError(f"{name} must be between {low} and {high}, got {value}.")
+        raise PrimeSVTError(f"{name} must be between {low} and {high}, got {str(value)[:40]}.")
 
 
 def check_above(name: str, value: float, low: float) -> None:
@@ -193,12 +201,16 @@ _READERS: dict[Any, Callable[[Any], Any]] = {
 
 def _from_plain(name: str, kind: Any, value: Any) -> Any:
     if kind not in _READERS:
-        known = ", ".join(str(getattr(each, "__name__", each)) for each in _READERS)
+        known = ", ".join(map(_type_name, _READERS))
         raise PrimeSVTError(f"Field {name} of the configuration class has the type {kind}; known are {known}.")
     read = _READERS[kind](value)
     if read is None:
-        raise PrimeSVTError(f"Field {name} of the configuration must be {kind}, got {str(value)[:60]!r}.")
+        raise PrimeSVTError(f"Field {name} of the configuration must be {_type_name(kind)}, got {str(value)[:60]!r}.")
     return read
+
+
+def _type_name(kind: Any) -> str:
+    return kind.__name__ if isinstance(kind, type) else str(kind).replace("collections.abc.", "")
 
 
 def _read_number(value: Any) -> float | None:

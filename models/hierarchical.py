@@ -1,11 +1,13 @@
 """Hierarchical families: stages of their own width and resolution, each with a residual stream of its own."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from .channels import EMBEDDING, ChannelGroup
 from .config import MAX_DEPTH, MAX_WIDTH, ModelConfig, check_range
 from .errors import PrimeSVTError
+from .isotropic import hidden_width
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,13 +44,54 @@ class HierarchicalConfig(ModelConfig):
         """Embedding width, depth, heads and MLP ratio."""
         embed_dim = self.widths[stream_name(self.named_stage)]
         hidden = self.widths[f"stages.{self.named_stage}.blocks.0.hidden"]
-        depth = sum(self.depths[self.counted_stage :])
+        depth = self.depths[self.counted_stage :]
         return {"embed_dim": embed_dim, "depth": depth, "heads": self.heads, "mlp_ratio": hidden / embed_dim}
 
     @classmethod
     def heads_of(cls, heads: int | tuple[int, ...]) -> tuple[int, ...]:
         """One number of heads for every stage that has some."""
         return (heads,) * cls.stages_with_heads if isinstance(heads, int) else heads
+
+
+class PatchEmbeddingConfig(HierarchicalConfig):
+    """Three stages, each begun by a patch embedding, in a variant for CIFAR's small images and one for ImageNet's."""
+
+    stages: ClassVar[int] = 3
+    named_stage: ClassVar[int] = 2
+
+    @classmethod
+    def depths_of(cls, depth: int | tuple[int, ...], variant: str) -> tuple[int, ...]:
+        """Blocks of every stage; of their sum, one is in the first, and one (``cifar``) or two in the second.
+
+        Raises:
+            PrimeSVTError: They are too few for three stages.
+        """
+        if not isinstance(depth, int):
+            return depth
+        second = 1 if variant == "cifar" else 2
+        if depth < second + 2:
+            raise PrimeSVTError(f"A {cls.family} for {variant} has at least {second + 2} blocks, got depth {depth}.")
+        return 1, second, depth - 1 - second
+
+
+def uniform_widths(
+    groups: tuple[ChannelGroup, ...], dims: tuple[int, ...], mlp_ratio: float, factors: Mapping[str, float]
+) -> dict[str, int]:
+    """Widths of an unpruned model: every layer as wide as its stage, but hidden layers and those in ``factors``.
+
+    Args:
+        groups: The model's groups, named ``stages.<number>.<layer>``.
+        dims: Widths of the stages.
+        mlp_ratio: Hidden width by stage width.
+        factors: Width by stage width of other layers, by the end of their name.
+    """
+    widths = {}
+    for group in groups:
+        width = dims[int(group.name.split(".")[1])]
+        ratio = {".hidden": mlp_ratio, **factors}
+        factor = next((ratio[end] for end in ratio if group.name.endswith(end)), 1.0)
+        widths[group.name] = hidden_width(width, factor)
+    return widths
 
 
 def stream_name(stage: int) -> str:

@@ -261,9 +261,6 @@ def _check_unused(unused: Sequence[UnusedKey]) -> None:
 def _one_dtype(state: State) -> tuple[dict[str, torch.Tensor], str | None]:
     """The tensors, all weights in one dtype: the widest that occurs, by name where others were there, too."""
     dtypes = {tensor.dtype for name, tensor in state.items() if tensor.is_floating_point()}
-    for name, tensor in state.items():
-        if not tensor.is_floating_point() and not name.endswith(COUNTER):
-            raise PrimeSVTError(f"The tensor that would be {name} is {tensor.dtype}, expected floating-point numbers.")
     widest = functools.reduce(torch.promote_types, dtypes)
     converted = {
         name: tensor.detach().to(torch.int64 if name.endswith(COUNTER) else widest) for name, tensor in state.items()

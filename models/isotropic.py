@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from .channels import ChannelGroup, conv_bn, writer
 from .config import MAX_DEPTH, MAX_WIDTH, ModelConfig, check_range
 from .errors import PrimeSVTError
 
@@ -32,6 +33,17 @@ class IsotropicConfig(ModelConfig):
         """Embedding width, depth, heads and MLP ratio."""
         embed_dim, hidden = self.widths["embedding"], self.widths["blocks.0.hidden"]
         return {"embed_dim": embed_dim, "depth": self.depth, "heads": self.heads, "mlp_ratio": hidden / embed_dim}
+
+
+def stem_groups() -> list[ChannelGroup]:
+    """The prunable layers of the stem: four convolutions in a row, and one that tells the positions."""
+    stem = [
+        ChannelGroup(name=f"stem.{i}", kind="stem", filters=conv_bn(f"stem.{i}"), readers=(f"stem.{i + 1}.conv",))
+        for i in range(3)
+    ]
+    # The position convolution reads what the last stage wrote, before anything else is added to the stream.
+    stem.append(writer("stem.3", "stem", index="stem_index", readers=("position.conv",)))
+    return [*stem, writer("position", "position")]
 
 
 def stem_widths(embed_dim: int) -> dict[str, int]:

@@ -26,7 +26,7 @@ State = Mapping[str, torch.Tensor]
 _MAX_BLOCKS = 256
 # In a template, the number of a block; and what it may be.
 _BLOCK = "{b}"
-_NUMBER = re.compile(r"0|[1-9][0-9]{0,5}")
+_NUMBER = re.compile(r"0|[1-9][0-9]*")
 COUNTER = "num_batches_tracked"
 
 
@@ -70,6 +70,7 @@ class Unsaid:
         v_threshold: Threshold of the neurons; 1 where it is None.
         attention_threshold: Threshold of the neurons after attention; 0.5 where it is None.
         attention: Kind of query-key attention, ``token`` or ``channel``; token where it is None.
+        spiking_head: Whether Meta-SpikeFormer's head reads spikes rather than potentials; spikes where it is None.
         batch_coupling: Whether the images of a batch meet as in the official QKFormer; as its code has it where None.
     """
 
@@ -84,6 +85,7 @@ class Unsaid:
     v_threshold: float | None = None
     attention_threshold: float | None = None
     attention: str | None = None
+    spiking_head: bool | None = None
     batch_coupling: bool | None = None
 
 
@@ -252,6 +254,8 @@ class Checkpoint:
                 state[name] = torch.zeros((), dtype=torch.int64)
                 continue
             state[name] = _take(key, self._tensor(key), rename, like)
+            if leaf != COUNTER and not state[name].is_floating_point():
+                raise PrimeSVTError(f"{key} is {state[name].dtype}, expected floating-point numbers.")
             used.add(key)
         return state, frozenset(used)
 

@@ -28,13 +28,13 @@ from .channels import ChannelGroup, conv_bn, writer
 from .config import check_above
 from .conv import ConvBN, MaxPool
 from .errors import PrimeSVTError
-from .hierarchical import HierarchicalConfig, stream_group, stream_name
+from .hierarchical import PatchEmbeddingConfig, stream_group, stream_name, uniform_widths
 from .isotropic import hidden_width
 from .layout import Checkpoint, Layout, Rename, conv_bn_renames
 from .membrane_block import MembraneBlock, membrane_mlp_groups, membrane_mlp_readers
 from .neuron import LIFNode
 from .published import CIFAR100, IMAGENET
-from .spiking_block import self_attention
+from .spiking_block import attention_groups, self_attention
 from .stream_index import StreamIndex
 
 # Kernel of the depth-wise convolutions of the first two stages; None where there are none.
@@ -65,18 +65,7 @@ def _mixer_groups(prefix: str, s: int, variant: str, heads: int) -> tuple[list[C
         # What a depth-wise convolution reads goes with what it writes, so it is no reader of its own.
         mixer = [] if _KERNELS[variant][s] is None else [writer(f"{prefix}.depthwise", "convolution", stream=stream)]
         return mixer, []
-    query_key = conv_bn(f"{prefix}.query", f"{prefix}.key")
-    groups = [
-        ChannelGroup(name=f"{prefix}.query_key", kind="attention", filters=query_key, heads=heads),
-        ChannelGroup(
-            name=f"{prefix}.value",
-            kind="attention",
-            filters=conv_bn(f"{prefix}.value"),
-            readers=(f"{prefix}.projection.conv",),
-            heads=heads,
-        ),
-        writer(f"{prefix}.projection", "projection", stream=stream),
-    ]
+    groups = [*attention_groups(prefix, heads), writer(f"{prefix}.projection", "projection", stream=stream)]
     return groups, [f"{prefix}.{name}.conv" for name in ("query", "key", "value")]
 
 
@@ -154,7 +143,7 @@ _IMAGENET = {**IMAGENET, "depth": 10, "variant": "imagenet"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class MaxFormerConfig(HierarchicalConfig):
+class MaxFormerConfig(PatchEmbeddingConfig):
     """Configuration of a :class:`MaxFormer`.
 
     Args:
@@ -165,9 +154,7 @@ class MaxFormerConfig(HierarchicalConfig):
     """
 
     family: ClassVar[str] = "maxformer"
-    stages: ClassVar[int] = 3
     stages_with_heads: ClassVar[int] = 1
-    named_stage: ClassVar[int] = 2
     # Parameters of the paper (tables 2 and 4): 6.57, 16.23, 28.65, 63.99 million.
     published: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
         {
@@ -201,13 +188,20 @@ class MaxFormerConfig(HierarchicalConfig):
 
     @classmethod
     def uniform(
-        cls, *, embed_dim: int, depth: int, heads: int | tuple[int, ...], mlp_ratio: float = 4.0, **common: Any
+        cls,
+        *,
+        embed_dim: int,
+        depth: int | tuple[int, ...],
+        heads: int | tuple[int, ...],
+        mlp_ratio: float = 4.0,
+        **common: Any,
     ) -> Self:
         """An unpruned model.
 
         Args:
             embed_dim: Width of the last stage; the first two have a quarter and half of it.
-            depth: Number of blocks: one in the first stage, one (``cifar``) or two in the second.
+            depth: Number of blocks, of every stage, or of all: then one is in the first, one (``cifar``) or two in the
+                second.
             heads: Number of attention heads.
             mlp_ratio: Hidden width by embedding width.
             common: The other fields.
@@ -216,19 +210,11 @@ class MaxFormerConfig(HierarchicalConfig):
             PrimeSVTError: The depth is too small for three stages.
         """
         variant = common.get("variant", "imagenet")
-        second = 1 if variant == "cifar" else 2
-        if depth < second + 2:
-            raise PrimeSVTError(f"A {cls.family} for {variant} has at least {second + 2} blocks, got depth {depth}.")
-        depths = (1, second, depth - 1 - second)
+        depths = cls.depths_of(depth, variant)
         shortcut = hidden_width(embed_dim, mlp_ratio) == embed_dim
-        widths = {}
-        for group in _groups(depths, cls.heads_of(heads), variant, shortcut):
-            width = embed_dim // (4, 2, 1)[int(group.name.split(".")[1])]
-            if group.name == "stages.0.first":
-                width //= 2
-            elif group.name.endswith(".hidden"):
-                width = hidden_width(width, mlp_ratio)
-            widths[group.name] = width
+        groups = _groups(depths, cls.heads_of(heads), variant, shortcut)
+        dims = (embed_dim // 4, embed_dim // 2, embed_dim)
+        widths = uniform_widths(groups, dims, mlp_ratio, {"stages.0.first": 0.5})
         return cls(depths=depths, heads=cls.heads_of(heads), widths=widths, mlp_shortcut=shortcut, **common)
 
     def groups(self) -> tuple[ChannelGroup, ...]:

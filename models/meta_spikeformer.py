@@ -26,14 +26,13 @@ from torch import nn
 from .channels import ChannelGroup, conv_bn, writer
 from .conv import ConvBN
 from .errors import PrimeSVTError
-from .hierarchical import HierarchicalConfig, stream_group, stream_name
-from .isotropic import hidden_width
+from .hierarchical import HierarchicalConfig, stream_group, stream_name, uniform_widths
 from .layout import Checkpoint, Layout, Rename, conv_bn_renames
 from .membrane_block import MembraneBlock, membrane_mlp_groups, membrane_mlp_readers
 from .neuron import LIFNode
 from .published import IMAGENET
 from .rep_conv import RepConv, inner_group, outer_filters
-from .spiking_block import hidden_group, self_attention
+from .spiking_block import attention_groups, hidden_group, self_attention
 from .stream_index import StreamIndex
 
 _CONV_STAGES = 3
@@ -60,19 +59,7 @@ def _attention_block_groups(prefix: str, stream: str, heads: int) -> tuple[list[
     names = ("query", "key", "value", "projection")
     groups = [inner_group(f"{prefix}.{name}", f"{prefix}.{name}_inner") for name in names]
     groups += [
-        ChannelGroup(
-            name=f"{prefix}.query_key",
-            kind="attention",
-            filters=outer_filters(f"{prefix}.query", f"{prefix}.key"),
-            heads=heads,
-        ),
-        ChannelGroup(
-            name=f"{prefix}.value",
-            kind="attention",
-            filters=outer_filters(f"{prefix}.value"),
-            readers=(f"{prefix}.projection.inner.conv",),
-            heads=heads,
-        ),
+        *attention_groups(prefix, heads, leaves=outer_filters, reader="projection.inner.conv"),
         writer(f"{prefix}.projection", "projection", stream=stream, filters=outer_filters(f"{prefix}.projection")),
         *membrane_mlp_groups(prefix, stream=stream),
     ]
@@ -136,6 +123,8 @@ _LAYOUT = Layout(
     source="BICLab/Spike-Driven-Transformer-V2, classification/models.py",
     renames=_renames(),
     structure=_structure,
+    # Two public versions have the same weights and another forward pass.
+    rules={"spiking_head": True},
 )
 # The code presents an image once unless told otherwise; the paper has T=1 and T=4 of every size.
 _IMAGENET = {**IMAGENET, "depth": 8, "heads": 8, "time_steps": 1}
@@ -147,6 +136,8 @@ class MetaSpikeFormerConfig(HierarchicalConfig):
 
     Args:
         attention_scale: Factor of the attention product, 0.125 whatever the head's width.
+        spiking_head: Whether the heads read spikes, as in the current public code; earlier versions of it let the first
+            one read membrane potentials.
         distillation_head: Whether there is a second head, trained by distillation; the two are averaged.
     """
 
@@ -166,6 +157,7 @@ class MetaSpikeFormerConfig(HierarchicalConfig):
     layouts: ClassVar[tuple[Layout, ...]] = (_LAYOUT,)
 
     attention_scale: float = 0.125
+    spiking_head: bool = True
     distillation_head: bool = False
 
     @classmethod
@@ -174,7 +166,7 @@ class MetaSpikeFormerConfig(HierarchicalConfig):
         *,
         embed_dim: int | None = None,
         embed_dims: tuple[int, ...] | None = None,
-        depth: int,
+        depth: int | tuple[int, ...],
         heads: int | tuple[int, ...],
         mlp_ratio: float = 4.0,
         **common: Any,
@@ -185,7 +177,7 @@ class MetaSpikeFormerConfig(HierarchicalConfig):
             embed_dim: Width of the first transformer stage; those around it then follow as in the published models.
             embed_dims: The four widths of the reference code, instead: of the second stage, the third, and the two
                 transformer stages. The first stage has half of the second's.
-            depth: Number of transformer blocks, a quarter of them in the last stage.
+            depth: Number of transformer blocks, of both stages or in all: then a quarter of them in the last.
             heads: Number of attention heads.
             mlp_ratio: Hidden width by embedding width, of all blocks.
             common: The other fields.
@@ -193,24 +185,17 @@ class MetaSpikeFormerConfig(HierarchicalConfig):
         Raises:
             PrimeSVTError: The depth is too small for two stages, or it is not said how wide they are.
         """
-        if depth < 2:
+        if isinstance(depth, int) and depth < 2:
             raise PrimeSVTError(f"A {cls.family} has at least 2 transformer blocks, got depth {depth}.")
         if embed_dims is None:
             if embed_dim is None:
                 raise PrimeSVTError("Say how wide the stages are: embed_dim or embed_dims.")
             embed_dims = (embed_dim // 4, embed_dim // 2, embed_dim, embed_dim * 5 // 4)
         dims = (embed_dims[0] // 2, *embed_dims)
-        last = max(1, depth // 4)
-        fields = {"depths": (1, 1, 2, depth - last, last), "heads": cls.heads_of(heads), **common}
+        attention = (depth - max(1, depth // 4), max(1, depth // 4)) if isinstance(depth, int) else depth
+        fields: dict[str, Any] = {"depths": (1, 1, 2, *attention), "heads": cls.heads_of(heads), **common}
         groups = _groups(fields["depths"], fields["heads"], bool(common.get("distillation_head", False)))
-        widths = {}
-        for group in groups:
-            width = dims[int(group.name.split(".")[1])]
-            if group.name.endswith(".separable"):
-                width *= 2
-            elif group.name.endswith(".hidden"):
-                width = hidden_width(width, mlp_ratio)
-            widths[group.name] = width
+        widths = uniform_widths(groups, dims, mlp_ratio, {".separable": 2.0})
         return cls(widths=widths, **fields)
 
     def sizes(self) -> dict[str, Any]:
@@ -327,6 +312,7 @@ class MetaSpikeFormer(nn.Module):
         x = images.unsqueeze(0) if static else images
         for stage in self.stages:
             x = stage(x, steps)
-        rate = self.lif(x.flatten(3).mean(-1)).mean(0)
-        logits: torch.Tensor = self.head(rate)
+        potentials = x.flatten(3).mean(-1)
+        rate = self.lif(potentials).mean(0)
+        logits: torch.Tensor = self.head(rate if self.config.spiking_head else potentials.mean(0))
         return logits if self.head_kd is None else (logits + self.head_kd(rate)) / 2

@@ -15,7 +15,7 @@ from .family import config_of
 from .layout import Checkpoint, Layout, renamed
 
 # What a code base does with several images or time steps, not with one: it keeps no weights from fitting.
-_NOT_IN_WEIGHTS = {"attention", "batch_coupling", "time_steps"}
+_NOT_IN_WEIGHTS = {"attention", "batch_coupling", "spiking_head", "time_steps"}
 
 
 def to_layout(model: nn.Module, layout: Layout) -> dict[str, torch.Tensor]:
@@ -38,7 +38,8 @@ def to_layout(model: nn.Module, layout: Layout) -> dict[str, torch.Tensor]:
     fields, _ = layout.structure(Checkpoint(state, layout, said))
     # A number of heads that is a mere rule is an argument of that code; what it tells or fixes is not.
     rules = {key: value for key, value in layout.rules.items() if key != "heads"}
-    for key, value in {**rules, **layout.told(state), **layout.ignored, **fields}.items():
+    fixed = (rules, layout.told(state), layout.ignored, fields)
+    for key, value in (pair for part in fixed for pair in part.items()):
         own = said[key] if isinstance(said[key], tuple) or not isinstance(value, tuple) else (said[key],)
         expected = value * len(own) if isinstance(value, tuple) and len(value) == 1 < len(own) else value
         if own != expected and key not in _NOT_IN_WEIGHTS:

@@ -270,7 +270,8 @@ _SCHEMES = ("tensor_affine", "tensor_symmetric", "channel_affine", "channel_symm
 _NAMES = frozenset(_BUILDERS) | {
     *("argparse.Namespace", "collections.Counter", "_codecs.encode"),
     *(f"numpy.{core}.multiarray.{name}" for core in ("core", "_core") for name in ("scalar", "_reconstruct")),
-    *("numpy.dtype", "numpy.ndarray", "pathlib.PosixPath", "pathlib.WindowsPath"),
+    *("numpy.dtype", "numpy.ndarray"),
+    *(f"{module}.{name}" for module in ("pathlib", "pathlib._local") for name in ("PosixPath", "WindowsPath")),
     *("torch.Tensor", "torch.device", "torch.nn.parameter.Parameter", "torch.serialization._get_layout"),
     *("torch.storage.TypedStorage", "torch.storage.UntypedStorage"),
     *(

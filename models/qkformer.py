@@ -29,8 +29,7 @@ from .channels import ChannelGroup, conv_bn, writer
 from .config import check_above
 from .conv import ConvBN, MaxPool
 from .errors import PrimeSVTError
-from .hierarchical import HierarchicalConfig, stream_group, stream_name
-from .isotropic import hidden_width
+from .hierarchical import PatchEmbeddingConfig, stream_group, stream_name, uniform_widths
 from .layout import Checkpoint, Layout, Rename, conv_bn_renames
 from .neuron import LIFNode
 from .published import CIFAR10, IMAGENET
@@ -160,11 +159,12 @@ _COUPLED = (
     "The official QKFormer lets the images of a batch meet: the projection neurons of its last stage take them for "
     "time steps. The imported model does the same, so its answers depend on the batch; --no-batch-coupling mends that."
 )
+_OFFICIAL = {"attention": "token", "batch_coupling": True, "embedding_bias": False, "projection_bias": True}
 _IMAGENET = {**IMAGENET, "depth": 10, "variant": "imagenet", "projection_bias": True}
 
 
 @dataclass(frozen=True, kw_only=True)
-class QKFormerConfig(HierarchicalConfig):
+class QKFormerConfig(PatchEmbeddingConfig):
     """Configuration of a :class:`QKFormer`.
 
     Args:
@@ -181,9 +181,7 @@ class QKFormerConfig(HierarchicalConfig):
     """
 
     family: ClassVar[str] = "qkformer"
-    stages: ClassVar[int] = 3
     stages_with_heads: ClassVar[int] = 3
-    named_stage: ClassVar[int] = 2
     # Parameters of the paper (tables 2 and 3): 6.74, 16.47, 29.08, 64.96 million.
     published: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
         {
@@ -207,21 +205,21 @@ class QKFormerConfig(HierarchicalConfig):
             structure=_structure_of("cifar"),
             # The code replaces its argument `num_heads` by this.
             ignored={"heads": (8, 8, 8)},
-            rules={"attention": "token", "batch_coupling": True},
+            rules=_OFFICIAL,
             note=_note,
         ),
         Layout(
             source="zhouchenlin2096/QKFormer, imagenet/qkformer.py",
             renames=_official(("proj", "proj1", "proj2"), "attn", "fc"),
             structure=_structure_of("imagenet"),
-            rules={"attention": "token", "batch_coupling": True},
+            rules=_OFFICIAL,
             note=_note,
         ),
         Layout(
             source="spikingjelly.activation_based.model.QKFormer",
             renames=_zoo(),
             structure=_structure_of("imagenet"),
-            rules={"attention": "token"},
+            rules={"attention": "token", "embedding_bias": True, "projection_bias": False},
         ),
     )
 
@@ -244,7 +242,7 @@ class QKFormerConfig(HierarchicalConfig):
         cls,
         *,
         embed_dim: int,
-        depth: int,
+        depth: int | tuple[int, ...],
         heads: int | tuple[int, ...],
         mlp_ratio: float = 4.0,
         **common: Any,
@@ -253,7 +251,8 @@ class QKFormerConfig(HierarchicalConfig):
 
         Args:
             embed_dim: Width of the last stage; the first two have a quarter and half of it.
-            depth: Number of blocks: one in the first stage, one (``cifar``) or two in the second.
+            depth: Number of blocks, of every stage, or of all: then one is in the first, one (``cifar``) or two in the
+                second.
             heads: Number of attention heads.
             mlp_ratio: Hidden width by embedding width.
             common: The other fields.
@@ -262,18 +261,10 @@ class QKFormerConfig(HierarchicalConfig):
             PrimeSVTError: The depth is too small for three stages.
         """
         variant, attention = common.get("variant", "imagenet"), common.get("attention", "token")
-        second = 1 if variant == "cifar" else 2
-        if depth < second + 2:
-            raise PrimeSVTError(f"A {cls.family} for {variant} has at least {second + 2} blocks, got depth {depth}.")
-        depths = (1, second, depth - 1 - second)
-        widths = {}
-        for group in _groups(depths, cls.heads_of(heads), variant, attention):
-            width = embed_dim // (4, 2, 1)[int(group.name.split(".")[1])]
-            if group.name == "stages.0.first":
-                width //= 2
-            elif group.name.endswith(".hidden"):
-                width = hidden_width(width, mlp_ratio)
-            widths[group.name] = width
+        depths = cls.depths_of(depth, variant)
+        groups = _groups(depths, cls.heads_of(heads), variant, attention)
+        dims = (embed_dim // 4, embed_dim // 2, embed_dim)
+        widths = uniform_widths(groups, dims, mlp_ratio, {"stages.0.first": 0.5})
         return cls(depths=depths, heads=cls.heads_of(heads), widths=widths, **common)
 
     def groups(self) -> tuple[ChannelGroup, ...]:

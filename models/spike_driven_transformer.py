@@ -24,7 +24,7 @@ from torch import nn
 
 from .channels import ChannelGroup, conv_bn, writer
 from .conv import ConvBN, MaxPool
-from .isotropic import IsotropicConfig, hidden_width, stem_widths
+from .isotropic import IsotropicConfig, hidden_width, stem_groups, stem_widths
 from .layout import Checkpoint, Layout, Rename, conv_bn_renames
 from .membrane_block import MembraneBlock, membrane_mlp_groups, membrane_mlp_readers
 from .neuron import LIFNode
@@ -33,14 +33,7 @@ from .stream_index import StreamIndex
 
 
 def _groups(depth: int, mlp_shortcut: bool) -> tuple[ChannelGroup, ...]:
-    groups = [
-        ChannelGroup(name=f"stem.{i}", kind="stem", filters=conv_bn(f"stem.{i}"), readers=(f"stem.{i + 1}.conv",))
-        for i in range(3)
-    ]
-    # The position convolution reads what the last stage wrote, before anything else is added to the stream.
-    groups.append(writer("stem.3", "stem", index="stem_index", readers=("position.conv",)))
-    groups.append(writer("position", "position"))
-    stream_readers = []
+    groups, stream_readers = stem_groups(), []
     for b in range(depth):
         block = f"blocks.{b}"
         qkv = (f"{block}.query", f"{block}.key", f"{block}.value")
@@ -135,7 +128,7 @@ class SpikeDrivenTransformerConfig(IsotropicConfig):
             renames=_renames(_OFFICIAL_STEM, "block", ("fc#_conv", "fc#_bn")),
             structure=_structure,
             # Attention is element by element: their number changes nothing.
-            rules={"heads": 8},
+            rules={"heads": 8, "conv_bias": False},
             told=_heads,
             assumed={"dvs_mode": False},
             note=_note,
@@ -146,7 +139,7 @@ class SpikeDrivenTransformerConfig(IsotropicConfig):
             source="spikingjelly.activation_based.model.SpikeDrivenTransformer",
             renames=_renames(_ZOO_STEM, "blocks", ("fc#", "bn#")),
             structure=_structure,
-            rules={"heads": 8},
+            rules={"heads": 8, "conv_bias": True},
         ),
     )
 

@@ -23,10 +23,10 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import nn
 
-from .channels import ChannelGroup, conv_bn, writer
+from .channels import ChannelGroup
 from .config import check_above
 from .conv import ConvBN, MaxPool
-from .isotropic import IsotropicConfig, hidden_width, stem_widths
+from .isotropic import IsotropicConfig, hidden_width, stem_groups, stem_widths
 from .layout import Checkpoint, Layout, Rename, conv_bn_renames
 from .neuron import LIFNode
 from .published import CIFAR10, IMAGENET
@@ -35,14 +35,7 @@ from .stream_index import StreamIndex
 
 
 def _groups(depth: int, heads: int) -> tuple[ChannelGroup, ...]:
-    groups = [
-        ChannelGroup(name=f"stem.{i}", kind="stem", filters=conv_bn(f"stem.{i}"), readers=(f"stem.{i + 1}.conv",))
-        for i in range(3)
-    ]
-    # The position convolution reads what the last stage wrote, before anything else is added to the stream.
-    groups.append(writer("stem.3", "stem", index="stem_index", readers=("position.conv",)))
-    groups.append(writer("position", "position"))
-    stream_readers = []
+    groups, stream_readers = stem_groups(), []
     for b in range(depth):
         block, readers = spiking_block_groups(f"blocks.{b}", heads)
         groups += block
@@ -130,7 +123,7 @@ class SpikformerConfig(IsotropicConfig):
             source="ZK-Zhou/spikformer, cifar10/model.py",
             renames=_renames(("linear", "linear"), 2, 2),
             structure=_structure,
-            rules={"pooling": "0011", "spike_pooling": True},
+            rules={"pooling": "0011", "spike_pooling": True, "qkv_bias": True, "linear_bias": True},
             unused=_UNUSED,
             fill=_norms,
         ),
@@ -138,7 +131,7 @@ class SpikformerConfig(IsotropicConfig):
             source="ZK-Zhou/spikformer, imagenet/model.py",
             renames=_renames(("conv", "conv"), 3, 4),
             structure=_structure,
-            rules={"pooling": "1111", "spike_pooling": True, "time_steps": 4},
+            rules={"pooling": "1111", "time_steps": 4, "spike_pooling": True, "qkv_bias": False, "linear_bias": True},
             unused=_UNUSED,
             fill=_norms,
         ),
@@ -146,7 +139,7 @@ class SpikformerConfig(IsotropicConfig):
             source="spikingjelly.activation_based.model.Spikformer",
             renames=_zoo_renames(),
             structure=_structure,
-            rules={"spike_pooling": False},
+            rules={"spike_pooling": False, "qkv_bias": False, "linear_bias": False},
         ),
     )
 

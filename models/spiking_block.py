@@ -5,7 +5,7 @@ and 3.4. The attention is a product of matrices per head, so a query channel goe
 number, and all heads stay equally wide.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import nn
@@ -103,24 +103,40 @@ class SpikingBlock(nn.Module):
 def spiking_block_groups(prefix: str, heads: int, stream: str = EMBEDDING) -> tuple[list[ChannelGroup], list[str]]:
     """The prunable layers of a :class:`SpikingBlock`, and the modules that read its stream."""
     groups = [
-        ChannelGroup(
-            name=f"{prefix}.query_key",
-            kind="attention",
-            filters=conv_bn(f"{prefix}.query", f"{prefix}.key"),
-            heads=heads,
-        ),
-        ChannelGroup(
-            name=f"{prefix}.value",
-            kind="attention",
-            filters=conv_bn(f"{prefix}.value"),
-            readers=(f"{prefix}.projection.conv",),
-            heads=heads,
-        ),
+        *attention_groups(prefix, heads),
         writer(f"{prefix}.projection", "projection", stream=stream),
         hidden_group(prefix),
         writer(f"{prefix}.output", "mlp", stream=stream),
     ]
     return groups, [f"{prefix}.{layer}.conv" for layer in ("query", "key", "value", "hidden")]
+
+
+def attention_groups(
+    prefix: str,
+    heads: int,
+    *,
+    leaves: Callable[..., tuple[str, ...]] = conv_bn,
+    reader: str = "projection.conv",
+) -> list[ChannelGroup]:
+    """The channels that meet in a :func:`self_attention`.
+
+    Args:
+        prefix: Name of the block, whose layers are ``query``, ``key`` and ``value``.
+        heads: Number of attention heads.
+        leaves: From names of layers, the leaf modules that have their channels.
+        reader: The module of the block that reads the result.
+    """
+    query_key = leaves(f"{prefix}.query", f"{prefix}.key")
+    return [
+        ChannelGroup(name=f"{prefix}.query_key", kind="attention", filters=query_key, heads=heads),
+        ChannelGroup(
+            name=f"{prefix}.value",
+            kind="attention",
+            filters=leaves(f"{prefix}.value"),
+            readers=(f"{prefix}.{reader}",),
+            heads=heads,
+        ),
+    ]
 
 
 def hidden_group(prefix: str) -> ChannelGroup:

@@ -122,6 +122,8 @@ def _read_archive(content: mmap.mmap, collection: str | None) -> WeightsFile:
     path = next(iter(found), None) if collection is None else collection
     if path is None:
         raise PrimeSVTError("it holds no weights, that is no dict of tensors; save model.state_dict().")
+    if path not in found and list(found) == [""]:
+        raise PrimeSVTError(f"it has no weights under {path[:100]!r}: they are at the top level; leave --weights out.")
     if path not in found:
         raise PrimeSVTError(
             f"it has no weights under {path[:100]!r}; choose one of {', '.join(map(repr, list(found)[:10]))}."

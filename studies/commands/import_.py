@@ -55,6 +55,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--class-names", metavar="FILE", type=Path, help="in the order of the logits: a name per line, or a JSON list"
     )
     group.add_argument("--attention", choices=("token", "channel"), help="of QKFormer's first two stages")
+    group.add_argument(
+        "--potential-head",
+        action="store_const",
+        const=False,
+        dest="spiking_head",
+        help="the head of this Meta-SpikeFormer reads membrane potentials, as in earlier versions of its code",
+    )
     group.add_argument("--tau", type=float, help="time constant of the neurons (guessed: 2)")
     group.add_argument("--v-threshold", metavar="V", type=float, help="threshold of the neurons (guessed: 1)")
     group.add_argument(
@@ -89,6 +96,7 @@ def run(args: argparse.Namespace) -> None:
         v_threshold=args.v_threshold,
         attention_threshold=args.attention_threshold,
         attention=args.attention,
+        spiking_head=args.spiking_head,
         batch_coupling=args.batch_coupling,
     )
     imported = import_checkpoint(

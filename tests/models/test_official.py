@@ -183,6 +183,16 @@ def test_a_variant_that_weights_do_not_tell_is_a_guess() -> None:
     assert any("dvs_mode" in note for note in import_state(events, recorded.unsaid).notes)
 
 
+def test_the_head_of_another_public_version_can_be_chosen() -> None:
+    """The same weights; an earlier version's first head reads membrane potentials."""
+    recorded = recording("meta_spikeformer_t1")
+    imported = import_state(recorded.state, recorded.unsaid)
+    assert imported.guessed["spiking_head"] is True
+    earlier = import_state(recorded.state, Unsaid(**{**vars(recorded.unsaid), "spiking_head": False}))
+    with torch.no_grad():
+        assert (earlier.model.double()(recorded.images) - recorded.logits).abs().max() > 0.1
+
+
 def test_code_around_a_model_may_prefix_its_keys() -> None:
     recorded = recording("sdt_imagenet")
     wrapped = {f"backbone.{key}": tensor for key, tensor in recorded.state.items()} | {"loss.weight": torch.ones(10)}

@@ -9,7 +9,15 @@ from spikingjelly.activation_based import functional, neuron
 from spikingjelly.activation_based import model as zoo
 from torch import nn
 
-from primesvt.models import PrimeSVTError, Unsaid, from_spikingjelly, import_state, load_model, save_model
+from primesvt.models import (
+    PrimeSVTError,
+    Unsaid,
+    from_spikingjelly,
+    import_state,
+    load_model,
+    official_state,
+    save_model,
+)
 
 from ..conftest import firing_rates
 
@@ -111,6 +119,17 @@ def test_the_state_dict_alone_is_enough_with_what_it_does_not_say(make, sizes, t
     with torch.no_grad():
         difference = (load_model(tmp_path / "model")(images) - stock_logits(stock.double(), images)).abs().max()
     assert difference <= 1e-9
+
+
+@pytest.mark.parametrize(("make", "sizes"), SIZES, ids=IDS)
+def test_the_state_dict_comes_back(make, sizes) -> None:
+    stock = make_stock(make, sizes)
+    ours = from_spikingjelly(stock, image_size=(SIDE, SIDE))
+    # Blocks of the zoo may be in any number in every stage.
+    back, source = official_state(ours)
+    assert source.startswith("spikingjelly.activation_based.model.")
+    assert back.keys() == stock.state_dict().keys()
+    assert all(torch.equal(back[key], tensor) for key, tensor in stock.state_dict().items())
 
 
 def test_a_conversion_shares_no_memory() -> None:

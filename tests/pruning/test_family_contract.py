@@ -53,7 +53,7 @@ class TestMetaSpikeFormer(FamilyContract):
 class TestQKFormer(FamilyContract):
     @pytest.fixture(
         params=[
-            {"variant": "cifar", "projection_bias": True, "batch_coupling": True},
+            {"variant": "cifar", "embed_dim": 64, "heads": 8, "projection_bias": True, "batch_coupling": True},
             {"variant": "imagenet", "projection_bias": True, "image_size": (16, 16)},
             {"variant": "imagenet", "embedding_bias": True, "attention": "channel", "image_size": (16, 16)},
         ],
