@@ -4,6 +4,7 @@ W. Fang et al., *SpikingJelly*, Science Advances 2023, doi:10.1126/sciadv.adi148
 ``spikingjelly.activation_based.model``. What their weights do not say, the module says.
 """
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -58,7 +59,9 @@ def from_spikingjelly(
 
     Args:
         module: A ``SpikeDrivenTransformer``, ``Spikformer``, ``QKFormer`` or ``MaxFormer`` of SpikingJelly.
-        image_size: Height and width of an image; only a ``Spikformer`` knows its own.
+        image_size: Height and width of an image; only a ``Spikformer`` knows its own. Of the others it is assumed, with
+            a warning, where it is None: 224x224 where the stem halves the image four times, 32x32 otherwise. Logits do
+            not depend on it.
         pooling: Only to override what the module says.
         mean: Per channel, subtracted from an image in [0, 1].
         std: Per channel, divides it afterwards.
@@ -74,8 +77,7 @@ def from_spikingjelly(
         raise PrimeSVTError(f"Cannot convert a {kind.__name__}: expected one of SpikingJelly's {known}.")
     family, look = _KNOWN[name]
     told = look(module)
-    if image_size is None and "image_size" not in told:
-        raise PrimeSVTError(f"A {kind.__name__} does not know the size of its images: pass image_size=(H, W).")
+    told = {"image_size": _assumed_size(module, told), **told} if image_size is None else told
     tau, threshold, attention_threshold = _neurons(module)
     said = {"image_size": image_size, "pooling": pooling, "mean": mean, "std": std, "classes": classes}
     unsaid = Unsaid(
@@ -88,6 +90,22 @@ def from_spikingjelly(
     # The conversion shares memory with what it converts; a model must not with the one that it came from.
     state = {key: tensor.detach().clone() for key, tensor in module.state_dict().items()}
     return import_state(state, unsaid, family=family).model.train(module.training)
+
+
+def _assumed_size(module: nn.Module, told: Mapping[str, Any]) -> tuple[int, int]:
+    """The size of the images that such a model is published for."""
+    if "image_size" in told:
+        size: tuple[int, int] = told["image_size"]
+        return size
+    # Max-Former for CIFAR has a stem of its own, and tells no pooling.
+    small = told.get("pooling", "1111") != "1111" or hasattr(module.patch_embed1, "branch")
+    side = 32 if small else 224
+    warnings.warn(
+        f"A {type(module).__name__} does not know the size of its images: {side}x{side} is assumed; "
+        "pass image_size=(H, W).",
+        stacklevel=3,
+    )
+    return side, side
 
 
 def _neurons(module: nn.Module) -> tuple[float, float, float]:

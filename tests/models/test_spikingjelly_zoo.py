@@ -146,12 +146,23 @@ def test_what_the_weights_do_not_say_is_kept_and_checked() -> None:
     assert (config.mean, config.std, config.classes, config.image_size) == ((0.2,), (0.3,), names, (16, 24))
     assert (config.time_steps, config.heads, config.pooling) == (1, 2, "1100")
     assert from_spikingjelly(stock, image_size=(32, 32)).config.classes == tuple("01234")
-    with pytest.raises(PrimeSVTError, match=r"pass image_size=\(H, W\)"):
-        from_spikingjelly(stock)
     with pytest.raises(PrimeSVTError, match="time_steps must be between"):
         import_state(stock.state_dict(), Unsaid(time_steps=0, pooling="1100", image_size=(8, 8)))
     with pytest.raises(PrimeSVTError, match="5 classes apart, got 2 class names"):
         from_spikingjelly(stock, image_size=(32, 32), classes=("a", "b"))
+
+
+@pytest.mark.parametrize(
+    ("number", "size"), [(0, (32, 32)), (5, (SIDE, SIDE)), (8, (224, 224)), (11, (224, 224)), (14, (32, 32))]
+)
+def test_an_image_size_that_nobody_knows_is_assumed_aloud(number: int, size: tuple[int, int]) -> None:
+    make, sizes = SIZES[number]
+    stock = make_stock(make, sizes)
+    if make is zoo.Spikformer:
+        assert from_spikingjelly(stock).config.image_size == size
+        return
+    with pytest.warns(UserWarning, match=rf"{size[0]}x{size[1]} is assumed; pass image_size=\(H, W\)"):
+        assert from_spikingjelly(stock).config.image_size == size
 
 
 def test_neurons_that_differ_are_refused() -> None:
