@@ -126,9 +126,9 @@ def import_state(
 
 
 def _plain(value: Any) -> str:
-    """A number, or the one that all of several are."""
+    """A number; of several, the one that all are, or all."""
     values = value if isinstance(value, tuple) else (value,)
-    return ",".join(map(str, dict.fromkeys(values)))
+    return ",".join(map(str, values if len(set(values)) > 1 else values[:1]))
 
 
 def _recognised(
