@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, ClassVar
 
-from .channels import EMBEDDING, ChannelGroup
+from .channels import EMBEDDING, ChannelGroup, conv_bn, writer
 from .config import MAX_DEPTH, MAX_WIDTH, ModelConfig, check_range
 from .errors import PrimeSVTError
 from .isotropic import hidden_width
@@ -72,6 +73,24 @@ class PatchEmbeddingConfig(HierarchicalConfig):
         if depth < second + 2:
             raise PrimeSVTError(f"A {cls.family} for {variant} has at least {second + 2} blocks, got depth {depth}.")
         return 1, second, depth - 1 - second
+
+
+def patch_embedding_chain(s: int, variant: str) -> tuple[str, ...]:
+    """The convolutions of a stage's patch embedding, in a row; beside them is its ``shortcut``."""
+    return ("first", "second", "third") if s == 0 and variant == "imagenet" else ("first", "second")
+
+
+def patch_embedding_groups(s: int, variant: str) -> list[ChannelGroup]:
+    """The prunable layers of a stage's patch embedding: the last of its chain and the shortcut write the stream."""
+    stream, prefix, chain = stream_name(s), f"stages.{s}", patch_embedding_chain(s, variant)
+    groups = []
+    for name, following in pairwise(chain):
+        readers = [f"{prefix}.{following}.conv"]
+        if s == 0 and name == "first":
+            readers.append(f"{prefix}.shortcut.conv")
+        filters = conv_bn(f"{prefix}.{name}")
+        groups.append(ChannelGroup(name=f"{prefix}.{name}", kind="stem", filters=filters, readers=tuple(readers)))
+    return [*groups, *(writer(f"{prefix}.{name}", "stem", stream=stream) for name in (chain[-1], "shortcut"))]
 
 
 def uniform_widths(

@@ -17,18 +17,24 @@ Deviations from the reference:
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 import torch
 from torch import nn
 
-from .channels import ChannelGroup, conv_bn, writer
+from .channels import ChannelGroup, writer
 from .config import check_above
 from .conv import ConvBN, MaxPool
 from .errors import PrimeSVTError
-from .hierarchical import PatchEmbeddingConfig, stream_group, stream_name, uniform_widths
+from .hierarchical import (
+    PatchEmbeddingConfig,
+    patch_embedding_chain,
+    patch_embedding_groups,
+    stream_group,
+    stream_name,
+    uniform_widths,
+)
 from .isotropic import hidden_width
 from .layout import Checkpoint, Layout, Rename, conv_bn_renames
 from .membrane_block import MembraneBlock, membrane_mlp_groups, membrane_mlp_readers
@@ -40,23 +46,6 @@ from .stream_index import StreamIndex
 # Kernel of the depth-wise convolutions of the first two stages; None where there are none.
 _KERNELS: Mapping[str, tuple[int | None, ...]] = MappingProxyType({"imagenet": (7, 5), "cifar": (None, 3)})
 _LAST = 2
-
-
-def _chain(s: int, variant: str) -> tuple[str, ...]:
-    """The convolutions of a patch embedding, in a row."""
-    return ("first", "second", "third") if s == 0 and variant == "imagenet" else ("first", "second")
-
-
-def _embedding_groups(s: int, variant: str) -> list[ChannelGroup]:
-    stream, prefix, chain = stream_name(s), f"stages.{s}", _chain(s, variant)
-    groups = []
-    for name, following in pairwise(chain):
-        readers = [f"{prefix}.{following}.conv"]
-        if s == 0 and name == "first":
-            readers.append(f"{prefix}.shortcut.conv")
-        filters = conv_bn(f"{prefix}.{name}")
-        groups.append(ChannelGroup(name=f"{prefix}.{name}", kind="stem", filters=filters, readers=tuple(readers)))
-    return [*groups, *(writer(f"{prefix}.{name}", "stem", stream=stream) for name in (chain[-1], "shortcut"))]
 
 
 def _mixer_groups(prefix: str, s: int, variant: str, heads: int) -> tuple[list[ChannelGroup], list[str]]:
@@ -75,7 +64,7 @@ def _groups(
     groups, streams = [], []
     for s, depth in enumerate(depths):
         stream, readers = stream_name(s), []
-        groups += _embedding_groups(s, variant)
+        groups += patch_embedding_groups(s, variant)
         for b in range(depth):
             prefix = f"stages.{s}.blocks.{b}"
             mixer, mixer_readers = _mixer_groups(prefix, s, variant, heads[0])
@@ -119,7 +108,7 @@ def _zoo(variant: str) -> tuple[Rename, ...]:
             renames += conv_bn_renames(f"stages.0.{ours}", f"patch_embed1.{theirs}.1", f"patch_embed1.{theirs}.2")
     for s in range(1 if cifar else 0, 3):
         embed = f"patch_embed{s + 1}"
-        for number, name in enumerate(_chain(s, variant), 1):
+        for number, name in enumerate(patch_embedding_chain(s, variant), 1):
             renames += conv_bn_renames(f"stages.{s}.{name}", f"{embed}.conv{number}", f"{embed}.bn{number}")
         renames += conv_bn_renames(f"stages.{s}.shortcut", f"{embed}.shortcut.0", f"{embed}.shortcut.1")
     for s in range(3):
@@ -280,7 +269,7 @@ class Stage(nn.Module):
         imagenet = config.variant == "imagenet"
         # The ImageNet variant's first stage halves the image by strides, the later stages of both by pooling.
         stride = 2 if s == 0 and imagenet else 1
-        *chain, last = _chain(s, config.variant)
+        *chain, last = patch_embedding_chain(s, config.variant)
         read = widths[stream_name(s - 1)] if s else config.in_channels
         branched = read if s else widths["stages.0.first"]
         for name in (*chain, last):

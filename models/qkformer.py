@@ -18,7 +18,6 @@ Deviations from both:
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
@@ -29,7 +28,7 @@ from .channels import ChannelGroup, conv_bn, writer
 from .config import check_above
 from .conv import ConvBN, MaxPool
 from .errors import PrimeSVTError
-from .hierarchical import PatchEmbeddingConfig, stream_group, stream_name, uniform_widths
+from .hierarchical import PatchEmbeddingConfig, patch_embedding_groups, stream_group, stream_name, uniform_widths
 from .layout import Checkpoint, Layout, Rename, conv_bn_renames
 from .neuron import LIFNode
 from .published import CIFAR10, IMAGENET
@@ -61,28 +60,11 @@ def _query_key_groups(prefix: str, stream: str, heads: int, attention: str) -> t
     return groups, [f"{prefix}.{layer}.conv" for layer in ("query", "key", "hidden")]
 
 
-def _embedding_groups(s: int, variant: str) -> list[ChannelGroup]:
-    stream, prefix = stream_name(s), f"stages.{s}"
-    last = "third" if s == 0 and variant == "imagenet" else "second"
-    chain = ["first", "second", "third"][: 3 if last == "third" else 2]
-    groups = []
-    for name, following in pairwise(chain):
-        readers = [f"{prefix}.{following}.conv"]
-        if s == 0 and name == "first":
-            readers.append(f"{prefix}.shortcut.conv")
-        groups.append(
-            ChannelGroup(
-                name=f"{prefix}.{name}", kind="stem", filters=conv_bn(f"{prefix}.{name}"), readers=tuple(readers)
-            )
-        )
-    return [*groups, *(writer(f"{prefix}.{name}", "stem", stream=stream) for name in (last, "shortcut"))]
-
-
 def _groups(depths: tuple[int, ...], heads: tuple[int, ...], variant: str, attention: str) -> tuple[ChannelGroup, ...]:
     groups, streams = [], []
     for s, depth in enumerate(depths):
         stream, readers = stream_name(s), []
-        groups += _embedding_groups(s, variant)
+        groups += patch_embedding_groups(s, variant)
         for b in range(depth):
             prefix = f"stages.{s}.blocks.{b}"
             if s < _LAST:
