@@ -18,8 +18,9 @@ from .config import ModelConfig, check_above, check_range
 from .conv import ConvBN, MaxPool
 from .data import DataSet, ImageSet, ImageSource
 from .data_sources import frame_of, open_data
+from .engine import Engine, Forward, Program, SharedForward, forward_of
 from .errors import PrimeSVTError
-from .evaluation import Predictions, evaluation_mode, predict, wilson
+from .evaluation import BATCH_SIZE, Predictions, evaluation_mode, predict, wilson
 from .export import ExportedFile, export_onnx, export_pt2
 from .family import (
     FAMILIES,
@@ -45,7 +46,7 @@ from .official_state import official_state, to_layout
 from .qkformer import QKFormer, QKFormerConfig
 from .spike_driven_transformer import SpikeDrivenTransformer, SpikeDrivenTransformerConfig
 from .spikformer import Spikformer, SpikformerConfig
-from .spiking_block import SpikingBlock, self_attention
+from .spiking_block import SelfAttention, SpikingBlock
 from .spikingjelly_zoo import from_spikingjelly
 from .stream_index import StreamIndex
 from .training import Progress, Recipe, train
@@ -53,6 +54,7 @@ from .weights_file import check_values, read_weights
 from .whole_file import partial_file, whole_file
 
 __all__ = [
+    "BATCH_SIZE",
     "DEMO",
     "EMBEDDING",
     "FAMILIES",
@@ -61,7 +63,9 @@ __all__ = [
     "Checkpoint",
     "ConvBN",
     "DataSet",
+    "Engine",
     "ExportedFile",
+    "Forward",
     "HierarchicalConfig",
     "ImageSet",
     "ImageSource",
@@ -77,11 +81,14 @@ __all__ = [
     "ModelConfig",
     "Predictions",
     "PrimeSVTError",
+    "Program",
     "Progress",
     "QKFormer",
     "QKFormerConfig",
     "Recipe",
     "Rename",
+    "SelfAttention",
+    "SharedForward",
     "SpikeDrivenTransformer",
     "SpikeDrivenTransformerConfig",
     "Spikformer",
@@ -106,6 +113,7 @@ __all__ = [
     "export_pt2",
     "families",
     "fingerprint",
+    "forward_of",
     "frame_of",
     "from_spikingjelly",
     "import_checkpoint",
@@ -124,7 +132,6 @@ __all__ = [
     "read_weights",
     "save_into",
     "save_model",
-    "self_attention",
     "streams",
     "to_layout",
     "train",

@@ -32,7 +32,7 @@ from spikingjelly.activation_based import functional, neuron, surrogate
 # Elements that one parallel task handles; large enough to hide the cost of starting it.
 _CHUNK = 4096
 # numba's fallback threading layer aborts the process when two threads enter a kernel at once.
-_KERNEL = threading.Lock()
+KERNEL = threading.Lock()
 
 
 class LIFNode(neuron.LIFNode):  # type: ignore[misc]
@@ -91,7 +91,7 @@ class _FusedLIF(torch.autograd.Function):
         spikes = torch.empty(x.shape, dtype=x.dtype)
         # Only backward reads the charged potential; evaluation does not pay for writing it.
         charged = torch.empty(x.shape if ctx.needs_input_grad[0] else (x.shape[0], 0), dtype=x.dtype)
-        with _KERNEL:
+        with KERNEL:
             _integrate(_rows(frames), np.float32(tau), np.float32(threshold), _rows(spikes), _rows(charged))
         ctx.save_for_backward(charged)
         ctx.parameters = (tau, threshold, alpha)
@@ -103,7 +103,7 @@ class _FusedLIF(torch.autograd.Function):
         tau, threshold, alpha = ctx.parameters
         grad = torch.empty(charged.shape, dtype=charged.dtype)
         slope = np.float32(math.pi / 2 * alpha)
-        with _KERNEL:
+        with KERNEL:
             _differentiate(
                 _rows(grad_spikes.contiguous()),
                 _rows(charged),

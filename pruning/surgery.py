@@ -4,7 +4,8 @@ What it means: the pruned model's logits equal those of the original with the re
 are read. A filter that is merely zeroed is not removed: BatchNorm would still make it spike.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 from torch import nn
@@ -63,6 +64,31 @@ def _selected(tensor: torch.Tensor, places: Sequence[tuple[int, torch.Tensor]]) 
     for dim, channels in places:
         tensor = tensor.index_select(dim, channels)
     return tensor
+
+
+def version_of(config: ModelConfig, kept: Kept) -> Callable[[str], bytes]:
+    """What tells the weights of a module from those of the same module in other versions of one model.
+
+    Args:
+        config: Of the unpruned model.
+        kept: The channels that this version keeps, of every layer.
+
+    Returns:
+        A function from the name of a module: where it returns the same of two versions, the module has equal weights.
+    """
+    digests = {layer: hashlib.blake2b(c.numpy().tobytes(), digest_size=16).digest() for layer, c in kept.items()}
+    touched: dict[str, list[str]] = {}
+    for group in config.groups():
+        for leaf in (*group.filters, *group.readers):
+            touched.setdefault(leaf, []).append(group.name)
+        if group.index is not None and group.stream is not None:
+            touched.setdefault(group.index, []).extend((group.name, group.stream))
+
+    def version(module: str) -> bytes:
+        leaves = (leaf for leaf in touched if leaf == module or leaf.startswith(f"{module}."))
+        return b"".join(digests[layer] for leaf in leaves for layer in touched[leaf])
+
+    return version
 
 
 def cuts(config: ModelConfig, state: Mapping[str, torch.Tensor]) -> Iterator[tuple[str, int, str]]:
