@@ -41,6 +41,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from primesvt.models import (
+    Forward,
     LIFNode,
     SelfAttention,
     build,

@@ -22,6 +22,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -39,6 +40,7 @@ from primesvt.models import (
     channel_groups,
     export_onnx,
     fingerprint,
+    forward_of,
     import_state,
     load_model,
     model_bytes,
@@ -414,6 +416,17 @@ class FamilyContract:
                 assert difference(again(images), model(images)) <= TOLERANCE, layout.source
         if len(problems) == len(config.layouts):
             pytest.skip(f"no layout fits this configuration: {problems}")
+
+    def test_the_engine_answers_as_the_forward_pass_does(self, model: nn.Module, config: ModelConfig) -> None:
+        plan = PruningPlan({group.name: 0.3 for group in channel_groups(model)})
+        for version in (model.float(), prune(model, plan).float()):
+            for images in (random_images(config, 12).float(), random_images(config, 3, 8).float()):
+                along = 0 if images.ndim == 4 else 1
+                forward = forward_of(version, images.shape)
+                numbers = np.arange(images.shape[along])
+                found = forward.answer(numbers, lambda i, x=images, d=along: x.index_select(d, torch.from_numpy(i)))
+                with torch.no_grad():
+                    assert difference(found, version(images)) <= 1e-6, forward.reason or "the engine"
 
     def test_a_pruned_model_is_exported(self, model: nn.Module, config: ModelConfig, tmp_path: Path) -> None:
         plan = PruningPlan({group.name: 0.4 for group in channel_groups(model)})

@@ -71,10 +71,10 @@ class Engine:
 
     def run(self, values: Values, first: int) -> None:
         """Run the steps from number ``first`` on."""
-        with torch.inference_mode():
-            for number in range(first, len(self.program.steps)):
-                self.step(values, number)
+        for number in range(first, len(self.program.steps)):
+            self.step(values, number)
 
+    @torch.inference_mode()
     def step(self, values: Values, number: int) -> None:
         """Run one step, and forget what no later one needs."""
         step = self.program.steps[number]

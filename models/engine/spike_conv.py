@@ -133,14 +133,14 @@ class SpikeConv:
         self, x: Spikes | Frames, stream: Frames, channels: np.ndarray | None, neuron: Neuron | None
     ) -> tuple[Frames, Spikes | None]:
         """The stream with the potentials added to the given channels, and its spikes where there is a neuron."""
-        out = np.empty_like(stream.values)
+        out = np.empty(stream.values.shape, np.float32)
         bits = None if neuron is None else self._empty(x, np.uint8, byte_count(stream.channels))
         self._run(x, neuron, bits=bits, out=out, stream=stream.values, channels=channels)
         return Frames(out), None if bits is None else Spikes(bits, stream.channels)
 
     def add_spikes(self, x: Spikes | Frames, stream: Frames, channels: np.ndarray | None, neuron: Neuron) -> Frames:
         """The stream with the spikes of the neurons added to the given channels."""
-        out = np.empty_like(stream.values)
+        out = np.empty(stream.values.shape, np.float32)
         self._run(x, neuron, out=out, stream=stream.values, channels=channels, spiking=True)
         return Frames(out)
 

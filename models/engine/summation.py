@@ -19,15 +19,16 @@ from .spike_conv import Order, SpikeConv
 
 _SPANS, _CHUNKS = (1, 2), (128, 0, 256, 64, 192, 512)
 _BIASES: tuple[Literal["begun", "first", "last"], ...] = ("begun", "first", "last")
-# From so many frames or numbers on, PyTorch uses oneDNN on one thread, too (use_mkldnn in ATen's Convolution.cpp).
-_MANY_FRAMES, _MANY_NUMBERS = 16, 20_481
+# From 16 frames on, or 2 where the filter is larger than 1x1, PyTorch uses oneDNN on one thread, too: use_mkldnn in
+# ATen's Convolution.cpp.
+_FRAMES_1X1, _FRAMES = 16, 2
 
 
 def order_of(conv: nn.Conv2d, height: int, width: int, *, weighted: bool) -> Order | None:
     """The order of a convolution of ``[many, C, height, width]``, or None where it is not to be told.
 
-    A few small frames PyTorch may convolve in another order on one thread; the engine keeps to that of many, so that
-    its answer to an image does not depend on how many others are asked with it.
+    A few frames PyTorch may convolve in another order on one thread; the engine keeps to that of many, so that its
+    answer to an image does not depend on how many others are asked with it.
 
     Args:
         conv: The convolution; its weights do not matter.
@@ -40,8 +41,8 @@ def order_of(conv: nn.Conv2d, height: int, width: int, *, weighted: bool) -> Ord
     if not usual or conv.groups != 1 or kernel % 2 == 0 or conv.padding_mode != "zeros":
         return None
     shape = (conv.out_channels, conv.in_channels, int(kernel), int(stride), conv.bias is not None)
-    many = -(-_MANY_NUMBERS // (conv.in_channels * height * width))
-    return _order(shape, (min(many, _MANY_FRAMES), height, width), weighted, torch.get_num_threads())
+    frames = _FRAMES_1X1 if kernel == 1 else _FRAMES
+    return _order(shape, (frames, height, width), weighted, torch.get_num_threads())
 
 
 @functools.lru_cache(maxsize=4096)
