@@ -58,14 +58,17 @@ def predict(
     *,
     batch_size: int = BATCH_SIZE,
     on_batch: Callable[[int], None] = lambda _: None,
+    enough: Callable[[np.ndarray, np.ndarray], bool] | None = None,
 ) -> Predictions:
-    """Ask a model for the classes of a set of images.
+    """Ask a model for the classes of a set of images, in the order of the set.
 
     Args:
         model: Any model of PrimeSVT; it answers in evaluation mode, and is left in the mode it was in.
         images: The images.
         batch_size: Images at a time.
         on_batch: Called after every batch with the number of its images.
+        enough: Called after every batch with the classes predicted and the labels so far; where it is true, no more
+            images are asked, and the answer holds only those.
 
     Raises:
         PrimeSVTError: The images do not fit the model.
@@ -81,6 +84,8 @@ def predict(
             seconds += time.perf_counter() - started
             labels.append(truth)
             on_batch(len(truth))
+            if enough is not None and enough(torch.cat(answers).numpy(), torch.cat(labels).numpy()):
+                break
     return Predictions(torch.cat(answers).numpy(), torch.cat(labels).numpy(), seconds)
 
 

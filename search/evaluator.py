@@ -3,14 +3,17 @@
 import hashlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any, Self
 
+import numpy as np
 from torch import nn
 
 from primesvt.models import ImageSet, PrimeSVTError, fingerprint, model_bytes, predict, wilson
 from primesvt.pruning import PruningPlan, kept_bytes, kept_channels, remove
+
+from .rejection import Rejection
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,12 +21,16 @@ class Evaluation:
     """What was measured of one plan.
 
     Args:
-        right: Images whose class was told.
+        right: Images whose class was told, of those seen.
         images: Images seen.
         bytes: Bytes of the pruned model.
         memory_saving: Fraction of the unpruned model's bytes that is saved.
         seconds: Time of surgery, reading the images and inference.
-        decided_early: Whether the evaluation stopped before the last image.
+        decided_early: Why the evaluation stopped before the last image, as the plan misses the limit of accuracy:
+            ``exact`` or ``statistical`` (see :mod:`primesvt.search.rejection`); empty where all images were seen.
+        unpruned_right: Of the images seen, those whose class the unpruned model tells; None where all were seen.
+        least_drop: Percentage points that the plan loses at least, whatever the images seen look like; None where all
+            were seen.
     """
 
     right: int
@@ -31,11 +38,13 @@ class Evaluation:
     bytes: int
     memory_saving: float
     seconds: float
-    decided_early: bool = False
+    decided_early: str = ""
+    unpruned_right: int | None = None
+    least_drop: float | None = None
 
     @property
     def accuracy(self) -> float:
-        """Fraction of the images whose class was told."""
+        """Fraction of the images seen whose class was told."""
         return self.right / self.images
 
     @property
@@ -44,8 +53,13 @@ class Evaluation:
         return wilson(self.right, self.images)
 
     def drop_from(self, baseline: "Evaluation") -> float:
-        """Percentage points of accuracy lost against the unpruned model on the same images."""
-        return 100 * (baseline.accuracy - self.accuracy)
+        """Percentage points of accuracy lost against the unpruned model on the same images.
+
+        Where the evaluation was decided early, an estimate from the images seen that never keeps the limit.
+        """
+        if self.unpruned_right is None or self.least_drop is None:
+            return 100 * (baseline.accuracy - self.accuracy)
+        return max(100 * (self.unpruned_right - self.right) / self.images, self.least_drop)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; :meth:`from_json` reads it back."""
@@ -53,8 +67,26 @@ class Evaluation:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Read what :meth:`to_json` wrote."""
-        return cls(**data)
+        """Read what :meth:`to_json` wrote, also that of earlier versions.
+
+        Raises:
+            TypeError: It is none.
+        """
+        # Earlier versions said False, always.
+        return cls(**{**data, "decided_early": data.get("decided_early") or ""})
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """An evaluation, and what it was counted from.
+
+    Args:
+        evaluation: What was measured.
+        right: Whether the class of each image seen was told, bool ``[n]``, in the order in which they were asked.
+    """
+
+    evaluation: Evaluation
+    right: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -82,13 +114,17 @@ class Evaluator:
             )
         self.images.check(self.model.config)  # type: ignore[arg-type]
 
-    def evaluate(self, plan: PruningPlan) -> Evaluation:
-        """Prune, and ask for every image.
+    def evaluate(self, plan: PruningPlan, rejection: Rejection | None = None) -> Evaluation:
+        """Prune, and ask for every image, or until the plan is rejected.
 
         Raises:
             PrimeSVTError: The plan names a layer or a criterion that does not exist.
         """
-        return measure(self.model, plan, self.images, self.on_batch)
+        return ask(self.model, plan, self.images, self.on_batch, rejection).evaluation
+
+    def baseline(self) -> Measured:
+        """Ask the unpruned model for every image."""
+        return ask(self.model, PruningPlan(), self.images, self.on_batch)
 
     def key(self, plan: PruningPlan) -> str:
         """Equal for plans that lead to the same model on the same images: their evaluation is the same."""
@@ -111,14 +147,54 @@ def measure(
     Raises:
         PrimeSVTError: The plan names a layer or a criterion that does not exist, or the images do not fit the model.
     """
+    return ask(model, plan, images, on_batch).evaluation
+
+
+def ask(
+    model: nn.Module,
+    plan: PruningPlan,
+    images: ImageSet,
+    on_batch: Callable[[int], None] = lambda _: None,
+    rejection: Rejection | None = None,
+) -> Measured:
+    """Measure a plan, and tell which images it gets right.
+
+    Args:
+        model: The unpruned model.
+        plan: What is removed from it.
+        images: Any set of images.
+        on_batch: Called after every batch with the number of its images.
+        rejection: When to stop; its order is that in which the images are asked. None asks all in the set's order.
+
+    Raises:
+        PrimeSVTError: The plan names a layer or a criterion that does not exist, or the images do not fit the model.
+    """
     started = time.perf_counter()
     kept = kept_channels(model, plan)
-    predictions = predict(remove(model, kept), images, on_batch=on_batch)
+    smaller = remove(model, kept)
+    if rejection is None:
+        predictions = predict(smaller, images, on_batch=on_batch)
+    else:
+        predictions = predict(
+            smaller,
+            replace(images, indices=images.indices[rejection.order]),
+            on_batch=on_batch,
+            enough=lambda classes, labels: bool(rejection.decide(classes == labels)),
+        )
+    right = predictions.classes == predictions.labels
     size = kept_bytes(model, kept)
-    return Evaluation(
-        right=predictions.right,
-        images=len(predictions.labels),
+    evaluation = Evaluation(
+        right=int(right.sum()),
+        images=len(right),
         bytes=size,
         memory_saving=1 - size / model_bytes(model),
         seconds=time.perf_counter() - started,
     )
+    if rejection is not None and (reason := rejection.decide(right)):
+        evaluation = replace(
+            evaluation,
+            decided_early=reason,
+            unpruned_right=int(rejection.unpruned[: len(right)].sum()),
+            least_drop=rejection.least_drop,
+        )
+    return Measured(evaluation, right)

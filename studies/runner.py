@@ -16,15 +16,20 @@ from primesvt.pruning import PruningPlan
 from primesvt.search import (
     BASELINE,
     BASELINE_KEY,
+    BASELINE_RIGHT,
+    DECIDED_EARLY,
     DIRECTIONS,
     OBJECTIVES,
     Evaluation,
     Evaluator,
     KnownEvaluations,
+    Measured,
     Objective,
     SearchSpace,
+    StoppingRule,
     is_mine,
     is_running,
+    pack,
 )
 from primesvt.search.samplers import PRIORITIZED, PrioritizedSampler, make_sampler
 
@@ -72,7 +77,7 @@ class StudyRun:
 
     @property
     def finished(self) -> list[FrozenTrial]:
-        """Trials that were measured."""
+        """Trials that were measured, in full or until their plan was rejected."""
         return self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
 
     @property
@@ -87,7 +92,10 @@ class StudyRun:
 
     @property
     def nearest(self) -> FrozenTrial | None:
-        """The finished trial that misses the limits least, of equal ones the most accurate."""
+        """The finished trial that misses the limits least, of equal ones the most accurate.
+
+        It may have been decided early: then how much it misses them by is an estimate.
+        """
         return min(self.finished, key=lambda t: (violation(t), -t.values[1], t.number), default=None)
 
     @property
@@ -109,6 +117,7 @@ class StudyRun:
             "sampler": self.settings.sampler,
             "trials": len(self.finished),
             "feasible": len(self.feasible),
+            "decided_early": sum(map(bool, map(decided_early, self.finished))),
             "best": None
             if best is None
             else {
@@ -124,6 +133,11 @@ class StudyRun:
 def is_feasible(trial: FrozenTrial) -> bool:
     """Whether a finished trial keeps all limits."""
     return bool(trial.constraints) and all(value <= 0 for value in trial.constraints.values())
+
+
+def decided_early(trial: FrozenTrial) -> str:
+    """Why measuring a finished trial's plan stopped before the last image; empty where it did not."""
+    return str(trial.user_attrs.get(DECIDED_EARLY, ""))
 
 
 def violation(trial: FrozenTrial) -> float:
@@ -175,8 +189,11 @@ def run_study(
         known = KnownEvaluations(study)
         _bury_dead_trials(study)
         baseline = _baseline(study, evaluator, known)
-        run = StudyRun(study, settings, space, baseline)
-        objective = Objective(space, evaluator, settings.constraints, baseline, known)
+        run = StudyRun(study, settings, space, baseline.evaluation)
+        stopping = StoppingRule(
+            baseline=baseline, constraints=settings.constraints, slack=settings.leeway, risk=settings.risk
+        )
+        objective = Objective(space, evaluator, settings.constraints, baseline.evaluation, known, stopping)
         try:
             _optimize(run, objective, trials, on_status)
         except KeyboardInterrupt:
@@ -265,19 +282,26 @@ def _open_study(
         study.set_metric_names(list(OBJECTIVES))
         study.set_user_attr(SETTINGS, dict(identity))
     check_identity(name, study.user_attrs.get(SETTINGS), identity)
+    stored = study.user_attrs[SETTINGS]
+    if not identity.keys() <= stored.keys():  # made by an earlier version: from now on it has these settings, too
+        study.set_user_attr(SETTINGS, {**identity, **stored})
     return study
 
 
-def _baseline(study: optuna.Study, evaluator: Evaluator, known: KnownEvaluations) -> Evaluation:
-    if BASELINE in study.user_attrs:
-        return Evaluation.from_json(study.user_attrs[BASELINE])
-    empty = PruningPlan({}, study.user_attrs[SETTINGS]["criterion"])
-    key = evaluator.key(empty)
-    found = known.find(key)
-    evaluation = evaluator.evaluate(empty) if found is None else found.evaluation
+def _baseline(study: optuna.Study, evaluator: Evaluator, known: KnownEvaluations) -> Measured:
+    """The unpruned model on the images of the search, image by image: measured once in a storage."""
+    key = evaluator.key(PruningPlan())
+    found, right = known.find(key), known.unpruned(key, len(evaluator.images))
+    if found is None or right is None:
+        measured = evaluator.baseline()
+        # A study of an earlier version keeps the number that its trials were compared with.
+        baseline = measured if found is None else replace(measured, evaluation=found.evaluation)
+    else:
+        baseline = Measured(found.evaluation, right)
     study.set_user_attr(BASELINE_KEY, key)
-    study.set_user_attr(BASELINE, evaluation.to_json())
-    return evaluation
+    study.set_user_attr(BASELINE, baseline.evaluation.to_json())
+    study.set_user_attr(BASELINE_RIGHT, pack(baseline.right))
+    return baseline
 
 
 def _bury_dead_trials(study: optuna.Study) -> None:

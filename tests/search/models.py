@@ -8,7 +8,7 @@ from torch import nn
 
 from primesvt.pruning import PruningPlan
 from primesvt.pruning.family_contract import calibrated
-from primesvt.search import Evaluation, evaluator
+from primesvt.search import Measured, evaluator
 
 from ..conftest import small_config
 
@@ -21,11 +21,11 @@ def tiny_model(family: str = "spike-driven-transformer", seed: int = 0) -> nn.Mo
 def counted() -> Iterator[list[PruningPlan]]:
     """Every plan that is really measured."""
     seen: list[PruningPlan] = []
-    real = evaluator.measure
+    real = evaluator.ask
 
-    def measure(model: nn.Module, plan: PruningPlan, *rest: object) -> Evaluation:
+    def ask(model: nn.Module, plan: PruningPlan, *rest: object) -> Measured:
         seen.append(plan)
         return real(model, plan, *rest)  # type: ignore[arg-type]
 
-    with mock.patch.object(evaluator, "measure", measure):
+    with mock.patch.object(evaluator, "ask", ask):
         yield seen
