@@ -62,7 +62,7 @@ def test_search_goes_on_to_n_trials_in_all(primesvt, model_dir, data_file, tmp_p
     command = ("search", model_dir, "--data", data_file, *where, *SEARCH)
     assert primesvt(*command, "--trials", "3", "--json").json["trials"] == 3
     result = primesvt(*command, "--trials", "6", "--json").json
-    assert set(result) == {"study", "sampler", "trials", "feasible", "best"}
+    assert set(result) == {"study", "sampler", "trials", "feasible", "decided_early", "best"}
     assert (result["study"], result["sampler"], result["trials"]) == ("mine", sampler, 6)
     text = primesvt(*command, "--trials", "6")
     assert text.code == 0
@@ -137,6 +137,10 @@ BAD = {
     "drop": (("search", "{model}", "--data", "{data}", "--max-drop", "-1", "--storage", "{db}"), "between 0 and 100"),
     "trials": (("search", "{model}", "--data", "{data}", "--trials", "0", "--storage", "{db}"), "at least 1"),
     "seed": (("search", "{model}", "--data", "{data}", "--seed", "-1", "--storage", "{db}"), "at least 0"),
+    "risk": (("search", "{model}", "--data", "{data}", "--risk", "1", "--storage", "{db}"), "0 and below 1, got 1.0"),
+    "risk of a comparison": (
+        ("compare", "{model}", "--data", "{data}", "--risk", "nan", "-o", "{tmp}/out"), "a probability.*got nan",
+    ),
     "storage": (("search", "{model}", "--data", "{data}", "--storage", "sqlite:////no/where/s.db"), "does not answer"),
     "storage url": (("search", "{model}", "--data", "{data}", "--storage", "nonsense://x"), "does not answer"),
     "no such study": (
