@@ -1,11 +1,12 @@
 """How a plan is chosen: space, constraints, evaluator, objective, policy, samplers."""
 
+from .baseline import baseline_of
 from .constraints import ACCURACY_DROP, DIRECTIONS, MEMORY_SAVING, OBJECTIVES, Constraints
 from .evaluator import Evaluation, Evaluator, Measured, measure
 from .objective import DECIDED_EARLY, REUSED, Objective
 from .policy import LAYER, PHASE, Finished, Outcome, PrioritizedPolicy, Step, ratios
 from .rejection import EXACT, STATISTICAL, Rejection
-from .reuse import BASELINE, BASELINE_KEY, BASELINE_RIGHT, EVALUATION, KEY, Known, KnownEvaluations, evaluation_of, pack
+from .reuse import BASELINE, BASELINE_KEY, EVALUATION, KEY, Known, KnownEvaluations, evaluation_of
 from .space import SearchSpace
 from .stopping import StoppingRule
 from .workers import is_mine, is_running
@@ -14,7 +15,6 @@ __all__ = [
     "ACCURACY_DROP",
     "BASELINE",
     "BASELINE_KEY",
-    "BASELINE_RIGHT",
     "DECIDED_EARLY",
     "DIRECTIONS",
     "EVALUATION",
@@ -40,10 +40,10 @@ __all__ = [
     "SearchSpace",
     "Step",
     "StoppingRule",
+    "baseline_of",
     "evaluation_of",
     "is_mine",
     "is_running",
     "measure",
-    "pack",
     "ratios",
 ]

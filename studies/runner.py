@@ -15,21 +15,18 @@ from primesvt.models import DataSet, PrimeSVTError, fingerprint
 from primesvt.pruning import PruningPlan
 from primesvt.search import (
     BASELINE,
-    BASELINE_KEY,
-    BASELINE_RIGHT,
     DECIDED_EARLY,
     DIRECTIONS,
     OBJECTIVES,
     Evaluation,
     Evaluator,
     KnownEvaluations,
-    Measured,
     Objective,
     SearchSpace,
     StoppingRule,
+    baseline_of,
     is_mine,
     is_running,
-    pack,
 )
 from primesvt.search.samplers import PRIORITIZED, PrioritizedSampler, make_sampler
 
@@ -188,7 +185,7 @@ def run_study(
         study = _open_study(name, storage, sampler, study_identity(settings, model, evaluator.images))
         known = KnownEvaluations(study)
         _bury_dead_trials(study)
-        baseline = _baseline(study, evaluator, known)
+        baseline = baseline_of(study, evaluator, known)
         run = StudyRun(study, settings, space, baseline.evaluation)
         stopping = StoppingRule(
             baseline=baseline, constraints=settings.constraints, slack=settings.leeway, risk=settings.risk
@@ -286,22 +283,6 @@ def _open_study(
     if not identity.keys() <= stored.keys():  # made by an earlier version: from now on it has these settings, too
         study.set_user_attr(SETTINGS, {**identity, **stored})
     return study
-
-
-def _baseline(study: optuna.Study, evaluator: Evaluator, known: KnownEvaluations) -> Measured:
-    """The unpruned model on the images of the search, image by image: measured once in a storage."""
-    key = evaluator.key(PruningPlan())
-    found, right = known.find(key), known.unpruned(key, len(evaluator.images))
-    if found is None or right is None:
-        measured = evaluator.baseline()
-        # A study of an earlier version keeps the number that its trials were compared with.
-        baseline = measured if found is None else replace(measured, evaluation=found.evaluation)
-    else:
-        baseline = Measured(found.evaluation, right)
-    study.set_user_attr(BASELINE_KEY, key)
-    study.set_user_attr(BASELINE, baseline.evaluation.to_json())
-    study.set_user_attr(BASELINE_RIGHT, pack(baseline.right))
-    return baseline
 
 
 def _bury_dead_trials(study: optuna.Study) -> None:

@@ -24,7 +24,6 @@ from primesvt.search import (
     Objective,
     SearchSpace,
     evaluation_of,
-    pack,
     reuse,
 )
 from primesvt.search.samplers import make_sampler
@@ -136,8 +135,8 @@ def test_the_unpruned_models_answers_are_kept_as_bits(images: int) -> None:
     storage = InMemoryStorage()
     study = optuna.create_study(study_name="a", storage=storage)
     study.set_user_attr("baseline_key", "k")
-    study.set_user_attr("baseline_right", pack(right))
-    assert len(pack(right)) <= 4 * (images // 24 + 1)
+    study.set_user_attr("baseline_right", reuse.pack(right))
+    assert len(reuse.pack(right)) <= 4 * (images // 24 + 1)
     for name in ("a", "b"):
         known = KnownEvaluations(optuna.create_study(study_name=name, storage=storage, load_if_exists=True))
         found = known.unpruned("k", images)
