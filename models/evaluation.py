@@ -61,15 +61,18 @@ def predict(
     *,
     batch_size: int = BATCH_SIZE,
     on_batch: Callable[[int], None] = lambda _: None,
+    enough: Callable[[np.ndarray, np.ndarray], bool] | None = None,
     forward: Forward | None = None,
 ) -> Predictions:
-    """Ask a model for the classes of a set of images, by the engine where that gives the very same answers.
+    """Ask a model for the classes of a set of images, in its order, by the engine where that gives the same answers.
 
     Args:
         model: Any model of PrimeSVT; it answers in evaluation mode, and is left in the mode it was in.
         images: The images.
         batch_size: Images at a time.
         on_batch: Called after every batch with the number of its images.
+        enough: Called after every batch with the classes predicted and the labels so far; where it is true, no more
+            images are asked, and the answer holds only those.
         forward: How to ask the model; the fastest way is chosen where it is None.
 
     Raises:
@@ -97,6 +100,8 @@ def predict(
             seconds += time.perf_counter() - started - (reading - read_before)
             labels.append(images.truth(config, indices))
             on_batch(len(indices))
+            if enough is not None and enough(torch.cat(answers).numpy(), torch.cat(labels).numpy()):
+                break
     return Predictions(torch.cat(answers).numpy(), torch.cat(labels).numpy(), seconds, forward.reason)
 
 

@@ -17,7 +17,7 @@ from primesvt.search import Constraints
 from primesvt.search.samplers import SAMPLERS
 
 from .progress import out
-from .settings import StudySettings
+from .settings import DEFAULT_RISK, StudySettings
 from .storage import DEFAULT_STORAGE
 
 Parser = argparse.ArgumentParser
@@ -129,6 +129,14 @@ def add_limits(parser: Parser) -> None:
         default=0.0,
         help="stay clear of --max-drop by so many points, so that unseen images keep it too (default: %(default)s)",
     )
+    group.add_argument(
+        "--risk",
+        metavar="PROBABILITY",
+        type=float,
+        default=DEFAULT_RISK,
+        help="measuring a plan stops as soon as it very surely misses --max-drop; this is the probability that a study "
+        "rejects any plan wrongly (default: %(default)g; 0 stops only where the limit cannot be kept any more)",
+    )
     group = parser.add_argument_group("what is searched")
     group.add_argument(
         "--images", metavar="N", type=int, help="look at the first N selection images only (default: all)"
@@ -185,6 +193,7 @@ def settings_of(args: argparse.Namespace, sampler: str, seed: int) -> StudySetti
         exhaust=args.exhaust,
         embedding=args.embedding,
         layers=args.layers,
+        risk=args.risk,
     )
 
 

@@ -15,7 +15,7 @@ from primesvt.models import DataSet, PrimeSVTError, fingerprint
 from primesvt.pruning import PruningPlan
 from primesvt.search import (
     BASELINE,
-    BASELINE_KEY,
+    DECIDED_EARLY,
     DIRECTIONS,
     OBJECTIVES,
     Evaluation,
@@ -23,6 +23,8 @@ from primesvt.search import (
     KnownEvaluations,
     Objective,
     SearchSpace,
+    StoppingRule,
+    baseline_of,
     is_mine,
     is_running,
 )
@@ -72,7 +74,7 @@ class StudyRun:
 
     @property
     def finished(self) -> list[FrozenTrial]:
-        """Trials that were measured."""
+        """Trials that were measured, in full or until their plan was rejected."""
         return self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
 
     @property
@@ -87,7 +89,10 @@ class StudyRun:
 
     @property
     def nearest(self) -> FrozenTrial | None:
-        """The finished trial that misses the limits least, of equal ones the most accurate."""
+        """The finished trial that misses the limits least, of equal ones the most accurate.
+
+        It may have been decided early: then how much it misses them by is an estimate.
+        """
         return min(self.finished, key=lambda t: (violation(t), -t.values[1], t.number), default=None)
 
     @property
@@ -109,6 +114,7 @@ class StudyRun:
             "sampler": self.settings.sampler,
             "trials": len(self.finished),
             "feasible": len(self.feasible),
+            "decided_early": sum(map(bool, map(decided_early, self.finished))),
             "best": None
             if best is None
             else {
@@ -124,6 +130,11 @@ class StudyRun:
 def is_feasible(trial: FrozenTrial) -> bool:
     """Whether a finished trial keeps all limits."""
     return bool(trial.constraints) and all(value <= 0 for value in trial.constraints.values())
+
+
+def decided_early(trial: FrozenTrial) -> str:
+    """Why measuring a finished trial's plan stopped before the last image; empty where it did not."""
+    return str(trial.user_attrs.get(DECIDED_EARLY, ""))
 
 
 def violation(trial: FrozenTrial) -> float:
@@ -174,9 +185,12 @@ def run_study(
         study = _open_study(name, storage, sampler, study_identity(settings, model, evaluator.images))
         known = KnownEvaluations(study)
         _bury_dead_trials(study)
-        baseline = _baseline(study, evaluator, known)
-        run = StudyRun(study, settings, space, baseline)
-        objective = Objective(space, evaluator, settings.constraints, baseline, known)
+        baseline = baseline_of(study, evaluator, known)
+        run = StudyRun(study, settings, space, baseline.evaluation)
+        stopping = StoppingRule(
+            baseline=baseline, constraints=settings.constraints, slack=settings.leeway, risk=settings.risk
+        )
+        objective = Objective(space, evaluator, settings.constraints, baseline.evaluation, known, stopping)
         try:
             _optimize(run, objective, trials, on_status)
         except KeyboardInterrupt:
@@ -265,19 +279,10 @@ def _open_study(
         study.set_metric_names(list(OBJECTIVES))
         study.set_user_attr(SETTINGS, dict(identity))
     check_identity(name, study.user_attrs.get(SETTINGS), identity)
+    stored = study.user_attrs[SETTINGS]
+    if not identity.keys() <= stored.keys():  # made by an earlier version: from now on it has these settings, too
+        study.set_user_attr(SETTINGS, {**identity, **stored})
     return study
-
-
-def _baseline(study: optuna.Study, evaluator: Evaluator, known: KnownEvaluations) -> Evaluation:
-    if BASELINE in study.user_attrs:
-        return Evaluation.from_json(study.user_attrs[BASELINE])
-    empty = PruningPlan({}, study.user_attrs[SETTINGS]["criterion"])
-    key = evaluator.key(empty)
-    found = known.find(key)
-    evaluation = evaluator.evaluate(empty) if found is None else found.evaluation
-    study.set_user_attr(BASELINE_KEY, key)
-    study.set_user_attr(BASELINE, evaluation.to_json())
-    return evaluation
 
 
 def _bury_dead_trials(study: optuna.Study) -> None:

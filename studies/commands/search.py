@@ -2,6 +2,8 @@
 
 import argparse
 
+from optuna.trial import FrozenTrial
+
 from ..arguments import (
     add_data,
     add_json,
@@ -14,7 +16,7 @@ from ..arguments import (
     settings_of,
 )
 from ..progress import bar, say
-from ..runner import DEFAULT_TRIALS, StudyRun, run_study
+from ..runner import DEFAULT_TRIALS, StudyRun, decided_early, run_study
 from ..storage import open_storage, without_password
 from ..tables import table
 
@@ -59,10 +61,11 @@ def run(args: argparse.Namespace) -> None:
 
 def _text(result: StudyRun, args: argparse.Namespace) -> str:
     limits, best = result.settings.constraints, result.best
+    early = sum(map(bool, map(decided_early, result.finished)))
     head = (
         f"study {result.study.study_name}: {len(result.finished)} trials, {len(result.feasible)} keep the limits "
         f"(at most {limits.max_drop:g} points{f' less a margin of {limits.margin:g}' if limits.margin else ''}, "
-        f"at least {limits.min_saving:.2%} saved)\n"
+        f"at least {limits.min_saving:.2%} saved){f', {early} were rejected early' if early else ''}\n"
     )
     if best is None:
         nearest = result.nearest
@@ -70,7 +73,7 @@ def _text(result: StudyRun, args: argparse.Namespace) -> str:
             return head + "no trial was finished"
         return head + (
             f"No plan keeps the limits. The nearest, trial {nearest.number}, saves {nearest.values[0]:.2%} and loses "
-            f"{nearest.user_attrs['accuracy_drop']:.2f} points. Loosen a limit, or give more trials."
+            f"{nearest.user_attrs['accuracy_drop']:.2f} points{_stopped(nearest)}. Loosen a limit, or give more trials."
         )
     low, high = best.user_attrs["interval"]
     rows = [[layer, f"{ratio:.2f}"] for layer, ratio in result.plan(best).ratios.items()]
@@ -82,3 +85,9 @@ def _text(result: StudyRun, args: argparse.Namespace) -> str:
         + f"\nprune with: primesvt prune {args.model} --storage {without_password(args.storage)} "
         f"--study {result.study.study_name} --trial {best.number} -o DIR"
     )
+
+
+def _stopped(trial: FrozenTrial) -> str:
+    """Says so where the points lost are an estimate."""
+    images = trial.user_attrs["images"]
+    return f" by an estimate, as measuring it stopped early, after {images:,} images" if decided_early(trial) else ""

@@ -74,6 +74,25 @@ def test_predict_answers_in_the_order_of_the_set(make_model, family: str, data: 
     assert predictions.seconds > 0
 
 
+def test_predict_stops_when_it_is_enough(make_model, data: DataSet) -> None:
+    model = make_model()
+    whole = predict(model, data.selection, batch_size=4)
+    asked: list[tuple[list[int], list[int]]] = []
+    seen: list[int] = []
+
+    def enough(classes: np.ndarray, labels: np.ndarray) -> bool:
+        asked.append((classes.tolist(), labels.tolist()))
+        return len(labels) >= 10
+
+    some = predict(model, data.selection, batch_size=4, on_batch=seen.append, enough=enough)
+    assert seen == [4, 4, 4]
+    assert asked == [(whole.classes[:n].tolist(), whole.labels[:n].tolist()) for n in (4, 8, 12)]
+    assert (some.classes.tolist(), some.labels.tolist()) == asked[-1]
+    assert some.right == int((whole.classes[:12] == whole.labels[:12]).sum())
+    never = predict(model, data.selection, batch_size=4, enough=lambda _c, _l: False)
+    assert never.classes.tolist() == whole.classes.tolist()
+
+
 def test_the_order_of_the_classes_does_not_change_the_accuracy(make_model, data: DataSet) -> None:
     model = make_model("spikformer")
     expected = predict(model, data.test)

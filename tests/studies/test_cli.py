@@ -62,7 +62,7 @@ def test_search_goes_on_to_n_trials_in_all(primesvt, model_dir, data_file, tmp_p
     command = ("search", model_dir, "--data", data_file, *where, *SEARCH)
     assert primesvt(*command, "--trials", "3", "--json").json["trials"] == 3
     result = primesvt(*command, "--trials", "6", "--json").json
-    assert set(result) == {"study", "sampler", "trials", "feasible", "best"}
+    assert set(result) == {"study", "sampler", "trials", "feasible", "decided_early", "best"}
     assert (result["study"], result["sampler"], result["trials"]) == ("mine", sampler, 6)
     text = primesvt(*command, "--trials", "6")
     assert text.code == 0
@@ -88,6 +88,23 @@ def test_the_prioritized_search_ends_by_itself_and_its_plan_prunes(primesvt, mod
     assert measured["accuracy"] == pytest.approx(best["accuracy"])
 
 
+def test_what_was_rejected_early_is_told(primesvt, model_dir, data_file, tmp_path) -> None:
+    """Of 80 images, 64 are a batch: a plan that gets a third of them right is rejected after it."""
+    command = (
+        "search", model_dir, "--data", data_file, "--storage", f"sqlite:///{tmp_path}/s.db", "--sampler", "random",
+        "--trials", "4", "--max-drop", "0", "--min-saving", "0.7", "--risk", "0.5",
+    )  # fmt: skip
+    result = primesvt(*command, "--json").json
+    assert result["decided_early"] == 4
+    assert result["best"] is None
+    text = primesvt(*command).out
+    assert "4 trials, 0 keep the limits (at most 0 points, at least 70.00% saved), 4 were rejected early" in text
+    assert "points by an estimate, as measuring it stopped early, after 64 images. Loosen a limit" in text
+    ran = primesvt(*command[:-1], "0.4")
+    assert ran.code == 2
+    assert "another risk (0.5, now 0.4)" in ran.err
+
+
 def test_robustness(primesvt, model_dir, data_file, tmp_path) -> None:
     page = tmp_path / "robustness.html"
     command = ("robustness", model_dir, "--data", data_file, "--rates", "0.5,0.9", "--images", "20")
@@ -95,6 +112,7 @@ def test_robustness(primesvt, model_dir, data_file, tmp_path) -> None:
     names = [layer["name"] for layer in primesvt("layers", model_dir, "--json").json["layers"]]
     assert list(result["layers"]) == names
     assert all(set(row) == {"0.5", "0.9"} for row in result["layers"].values())
+    assert "estimated" not in result
     assert "Plotly.newPlot" in page.read_text()
     assert "0.9" in primesvt(*command).out
 
@@ -137,6 +155,10 @@ BAD = {
     "drop": (("search", "{model}", "--data", "{data}", "--max-drop", "-1", "--storage", "{db}"), "between 0 and 100"),
     "trials": (("search", "{model}", "--data", "{data}", "--trials", "0", "--storage", "{db}"), "at least 1"),
     "seed": (("search", "{model}", "--data", "{data}", "--seed", "-1", "--storage", "{db}"), "at least 0"),
+    "risk": (("search", "{model}", "--data", "{data}", "--risk", "1", "--storage", "{db}"), "0 and below 1, got 1.0"),
+    "risk of a comparison": (
+        ("compare", "{model}", "--data", "{data}", "--risk", "nan", "-o", "{tmp}/out"), "a probability.*got nan",
+    ),
     "storage": (("search", "{model}", "--data", "{data}", "--storage", "sqlite:////no/where/s.db"), "does not answer"),
     "storage url": (("search", "{model}", "--data", "{data}", "--storage", "nonsense://x"), "does not answer"),
     "no such study": (
