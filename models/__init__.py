@@ -16,10 +16,12 @@ from .checkpoint import (
 )
 from .config import ModelConfig, check_above, check_range
 from .conv import ConvBN, MaxPool
+from .cuda_engine import DeviceModel, Execution, device_model
 from .data import DataSet, ImageSet, ImageSource
 from .data_sources import frame_of, open_data
+from .device import CPU, Precision, find_device
 from .errors import PrimeSVTError
-from .evaluation import Predictions, evaluation_mode, predict, wilson
+from .evaluation import BATCH_SIZE, Predictions, evaluation_mode, predict, wilson
 from .export import ExportedFile, export_onnx, export_pt2
 from .family import (
     FAMILIES,
@@ -33,6 +35,7 @@ from .family import (
     published_names,
     streams,
 )
+from .folding import fold
 from .hierarchical import HierarchicalConfig
 from .image_sources import ArrayImages
 from .importing import Imported, UnusedKey, import_checkpoint, import_state
@@ -53,6 +56,8 @@ from .weights_file import check_values, read_weights
 from .whole_file import partial_file, whole_file
 
 __all__ = [
+    "BATCH_SIZE",
+    "CPU",
     "DEMO",
     "EMBEDDING",
     "FAMILIES",
@@ -61,6 +66,8 @@ __all__ = [
     "Checkpoint",
     "ConvBN",
     "DataSet",
+    "DeviceModel",
+    "Execution",
     "ExportedFile",
     "HierarchicalConfig",
     "ImageSet",
@@ -75,6 +82,7 @@ __all__ = [
     "MetaSpikeFormer",
     "MetaSpikeFormerConfig",
     "ModelConfig",
+    "Precision",
     "Predictions",
     "PrimeSVTError",
     "Progress",
@@ -101,11 +109,14 @@ __all__ = [
     "config_type",
     "conv_bn",
     "conv_bn_renames",
+    "device_model",
     "evaluation_mode",
     "export_onnx",
     "export_pt2",
     "families",
+    "find_device",
     "fingerprint",
+    "fold",
     "frame_of",
     "from_spikingjelly",
     "import_checkpoint",
