@@ -2,8 +2,8 @@
 
 What is done to it: BatchNorm is folded into the convolutions; weights and activations are laid out with their channels
 last, as tensor cores want them; the neurons run SpikingJelly's fused kernels (see :mod:`~primesvt.models.neuron`); in
-bfloat16, the convolutions and matrix products run under autocast, while neurons integrate, and the classifier
-multiplies, in float32; and on CUDA, a batch of a shape that came before is replayed as a CUDA graph, so that the CPU
+bfloat16, the convolutions and matrix products run under autocast, while the classifier multiplies, and on CUDA neurons
+integrate, in float32; and on CUDA, a batch of a shape that came before is replayed as a CUDA graph, so that the CPU
 starts one thing instead of hundreds of kernels.
 
 ``float32`` means just that: TensorFloat-32, which PyTorch allows in convolutions by default, is off here, and cuDNN

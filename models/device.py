@@ -9,7 +9,8 @@ from torch import nn
 
 from .errors import PrimeSVTError
 
-# Arithmetic of the convolutions and matrix products; neurons integrate in float32 either way.
+# Arithmetic of the convolutions and matrix products. On CUDA neurons integrate in float32 either way; on the CPU they
+# integrate in what they are given.
 Precision = Literal["float32", "bfloat16"]
 CPU = torch.device("cpu")
 
