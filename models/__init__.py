@@ -16,8 +16,10 @@ from .checkpoint import (
 )
 from .config import ModelConfig, check_above, check_range
 from .conv import ConvBN, MaxPool
+from .cuda_engine import DeviceModel, Execution, device_model
 from .data import DataSet, ImageSet, ImageSource
 from .data_sources import frame_of, open_data
+from .device import CPU, Precision, find_device
 from .engine import Engine, Forward, Program, SharedForward, forward_of
 from .errors import PrimeSVTError
 from .evaluation import BATCH_SIZE, Predictions, evaluation_mode, predict, wilson
@@ -34,6 +36,7 @@ from .family import (
     published_names,
     streams,
 )
+from .folding import fold
 from .hierarchical import HierarchicalConfig
 from .image_sources import ArrayImages
 from .importing import Imported, UnusedKey, import_checkpoint, import_state
@@ -55,6 +58,7 @@ from .whole_file import partial_file, whole_file
 
 __all__ = [
     "BATCH_SIZE",
+    "CPU",
     "DEMO",
     "EMBEDDING",
     "FAMILIES",
@@ -63,7 +67,9 @@ __all__ = [
     "Checkpoint",
     "ConvBN",
     "DataSet",
+    "DeviceModel",
     "Engine",
+    "Execution",
     "ExportedFile",
     "Forward",
     "HierarchicalConfig",
@@ -79,6 +85,7 @@ __all__ = [
     "MetaSpikeFormer",
     "MetaSpikeFormerConfig",
     "ModelConfig",
+    "Precision",
     "Predictions",
     "PrimeSVTError",
     "Program",
@@ -108,11 +115,14 @@ __all__ = [
     "config_type",
     "conv_bn",
     "conv_bn_renames",
+    "device_model",
     "evaluation_mode",
     "export_onnx",
     "export_pt2",
     "families",
+    "find_device",
     "fingerprint",
+    "fold",
     "forward_of",
     "frame_of",
     "from_spikingjelly",

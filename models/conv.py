@@ -54,6 +54,10 @@ class MaxPool(nn.MaxPool2d):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """``[T, N, C, H, W]`` to ``[T, N, C, ceil(H / 2), ceil(W / 2)]``."""
         frames = x.flatten(0, 1)
+        if x.is_cuda:
+            # Fast in either memory format, and it stays the one that the neighbours have.
+            pooled: torch.Tensor = super().forward(frames).unflatten(0, x.shape[:2])
+            return pooled
         if not torch.is_grad_enabled():
             # PyTorch's CPU kernel is vectorized for this memory format alone: over ten times faster, the same maxima.
             frames = frames.contiguous(memory_format=torch.channels_last)

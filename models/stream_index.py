@@ -37,9 +37,9 @@ class StreamIndex(nn.Module):
             spread = _gathered(x, self.channels, self.stream)
             return spread if stream is None else stream + spread
         if stream is None:
-            shape = (*x.shape[:2], self.stream, *x.shape[3:])
-            return x.new_zeros(shape).index_copy(2, self.channels.long(), x)
-        return stream.index_add(2, self.channels.long(), x)
+            return self._zeros_like(x).index_copy_(2, self.channels.long(), x)
+        # `index_add` itself would answer with the channels before height and width, whatever the stream has.
+        return stream.clone().index_add_(2, self.channels.long(), x)
 
     def gather(self, stream: torch.Tensor) -> torch.Tensor:
         """The indexed channels ``[T, N, width, H, W]`` of ``stream [T, N, stream, H, W]``, for a depth-wise filter."""
@@ -55,6 +55,13 @@ class StreamIndex(nn.Module):
         """Return ``stream [T, N, stream, H, W]`` with ``x [T, N, width, H, W]`` added to the indexed channels."""
         summed: torch.Tensor = self(x, stream)
         return summed
+
+    def _zeros_like(self, x: torch.Tensor) -> torch.Tensor:
+        """Zeros ``[T, N, stream, H, W]`` whose channels are last in memory where those of ``x`` are."""
+        steps, images, _, height, width = x.shape
+        if x.stride(2) == 1 and not x.is_contiguous():
+            return x.new_zeros(steps, images, height, width, self.stream).movedim(-1, 2)
+        return x.new_zeros(steps, images, self.stream, height, width)
 
 
 def _gathered(x: torch.Tensor, channels: torch.Tensor, stream: int) -> torch.Tensor:

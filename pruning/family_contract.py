@@ -32,7 +32,9 @@ from safetensors import safe_open
 from torch import nn
 
 from primesvt.models import (
+    CPU,
     EMBEDDING,
+    DeviceModel,
     LIFNode,
     ModelConfig,
     PrimeSVTError,
@@ -313,6 +315,16 @@ class FamilyContract:
         with torch.no_grad():
             apart = difference(model(batch)[2:4], model(batch[2:4]))
         assert apart <= TOLERANCE, "the answer to an image depends on the other images of the batch"
+
+    def test_prepared_for_a_device_it_answers_the_same(self, model: nn.Module, config: ModelConfig) -> None:
+        images, events = random_images(config, 4), random_images(config, 3, 4)
+        half = prune(model, PruningPlan({group.name: 0.5 for group in config.groups()}))
+        for each in (model, half):
+            before, prepared = fingerprint(each), DeviceModel(each, CPU)
+            with torch.no_grad():
+                apart = max(difference(prepared(batch), each(batch)) for batch in (images, events))
+            assert apart <= TOLERANCE, "folding BatchNorm into the convolutions changes the answers"
+            assert fingerprint(each) == before, "preparing the model changes it"
 
     def test_a_copy_is_equal_and_independent(self, model: nn.Module) -> None:
         twin = copy.deepcopy(model)

@@ -4,14 +4,15 @@ import argparse
 import errno
 import json
 import os
+import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from torch import nn
 
-from primesvt.models import DataSet, PrimeSVTError, config_of, frame_of, load_model, open_data, whole_file
+from primesvt.models import DataSet, Precision, PrimeSVTError, config_of, frame_of, load_model, open_data, whole_file
 from primesvt.pruning import CRITERIA, DEFAULT_CRITERION, DEFAULT_RATES
 from primesvt.search import Constraints
 from primesvt.search.samplers import SAMPLERS
@@ -54,6 +55,13 @@ def size(text: str) -> tuple[int, int]:
     return int(parts[0]), int(parts[-1])
 
 
+def device(text: str) -> str:
+    """A device by name; whether there is one is seen when the command runs."""
+    if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", text):
+        raise argparse.ArgumentTypeError(f"expected cpu, cuda, cuda:N or auto, got {text!r}")
+    return text
+
+
 def add_model(parser: Parser) -> None:
     """MODEL."""
     parser.add_argument("model", metavar="MODEL", help="a model directory, or 'demo' for the embedded demo model")
@@ -66,6 +74,29 @@ def add_data(parser: Parser) -> None:
         metavar="PATH",
         help="your data: an .npz file, a directory with train/ and test/ or val/ (a folder per class), or IDX files; "
         "default: the embedded sample of Fashion-MNIST",
+    )
+
+
+def add_device(parser: Any) -> None:
+    """--device."""
+    parser.add_argument(
+        "--device",
+        metavar="NAME",
+        type=device,
+        default="cpu",
+        help="where to compute: cpu, cuda (the first one), cuda:N, or auto, that is cuda where there is one "
+        "(default: %(default)s)",
+    )
+
+
+def add_precision(parser: Any) -> None:
+    """--precision, of inference."""
+    parser.add_argument(
+        "--precision",
+        choices=get_args(Precision),
+        default="float32",
+        help="of convolutions and matrix products; bfloat16 is compared with float32 on the same images "
+        "(default: %(default)s)",
     )
 
 

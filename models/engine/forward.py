@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..cuda_engine import DeviceModel
 from ..family import config_of
 from .activation_cache import ActivationCache, Read, ResumingEngine
 from .program import Engine, Program
@@ -65,6 +66,8 @@ def program_of(model: nn.Module, shape: tuple[int, ...]) -> Program | str:
         PrimeSVTError: It is a module of another kind.
     """
     config, weights = config_of(model), next(model.parameters())
+    if isinstance(model, DeviceModel):
+        return f"it is prepared for {model.device} in {model.precision}"
     if weights.device.type != "cpu":
         return f"the model is on {weights.device}"
     if weights.dtype != torch.float32:

@@ -43,6 +43,23 @@ def test_evaluate(primesvt, model_dir, data_file) -> None:
     assert some["images"] == 10
 
 
+def test_evaluate_in_bfloat16_tells_what_it_costs(primesvt, model_dir, data_file) -> None:
+    command = ("evaluate", model_dir, "--data", data_file)
+    exact = primesvt(*command, "--json").json
+    result = primesvt(*command, "--precision", "bfloat16", "--json").json
+    compared = result["against_float32"]
+    assert result["precision"] == "bfloat16"
+    # The float32 that it is compared with is the folded model's, whose rounding may differ in a spike.
+    assert compared["accuracy"] == pytest.approx(exact["accuracy"], abs=0.02)
+    assert compared["drop"] == pytest.approx(100 * (compared["accuracy"] - result["accuracy"]))
+    assert compared["lost"] + compared["gained"] <= compared["changed"] <= result["images"]
+    assert compared["drop_interval"][0] <= compared["drop"] <= compared["drop_interval"][1]
+    text = primesvt(*command, "--precision", "bfloat16").out
+    assert re.search(r"bfloat16, compared with float32 on the same images: \d+ of 120 classes change", text)
+    same = primesvt(*command, "--device", "cpu", "--precision", "float32", "--json").json
+    assert same["accuracy"] == exact["accuracy"]
+
+
 def test_prune_by_a_plan(primesvt, model_dir, tmp_path) -> None:
     plan = tmp_path / "plan.json"
     plan.write_text(json.dumps({"criterion": "l2", "ratios": {"blocks.0.hidden": 0.5, "position": 0.25}}))
@@ -192,6 +209,13 @@ BAD = {
     "epochs": (
         ("train", "-o", "{tmp}/out", "--data", "{data}", "--family", "spikformer", "--epochs", "0"), "epochs must be",
     ),
+    "no device": (("evaluate", "{model}", "--data", "{data}", "--device", "cuda:99"), "Cannot use cuda:99: "),
+    "no device to train on": (
+        ("train", "-o", "{tmp}/out", "--data", "{data}", "--family", "spikformer", "--device", "cuda:99"), "Cannot use",
+    ),
+    "no device to fine-tune on": (
+        ("finetune", "{model}", "--data", "{data}", "-o", "{tmp}/out", "--device", "cuda:99"), "Cannot use cuda:99",
+    ),
     "foreign directory": (
         ("compare", "{model}", "--data", "{data}", "-o", "{tmp}"), "is not empty, and not the result of a comparison",
     ),
@@ -228,6 +252,8 @@ def test_bad_input_is_one_clear_line(primesvt, model_dir, data_file, tmp_path: P
 def test_wrong_options_exit_with_2_too(primesvt) -> None:
     assert primesvt("layers").code == 2
     assert primesvt("evaluate", "demo", "--split", "fit").code == 2
+    assert primesvt("evaluate", "demo", "--device", "tpu").code == 2
+    assert primesvt("evaluate", "demo", "--precision", "float16").code == 2
     assert primesvt("search", "demo", "--sampler", "best").code == 2
     assert primesvt("compare", "demo", "--front", "0", "-o", "out").code == 2
     assert primesvt("dashboard", "--port", "99999").code == 2
