@@ -29,23 +29,29 @@ def prune(model: nn.Module, plan: PruningPlan) -> nn.Module:
     return remove(model, kept_channels(model, plan))
 
 
-def remove(model: nn.Module, kept: Kept) -> nn.Module:
-    """A new model with just the kept channels, sorted indices ``[kept]`` for every layer."""
+def remove(model: nn.Module, kept: Kept, *, share: bool = False) -> nn.Module:
+    """A new model with just the kept channels.
+
+    Args:
+        model: Any model of PrimeSVT.
+        kept: Sorted indices ``[kept]``, int64, for every layer.
+        share: Whether tensors that lose nothing may be those of ``model``: for a new model that is only asked.
+    """
     config = config_of(model)
     narrow = config.with_widths({name: len(channels) for name, channels in kept.items()})
     with torch.device("meta"):
         pruned = build(narrow)
     with torch.no_grad():
-        pruned.load_state_dict(_cut(config, model.state_dict(), kept), assign=True)
+        pruned.load_state_dict(_cut(config, model.state_dict(), kept, share), assign=True)
     return pruned.train(model.training)
 
 
-def _cut(config: ModelConfig, state: Mapping[str, torch.Tensor], kept: Kept) -> dict[str, torch.Tensor]:
+def _cut(config: ModelConfig, state: Mapping[str, torch.Tensor], kept: Kept, share: bool) -> dict[str, torch.Tensor]:
     places: dict[str, list[tuple[int, torch.Tensor]]] = {name: [] for name in state}
     for name, dim, group in cuts(config, state):
         if len(kept[group]) < state[name].shape[dim]:
             places[name].append((dim, kept[group]))
-    cut = {name: _selected(tensor, places[name]) for name, tensor in state.items()}
+    cut = {name: _selected(tensor, places[name], share) for name, tensor in state.items()}
     for writer in config.groups():
         if writer.stream is None:
             continue
@@ -57,10 +63,10 @@ def _cut(config: ModelConfig, state: Mapping[str, torch.Tensor], kept: Kept) -> 
     return cut
 
 
-def _selected(tensor: torch.Tensor, places: Sequence[tuple[int, torch.Tensor]]) -> torch.Tensor:
+def _selected(tensor: torch.Tensor, places: Sequence[tuple[int, torch.Tensor]], share: bool) -> torch.Tensor:
     """A copy with just the kept entries; what is not kept is not copied either."""
     if not places:
-        return tensor.clone()
+        return tensor if share else tensor.clone()
     for dim, channels in places:
         tensor = tensor.index_select(dim, channels)
     return tensor

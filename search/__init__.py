@@ -2,7 +2,7 @@
 
 from .baseline import baseline_of
 from .constraints import ACCURACY_DROP, DIRECTIONS, MEMORY_SAVING, OBJECTIVES, Constraints
-from .evaluator import Evaluation, Evaluator, Measured, measure
+from .evaluator import DEFAULT_MEMORY, Evaluation, Evaluator, Measured, measure
 from .objective import DECIDED_EARLY, REUSED, Objective
 from .policy import LAYER, PHASE, Finished, Outcome, PrioritizedPolicy, Step, ratios
 from .rejection import EXACT, STATISTICAL, Rejection
@@ -16,6 +16,7 @@ __all__ = [
     "BASELINE",
     "BASELINE_KEY",
     "DECIDED_EARLY",
+    "DEFAULT_MEMORY",
     "DIRECTIONS",
     "EVALUATION",
     "EXACT",

@@ -4,7 +4,7 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from functools import cache, cached_property, partial
+from functools import cache, cached_property, lru_cache, partial
 from typing import Any, Self
 
 import numpy as np
@@ -153,13 +153,22 @@ class Evaluator:
     def _measured(self, plan: PruningPlan, rejection: Rejection | None) -> Measured:
         started = time.perf_counter()
         kept = self._kept(plan)
-        smaller = remove(self.model, kept)
+        smaller = remove(self.model, kept, share=True)
         forward = self._shared.of(smaller, version_of(config_of(self.model), kept))
         predictions = ask(smaller, self.images, self.on_batch, rejection=rejection, forward=forward)
         return measured(self.model, kept, predictions, started, rejection)
 
     def _kept(self, plan: PruningPlan) -> Kept:
-        return kept_channels(self.model, plan, self._scores(plan.criterion))
+        return self._kept_of(plan.criterion, tuple(plan.ratios.items()))
+
+    @cached_property
+    def _kept_of(self) -> Callable[[str, tuple[tuple[str, float], ...]], Kept]:
+        # Of the last plan only: it is asked for its key first, and measured then.
+        return lru_cache(1)(
+            lambda criterion, ratios: kept_channels(
+                self.model, PruningPlan(dict(ratios), criterion), self._scores(criterion)
+            )
+        )
 
     @cached_property
     def _scores(self) -> Callable[[str], Scores]:

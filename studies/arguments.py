@@ -14,13 +14,14 @@ from torch import nn
 
 from primesvt.models import DataSet, Precision, PrimeSVTError, config_of, frame_of, load_model, open_data, whole_file
 from primesvt.pruning import CRITERIA, DEFAULT_CRITERION, DEFAULT_RATES
-from primesvt.search import Constraints
+from primesvt.search import DEFAULT_MEMORY, Constraints
 from primesvt.search.samplers import SAMPLERS
 
 from .progress import out
 from .settings import DEFAULT_RISK, StudySettings
 from .storage import DEFAULT_STORAGE
 
+_MIB, _MOST_MIB = 2**20, 2**30
 Parser = argparse.ArgumentParser
 Command = Callable[[argparse.Namespace], None]
 
@@ -199,6 +200,29 @@ def add_limits(parser: Parser) -> None:
     group.add_argument(
         "--exhaust", action="store_true", help="go on to the limit of accuracy after the memory target is met"
     )
+
+
+def add_cache(parser: Any) -> None:
+    """--cache."""
+    parser.add_argument(
+        "--cache",
+        metavar="MIB",
+        type=cache_size,
+        default=DEFAULT_MEMORY,
+        help="memory for activations that plans have in common, so that none is computed twice; 0 for none, and every "
+        f"plan is asked from the images on (default: {DEFAULT_MEMORY // _MIB})",
+    )
+
+
+def cache_size(text: str) -> int:
+    """Bytes from a number of MiB."""
+    try:
+        size = float(text)
+    except ValueError:
+        size = -1.0
+    if not 0 <= size <= _MOST_MIB:
+        raise argparse.ArgumentTypeError(f"expected a number of MiB, from 0 to {_MOST_MIB:,}, got {text!r}")
+    return int(size * _MIB)
 
 
 def add_rates(parser: Any, what: str) -> None:

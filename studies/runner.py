@@ -16,6 +16,7 @@ from primesvt.pruning import PruningPlan
 from primesvt.search import (
     BASELINE,
     DECIDED_EARLY,
+    DEFAULT_MEMORY,
     DIRECTIONS,
     OBJECTIVES,
     Evaluation,
@@ -150,6 +151,7 @@ def run_study(
     settings: StudySettings,
     *,
     trials: int | None = None,
+    memory: int = DEFAULT_MEMORY,
     on_status: Callable[[Status], None] = lambda _: None,
     on_batch: Callable[[int], None] = lambda _: None,
 ) -> StudyRun:
@@ -166,6 +168,7 @@ def run_study(
         settings: How to search.
         trials: Finished trials that the study shall have in all; None is as many as the prioritized sampler needs, and
             :data:`DEFAULT_TRIALS` for any other.
+        memory: Bytes of activations to keep, so that plans which agree on the first layers need not compute them again.
         on_status: Called before the first and after every trial.
         on_batch: Called after every batch of images with their number.
 
@@ -179,7 +182,7 @@ def run_study(
     if trials < 1:
         raise PrimeSVTError(f"trials must be at least 1, got {trials}.")
     settings.check_reachable(model, space)
-    evaluator = Evaluator(model, settings.selection(data), on_batch)
+    evaluator = Evaluator(model, settings.selection(data), on_batch, memory)
     sampler = make_sampler(settings.sampler, space, settings.policy(space), seed=settings.seed)
     with storage_errors(f"study {name!r}"):
         study = _open_study(name, storage, sampler, study_identity(settings, model, evaluator.images))

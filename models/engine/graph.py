@@ -8,6 +8,7 @@ what the images are: static, or a sequence of events.
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import fx, nn
 
 from ..conv import ConvBN, MaxPool
@@ -48,7 +49,9 @@ def trace(model: nn.Module, shape: tuple[int, ...]) -> fx.Graph:
     Raises:
         Exception: Whatever torch.fx raises where the forward pass does what cannot be traced.
     """
-    graph = _Tracer(shape).trace(model)
+    # As in inference: what a layer does for training alone is no part of it.
+    with torch.no_grad():
+        graph = _Tracer(shape).trace(model)
     modules = dict(model.named_modules())
     for node in list(graph.nodes):
         if node.op == "call_module" and isinstance(modules[str(node.target)], nn.Identity):

@@ -24,12 +24,12 @@ def neuron_of(module: LIFNode) -> Neuron:
 
 
 def _fire(module: LIFNode, arguments: tuple[Any, ...], _keywords: Mapping[str, Any]) -> Activation | None:
-    (x,) = arguments
+    x, steps = (*arguments, None)[:2]
     match x:
         case Frames():
-            return fire(x, neuron_of(module), x.shape[0])
+            return fire(x, neuron_of(module), steps or x.shape[0])
         case Plain() if x.tensor.ndim == 5:
-            return fire(x, neuron_of(module), x.tensor.shape[0])
+            return fire(x, neuron_of(module), steps or x.tensor.shape[0])
     return None
 
 

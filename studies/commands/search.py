@@ -5,6 +5,7 @@ import argparse
 from optuna.trial import FrozenTrial
 
 from ..arguments import (
+    add_cache,
     add_data,
     add_json,
     add_limits,
@@ -41,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", metavar="K", type=int, default=0, help="of the random draws (default: %(default)s)")
     add_storage(parser)
     add_limits(parser)
+    add_cache(parser)
     add_json(parser)
 
 
@@ -51,7 +53,9 @@ def run(args: argparse.Namespace) -> None:
     model, data = open_model_and_data(args)
     storage = open_storage(args.storage)
     with bar(name) as progress:
-        result = run_study(name, storage, model, data, settings, trials=args.trials, on_status=progress.status)
+        result = run_study(
+            name, storage, model, data, settings, trials=args.trials, memory=args.cache, on_status=progress.status
+        )
     if result.interrupted:
         say(f"Stopped after {len(result.finished)} trials, all kept. Run the same command again to go on.")
     print_result(args, result.to_json(), _text(result, args))
