@@ -109,7 +109,7 @@ def test_the_baseline_counts(data: DataSet) -> None:
 def test_what_was_rejected_early_is_reused_in_its_study_only() -> None:
     storage = InMemoryStorage()
     early = replace(SIGNATURE, decided_early="exact", unpruned_right=2, least_drop=4.0)
-    for name, evaluations in (("a", {"k": early, "l": SIGNATURE}), ("b", {"k": SIGNATURE})):
+    for name, evaluations in (("a", {"k": early, "l": SIGNATURE}), ("b", {"k": SIGNATURE, "m": early})):
         study = optuna.create_study(study_name=name, storage=storage)
         for key, evaluation in evaluations.items():
             trial = study.ask()
@@ -121,10 +121,10 @@ def test_what_was_rejected_early_is_reused_in_its_study_only() -> None:
         known = KnownEvaluations(
             optuna.create_study(study_name=name, storage=storage, load_if_exists=True)
         )  # fmt: skip
-        found[name] = {key: (k.evaluation, k.study) for key in "kl" if (k := known.find(key)) is not None}
+        found[name] = {key: (k.evaluation, k.study) for key in "klm" if (k := known.find(key)) is not None}
     assert found == {
         "a": {"k": (early, "a"), "l": (SIGNATURE, "a")},
-        "b": {"k": (SIGNATURE, "b"), "l": (SIGNATURE, "a")},
+        "b": {"k": (SIGNATURE, "b"), "l": (SIGNATURE, "a"), "m": (early, "b")},
         "c": {"k": (SIGNATURE, "b"), "l": (SIGNATURE, "a")},
     }
 

@@ -110,7 +110,9 @@ def studies() -> tuple[list[StudyRun], TestSet]:
 
 def test_what_was_decided_early_is_never_shown_as_measured(studies: tuple[list[StudyRun], TestSet]) -> None:
     runs, test = studies
-    comparison = compare(runs, test, "told", front=30)
+    totals = []
+    comparison = compare(runs, test, "told", front=30, on_measured=lambda _done, total: totals.append(total))
+    assert totals[-1] == sum(len(study.front) for study in comparison.studies)
     for run, study in zip(runs, comparison.studies, strict=True):
         early = [bool(decided_early(trial)) for trial in run.finished]
         assert any(early)
