@@ -136,11 +136,24 @@ class Evaluator:
         Raises:
             PrimeSVTError: The plan names a layer or a criterion that does not exist.
         """
-        return self._measured(plan, rejection).evaluation
+        return self.measured(plan, rejection).evaluation
+
+    def measured(self, plan: PruningPlan, rejection: Rejection | None = None) -> Measured:
+        """As :meth:`evaluate`, with what it was counted from.
+
+        Raises:
+            PrimeSVTError: The plan names a layer or a criterion that does not exist.
+        """
+        started = time.perf_counter()
+        kept = self._kept(plan)
+        smaller = remove(self.model, kept, share=True)
+        forward = self._shared.of(smaller, version_of(config_of(self.model), kept))
+        predictions = ask(smaller, self.images, self.on_batch, rejection=rejection, forward=forward)
+        return summary(self.model, kept, predictions, started, rejection)
 
     def baseline(self) -> Measured:
         """Ask the unpruned model for every image."""
-        return self._measured(PruningPlan(), None)
+        return self.measured(PruningPlan())
 
     def key(self, plan: PruningPlan) -> str:
         """Equal for plans that lead to the same model on the same images: their evaluation is the same."""
@@ -149,14 +162,6 @@ class Evaluator:
             digest.update(layer.encode())
             digest.update(channels.numpy().tobytes())
         return digest.hexdigest()[:24]
-
-    def _measured(self, plan: PruningPlan, rejection: Rejection | None) -> Measured:
-        started = time.perf_counter()
-        kept = self._kept(plan)
-        smaller = remove(self.model, kept, share=True)
-        forward = self._shared.of(smaller, version_of(config_of(self.model), kept))
-        predictions = ask(smaller, self.images, self.on_batch, rejection=rejection, forward=forward)
-        return measured(self.model, kept, predictions, started, rejection)
 
     def _kept(self, plan: PruningPlan) -> Kept:
         return self._kept_of(plan.criterion, tuple(plan.ratios.items()))
@@ -194,7 +199,7 @@ def measure(
     """
     started = time.perf_counter()
     kept = kept_channels(model, plan)
-    return measured(model, kept, ask(remove(model, kept), images, on_batch), started).evaluation
+    return summary(model, kept, ask(remove(model, kept), images, on_batch), started).evaluation
 
 
 def ask(
@@ -228,7 +233,7 @@ def ask(
     )
 
 
-def measured(
+def summary(
     model: nn.Module, kept: Kept, predictions: Predictions, started: float, rejection: Rejection | None = None
 ) -> Measured:
     """The evaluation that answers amount to.

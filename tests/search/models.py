@@ -12,7 +12,8 @@ from primesvt.models import ArrayImages, DataSet, ImageSet, predict
 from primesvt.models.data import split
 from primesvt.pruning import PruningPlan
 from primesvt.pruning.family_contract import calibrated
-from primesvt.search import Measured, evaluator
+from primesvt.search import Evaluator, Measured
+from primesvt.search.rejection import Rejection
 
 from ..conftest import noisy_data, small_config
 
@@ -41,11 +42,11 @@ def told(count: int = 1200, wrong: float = 0.05) -> tuple[nn.Module, DataSet]:
 def counted() -> Iterator[list[PruningPlan]]:
     """Every plan that is really measured."""
     seen: list[PruningPlan] = []
-    real = evaluator.ask
+    real = Evaluator.measured
 
-    def ask(model: nn.Module, plan: PruningPlan, *rest: object) -> Measured:
+    def measured(self: Evaluator, plan: PruningPlan, rejection: Rejection | None = None) -> Measured:
         seen.append(plan)
-        return real(model, plan, *rest)  # type: ignore[arg-type]
+        return real(self, plan, rejection)
 
-    with mock.patch.object(evaluator, "ask", ask):
+    with mock.patch.object(Evaluator, "measured", measured):
         yield seen

@@ -35,7 +35,8 @@ def test_layers(primesvt, model_dir) -> None:
 
 def test_evaluate(primesvt, model_dir, data_file) -> None:
     result = primesvt("evaluate", model_dir, "--data", data_file, "--json").json
-    assert set(result) == {"accuracy", "images", "interval", "images_per_second"}
+    assert set(result) == {"accuracy", "images", "interval", "images_per_second", "engine"}
+    assert result["engine"] == "PrimeSVT"
     assert result["images"] == 120
     assert result["interval"][0] < result["accuracy"] <= result["interval"][1]
     assert result["accuracy"] > 0.6
