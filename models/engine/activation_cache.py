@@ -129,6 +129,8 @@ class ActivationCache:
                 np.empty((rows.shape[0], self._images, *rows.shape[2:]), rows.dtype),
                 np.zeros(self._images, bool),
             )
+            if type(activation) is not type(kept.kind):
+                return  # Where most of a batch fires, PyTorch computes it, and has another layout.
             places = self._place[indices]
             new = int((~kept.known[places]).sum()) * kept.bytes_per_image
             if new and self._room(new, self._budget * (1 if isinstance(activation, Spikes) else _FLOATS)):

@@ -186,6 +186,15 @@ def test_the_budget_is_kept_whatever_it_is(make_model: MakeModel, images: torch.
             assert cache.bytes == sum(kept.bytes for kept in cache._kept.values())
 
 
+def test_what_pytorch_computed_for_some_images_only_is_not_mixed_with_ours() -> None:
+    cache = ActivationCache(10**6, np.arange(4))
+    tensor = torch.rand(2, 2, 3, 5, 5)
+    cache.keep(b"key", np.array([0, 1]), Plain(tensor).frames())
+    cache.keep(b"key", np.array([2, 3]), Plain(tensor))
+    (kept,) = cache._kept.values()
+    assert kept.known.tolist() == [True, True, False, False]
+
+
 def test_images_that_are_known_in_part(make_model: MakeModel, images: torch.Tensor) -> None:
     model = make_model()
     shared = SharedForward(model, images.shape, np.arange(20), 10**9)
