@@ -15,7 +15,7 @@ BatchNorm statistics of random images, without which their neurons would be sile
 printed: stock does not care, the engine does.
 
 Ways take turns; times are medians. *Peak memory* is the largest resident set of a process of its own that answers one
-batch, less that of one that has only loaded the model.
+batch, libraries and model included.
 
     python benchmarks/inference.py [--quick] [--json FILE] [--models demo,...] [--device cuda] [--precision bfloat16]
 """
@@ -256,31 +256,23 @@ def measure(name: str, args: argparse.Namespace) -> dict[str, Any]:
 
 
 def answer_once(name: str, way: str, batch: int) -> None:
-    """In a process of its own: load, answer one batch by one way, and print the peak before and after."""
+    """In a process of its own: load, answer one batch by one way, and print the peak."""
     stock, images = zoo_model(name), images_for(name, batch)
-    model = stock if way == "stock" else from_spikingjelly(stock, image_size=tuple(images.shape[-2:])).eval()
-    if way != "stock":
-        del stock
-        asked(forward_of(model, tuple(images.shape)))(images[:1])
+    # The statistics of random images took memory, too: the peak begins anew.
+    Path("/proc/self/clear_refs").write_text("5")
     with torch.inference_mode():
-        before = resident(now=True)
-        Path("/proc/self/clear_refs").write_text("5")
         if way == "stock":
-            stock_way(model, images)
+            stock_way(stock, images)
         else:
+            model = from_spikingjelly(stock, image_size=tuple(images.shape[-2:])).eval()
+            del stock
             asked(forward_of(model, tuple(images.shape)))(images)
-    print(resident() - before)
-
-
-def resident(*, now: bool = False) -> int:
-    """Resident set of this process in bytes: its peak, or what it is now."""
-    key = "VmRSS:" if now else "VmHWM:"
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(key))
-    return 1024 * int(line.split()[1])
+    line = next(x for x in Path("/proc/self/status").read_text().splitlines() if x.startswith("VmHWM:"))
+    print(1024 * int(line.split()[1]))
 
 
 def peak(name: str, way: str, batch: int) -> int:
-    """Bytes of memory that answering a batch takes beside the model."""
+    """Largest resident set, in bytes, of a process that answers a batch."""
     command = [sys.executable, __file__, "--once", name, "--way", way, "--batch", str(batch)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return int(done.stdout.split()[-1])

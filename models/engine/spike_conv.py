@@ -29,7 +29,7 @@ from .compiling import compiled
 # Rows of weights per slice: a fifth of them are touched, so that a slice of 64 outputs stays in the first-level cache.
 _SLICE_ROWS = 200
 # Positions times time steps that share a slice before the next one is fetched.
-_TILE = 64
+_TILE = 128
 _TASKS_PER_THREAD = 4
 
 # Of every byte, the numbers of its bits that are set, and how many they are.
