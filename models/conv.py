@@ -3,6 +3,33 @@
 import torch
 from torch import nn
 
+from . import sparse_conv
+
+
+class FrameConv(nn.Conv2d):
+    """The convolution of a :class:`ConvBN`; training on the CPU has a faster way of its own to the same numbers.
+
+    There the channels of a pixel lie side by side in memory (``torch.channels_last``), which BatchNorm, max-pooling and
+    convolutions are faster with, and :mod:`~primesvt.models.sparse_conv` leaves out what is zero.
+    """
+
+    def forward(self, frames: torch.Tensor) -> torch.Tensor:
+        """``[B, C, H, W]`` to ``[B, C', H', W']``."""
+        if not trains_on_cpu(frames):
+            return super().forward(frames)
+        frames = frames.contiguous(memory_format=torch.channels_last)
+        step = self.stride[0]
+        if self.groups > 1 or (step > 1 and self.kernel_size[0] > 1):
+            return super().forward(frames)
+        # Filters of one pixel read no other pixels than these. Not left to PyTorch: with channels last and fewer than 8
+        # of them, the gradient of such a convolution with a stride corrupts memory (seen in PyTorch 2.14).
+        return sparse_conv.conv2d(frames[:, :, ::step, ::step], self.weight, self.bias)
+
+
+def trains_on_cpu(x: torch.Tensor) -> bool:
+    """Whether what is computed from ``x`` may be differentiated, on the CPU."""
+    return torch.is_grad_enabled() and x.device.type == "cpu" and not torch.compiler.is_exporting()
+
 
 class ConvBN(nn.Module):
     """Convolution and BatchNorm of every frame of ``[T, N, C, H, W]``; the time steps are batch entries to both.
@@ -27,7 +54,7 @@ class ConvBN(nn.Module):
         depthwise: bool = False,
     ) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(
+        self.conv = FrameConv(
             in_channels,
             out_channels,
             kernel_size,
@@ -58,8 +85,17 @@ class MaxPool(nn.MaxPool2d):
             # Fast in either memory format, and it stays the one that the neighbours have.
             pooled: torch.Tensor = super().forward(frames).unflatten(0, x.shape[:2])
             return pooled
-        if not torch.is_grad_enabled():
-            # PyTorch's CPU kernel is vectorized for this memory format alone: over ten times faster, the same maxima.
+        if x.device.type == "cpu":
+            # Its kernel is vectorized for this memory format alone: over ten times faster, the same maxima.
             frames = frames.contiguous(memory_format=torch.channels_last)
-        y: torch.Tensor = super().forward(frames).contiguous().unflatten(0, x.shape[:2])
-        return y
+        y = super().forward(frames)
+        sequence: torch.Tensor = (y if trains_on_cpu(x) else y.contiguous()).unflatten(0, x.shape[:2])
+        return sequence
+
+
+def frame_mean(x: torch.Tensor) -> torch.Tensor:
+    """The mean of every frame of ``[T, N, C, H, W]``, ``[T, N, C]``."""
+    if trains_on_cpu(x):
+        # So its gradient has the channels last, too: it reaches every layer that writes into a residual stream.
+        return x.movedim(2, -1).mean((2, 3))
+    return x.flatten(3).mean(-1)

@@ -25,7 +25,7 @@ from torch import nn
 
 from .channels import ChannelGroup, writer
 from .config import check_above
-from .conv import ConvBN, MaxPool
+from .conv import ConvBN, MaxPool, frame_mean
 from .errors import PrimeSVTError
 from .hierarchical import (
     PatchEmbeddingConfig,
@@ -320,5 +320,5 @@ class MaxFormer(nn.Module):
         x = first(images.unsqueeze(0) if static else images).expand(steps, -1, -1, -1, -1)
         for stage in self.stages:
             x = stage(x)
-        logits: torch.Tensor = self.head(self.lif(x.flatten(3).mean(-1)).mean(0))
+        logits: torch.Tensor = self.head(self.lif(frame_mean(x)).mean(0))
         return logits

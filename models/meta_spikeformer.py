@@ -24,7 +24,7 @@ import torch
 from torch import nn
 
 from .channels import ChannelGroup, conv_bn, writer
-from .conv import ConvBN
+from .conv import ConvBN, frame_mean
 from .errors import PrimeSVTError
 from .hierarchical import HierarchicalConfig, stream_group, stream_name, uniform_widths
 from .layout import Checkpoint, Layout, Rename, conv_bn_renames
@@ -312,7 +312,7 @@ class MetaSpikeFormer(nn.Module):
         x = images.unsqueeze(0) if static else images
         for stage in self.stages:
             x = stage(x, steps)
-        potentials = x.flatten(3).mean(-1)
+        potentials = frame_mean(x)
         rate = self.lif(potentials).mean(0)
         logits: torch.Tensor = self.head(rate if self.config.spiking_head else potentials.mean(0))
         return logits if self.head_kd is None else (logits + self.head_kd(rate)) / 2

@@ -22,21 +22,21 @@ Deviations:
 """
 
 import math
-import threading
 import warnings
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import numpy as np
 import torch
-from numba import njit, prange
+from numba import prange
 from spikingjelly.activation_based import functional, neuron, surrogate
+from torch.autograd.function import once_differentiable
+
+from .errors import PrimeSVTError
+from .kernels import LOCK, compiled
 
 # Elements that one parallel task handles; large enough to hide the cost of starting it.
-_CHUNK = 4096
-# numba's fallback threading layer aborts the process when two threads enter a kernel at once.
-KERNEL = threading.Lock()
+_CHUNK = 2048
 
 
 class LIFNode(neuron.LIFNode):  # type: ignore[misc]
@@ -56,13 +56,28 @@ class LIFNode(neuron.LIFNode):  # type: ignore[misc]
             step_mode="m",
         )
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Integrate a current ``[T, ...]`` and return its spikes ``[T, ...]`` (0 or 1, in the dtype of ``x``)."""
+    def forward(self, x: torch.Tensor, steps: int | None = None) -> torch.Tensor:
+        """Integrate a current.
+
+        Args:
+            x: The current ``[T, ...]``; one that is the same at every step may be given once, ``[1, ...]``.
+            steps: T, where ``x`` does not tell it.
+
+        Returns:
+            The spikes ``[T, ...]``: 0 or 1, in the dtype of ``x``.
+
+        Raises:
+            PrimeSVTError: ``x`` has another number of steps than ``steps``, and more than one.
+        """
+        steps = x.shape[0] if steps is None else steps
+        if x.shape[0] not in (1, steps):
+            raise PrimeSVTError(f"The current has {x.shape[0]} steps, expected 1 or {steps}.")
+        if x.device.type == "cpu" and x.dtype == torch.float32 and not torch.compiler.is_exporting():
+            return self._fused(x, steps)
+        if x.shape[0] < steps:
+            x = x.expand(steps, *[-1] * (x.ndim - 1))
         if torch.compiler.is_exporting():
             return _unrolled(x, self.tau, self.v_threshold)
-        if x.device.type == "cpu" and x.dtype == torch.float32:
-            spikes: torch.Tensor = _FusedLIF.apply(x, self.tau, self.v_threshold, self.surrogate_function.alpha)
-            return spikes
         fused = x.is_cuda and x.dtype != torch.float64
         # Fused kernels want the potential in float32, and are fastest where its memory is laid out as that of `x` is.
         v = torch.zeros_like(x[0], dtype=torch.float32 if fused else x.dtype)
@@ -73,12 +88,21 @@ class LIFNode(neuron.LIFNode):  # type: ignore[misc]
             x, v, self.tau, self.decay_input, self.v_threshold, self.v_reset, slope, self.detach_reset
         )
         # Plain PyTorch computes and answers in the dtype of the potential.
-        return spikes.to(x.dtype)
+        answer: torch.Tensor = spikes.to(x.dtype)
+        return answer
 
     def _plain_slope(self, x: torch.Tensor) -> torch.Tensor:
         """The surrogate function as one that SpikingJelly does not know: then it runs plain PyTorch."""
         spikes: torch.Tensor = self.surrogate_function(x)
         return spikes
+
+    def _fused(self, x: torch.Tensor, steps: int) -> torch.Tensor:
+        """The kernel, in whose order the neurons of a frame are: that of memory, where the channels may be last."""
+        frame = x[0]
+        last = x.ndim == 5 and not frame.is_contiguous() and frame.is_contiguous(memory_format=torch.channels_last)
+        x = x.movedim(2, -1) if last else x
+        spikes: torch.Tensor = _FusedLIF.apply(x, steps, self.tau, self.v_threshold, self.surrogate_function.alpha)
+        return spikes.movedim(-1, 2) if last else spikes
 
 
 @cache
@@ -124,37 +148,34 @@ class _FusedLIF(torch.autograd.Function):
     """Forward and ATan-surrogate backward of the neuron over all T steps, each in one kernel."""
 
     @staticmethod
-    def forward(ctx: Any, x: torch.Tensor, tau: float, threshold: float, alpha: float) -> torch.Tensor:
-        current = x.detach()
-        # A static image arrives expanded over T: one frame is then read T times instead of being copied.
-        frames = current[:1] if current.stride(0) == 0 else current
-        frames = frames.contiguous()
-        spikes = torch.empty(x.shape, dtype=x.dtype)
-        # Only backward reads the charged potential; evaluation does not pay for writing it.
-        charged = torch.empty(x.shape if ctx.needs_input_grad[0] else (x.shape[0], 0), dtype=x.dtype)
-        with KERNEL:
-            _integrate(_rows(frames), np.float32(tau), np.float32(threshold), _rows(spikes), _rows(charged))
-        ctx.save_for_backward(charged)
-        ctx.parameters = (tau, threshold, alpha)
+    def forward(ctx: Any, x: torch.Tensor, steps: int, tau: float, threshold: float, alpha: float) -> torch.Tensor:
+        # What is expanded over T is one frame, and read T times instead of being copied.
+        frames = (x[:1] if x.stride(0) == 0 else x).contiguous()
+        spikes = torch.empty((steps, *x.shape[1:]), dtype=x.dtype)
+        with LOCK:
+            _integrate(_rows(frames), np.float32(tau), np.float32(threshold), _rows(spikes))
+        # Backward integrates the current once more: that is cheaper than to write and read what the neuron was charged.
+        ctx.save_for_backward(frames)
+        ctx.parameters = (x.shape[0], tau, threshold, alpha)
         return spikes
 
     @staticmethod
-    def backward(ctx: Any, grad_spikes: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
-        (charged,) = ctx.saved_tensors
-        tau, threshold, alpha = ctx.parameters
-        grad = torch.empty(charged.shape, dtype=charged.dtype)
-        slope = np.float32(math.pi / 2 * alpha)
-        with KERNEL:
+    @once_differentiable
+    def backward(ctx: Any, grad_spikes: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        (frames,) = ctx.saved_tensors
+        count, tau, threshold, alpha = ctx.parameters
+        grad = torch.empty((count, *grad_spikes.shape[1:]), dtype=grad_spikes.dtype)
+        with LOCK:
             _differentiate(
-                _rows(grad_spikes.contiguous()),
-                _rows(charged),
+                _rows(frames),
                 np.float32(tau),
                 np.float32(threshold),
-                slope,
+                _rows(grad_spikes.contiguous()),
+                np.float32(math.pi / 2 * alpha),
                 np.float32(alpha / 2),
                 _rows(grad),
             )
-        return grad, None, None, None
+        return grad, None, None, None, None
 
 
 def _rows(tensor: torch.Tensor) -> np.ndarray:
@@ -162,53 +183,54 @@ def _rows(tensor: torch.Tensor) -> np.ndarray:
     return tensor.view(tensor.shape[0], math.prod(tensor.shape[1:])).numpy()
 
 
-def _compiled(function: Callable[..., None]) -> Callable[..., None]:
-    """Compile a kernel, and keep the machine code for the next process where there is a place to write it."""
-    try:
-        kernel: Callable[..., None] = njit(parallel=True, cache=True, error_model="numpy")(function)
-    except RuntimeError:
-        kernel = njit(parallel=True, error_model="numpy")(function)
-    return kernel
-
-
-@_compiled
-def _integrate(x, tau, threshold, spikes, charged):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+@compiled
+def _integrate(x, tau, threshold, spikes):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     steps, size = spikes.shape
     static = x.shape[0] == 1
-    keep = charged.shape[1] > 0
     zero, one = np.float32(0), np.float32(1)
     for chunk in prange((size + _CHUNK - 1) // _CHUNK):
         start = chunk * _CHUNK
         stop = min(start + _CHUNK, size)
         v = np.zeros(stop - start, np.float32)
         for t in range(steps):
-            source = x[0 if static else t]
-            for i in range(start, stop):
-                potential = v[i - start]
-                h = potential + (source[i] - potential) / tau
+            source, target = x[0 if static else t, start:stop], spikes[t, start:stop]
+            for i in range(stop - start):
+                h = v[i] + (source[i] - v[i]) / tau
                 # `h - threshold >= 0`, as SpikingJelly has it; it is `h >= threshold` unless denormals are flushed.
                 fired = h - threshold >= zero
-                spikes[t, i] = one if fired else zero
-                v[i - start] = zero if fired else h
-                if keep:
-                    charged[t, i] = h
+                target[i] = one if fired else zero
+                v[i] = zero if fired else h
 
 
-@_compiled
-def _differentiate(grad_spikes, charged, tau, threshold, slope, height, grad):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    steps, size = charged.shape
+@compiled
+def _differentiate(x, tau, threshold, grad_spikes, slope, height, grad):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    steps, size = grad_spikes.shape
+    static, held = x.shape[0] == 1, grad.shape[0] == 1
     zero, one = np.float32(0), np.float32(1)
-    keep = one - one / tau
+    share = one / tau
+    keep = one - share
     for chunk in prange((size + _CHUNK - 1) // _CHUNK):
         start = chunk * _CHUNK
         stop = min(start + _CHUNK, size)
-        grad_v = np.zeros(stop - start, np.float32)
+        # How far the neuron was charged above the threshold at every step.
+        over = np.empty((steps, stop - start), np.float32)
+        v = np.zeros(stop - start, np.float32)
+        for t in range(steps):
+            source, above = x[0 if static else t, start:stop], over[t]
+            for i in range(stop - start):
+                h = v[i] + (source[i] - v[i]) / tau
+                above[i] = h - threshold
+                v[i] = zero if above[i] >= zero else h
+        # From here on, the gradient that the potential receives from the next step.
+        v[:] = zero
         for t in range(steps - 1, -1, -1):
-            for i in range(start, stop):
-                over = charged[t, i] - threshold
-                scaled = slope * over
+            above, received = over[t], grad_spikes[t, start:stop]
+            passed = grad[0 if held else t, start:stop]
+            summed = held and t < steps - 1
+            for i in range(stop - start):
+                scaled = slope * above[i]
                 # The reset is detached: a spike cuts the path to the next step, and adds no gradient of its own.
-                passed = zero if over >= zero else grad_v[i - start]
-                grad_h = grad_spikes[t, i] * height / (one + scaled * scaled) + passed
-                grad[t, i] = grad_h / tau
-                grad_v[i - start] = grad_h * keep
+                later = zero if above[i] >= zero else v[i]
+                grad_h = received[i] * height / (one + scaled * scaled) + later
+                passed[i] = grad_h * share + (passed[i] if summed else zero)
+                v[i] = grad_h * keep

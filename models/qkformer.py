@@ -26,7 +26,7 @@ from torch import nn
 
 from .channels import ChannelGroup, conv_bn, writer
 from .config import check_above
-from .conv import ConvBN, MaxPool
+from .conv import ConvBN, MaxPool, frame_mean
 from .errors import PrimeSVTError
 from .hierarchical import PatchEmbeddingConfig, patch_embedding_groups, stream_group, stream_name, uniform_widths
 from .layout import Checkpoint, Layout, Rename, conv_bn_renames
@@ -342,7 +342,7 @@ class Stage(nn.Module):
     def forward(self, x: torch.Tensor, steps: int | None = None) -> torch.Tensor:
         """The stage's stream ``[T, N, C, H, W]`` at its end, from the one before, or from images, T in ``steps``."""
         y = self.pools[0](self.first(x))
-        y = self.lif(y if steps is None else y.expand(steps, -1, -1, -1, -1))
+        y = self.lif(y, steps)
         shortcut = self.lif(self.shortcut(x if steps is None else y))
         y = self.lif(self.pools[1](self.second(y)))
         if self.third is not None:
@@ -378,5 +378,5 @@ class QKFormer(nn.Module):
         x = images.unsqueeze(0) if static else images
         for s, stage in enumerate(self.stages):
             x = stage(x, steps if s == 0 else None)
-        logits: torch.Tensor = self.head(x.flatten(3).mean(-1).mean(0))
+        logits: torch.Tensor = self.head(frame_mean(x).mean(0))
         return logits

@@ -23,7 +23,7 @@ import torch
 from torch import nn
 
 from .channels import ChannelGroup, conv_bn, writer
-from .conv import ConvBN, MaxPool
+from .conv import ConvBN, MaxPool, frame_mean
 from .isotropic import IsotropicConfig, hidden_width, stem_groups, stem_widths
 from .layout import Checkpoint, Layout, Rename, conv_bn_renames
 from .membrane_block import MembraneBlock, membrane_mlp_groups, membrane_mlp_readers
@@ -214,7 +214,7 @@ class SpikeDrivenTransformer(nn.Module):
         static = images.ndim == 4
         steps = self.config.time_steps if static else images.shape[0]
         x = self.stem[0](images.unsqueeze(0) if static else images)
-        x = self.pools[0](self.lif(x.expand(steps, -1, -1, -1, -1)))
+        x = self.pools[0](self.lif(x, steps))
         for i in (1, 2):
             x = self.pools[i](self.lif(self.stem[i](x)))
         x = self.pools[3](self.stem[3](x))
@@ -222,6 +222,6 @@ class SpikeDrivenTransformer(nn.Module):
         x = self.position_index.add(self.stem_index.scatter(x), position)
         for block in self.blocks:
             x = block(x)
-        rate = self.lif(x.flatten(3).mean(-1)).mean(0)
+        rate = self.lif(frame_mean(x)).mean(0)
         logits: torch.Tensor = self.head(rate)
         return logits

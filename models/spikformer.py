@@ -25,7 +25,7 @@ from torch import nn
 
 from .channels import ChannelGroup
 from .config import check_above
-from .conv import ConvBN, MaxPool
+from .conv import ConvBN, MaxPool, frame_mean
 from .isotropic import IsotropicConfig, hidden_width, stem_groups, stem_widths
 from .layout import Checkpoint, Layout, Rename, conv_bn_renames
 from .neuron import LIFNode
@@ -208,11 +208,11 @@ class Spikformer(nn.Module):
         x = images.unsqueeze(0) if static else images
         for stage, pool in zip(self.stem, self.pools, strict=True):
             x = stage(x) if self.config.spike_pooling else pool(stage(x))
-            x = self.lif(x.expand(steps, -1, -1, -1, -1))
+            x = self.lif(x, steps)
             x = pool(x) if self.config.spike_pooling else x
         position = self.lif(self.position(x))
         x = self.position_index.add(self.stem_index.scatter(x), position)
         for block in self.blocks:
             x = block(x)
-        logits: torch.Tensor = self.head(x.flatten(3).mean(-1))
+        logits: torch.Tensor = self.head(frame_mean(x))
         return logits.mean(0)

@@ -138,7 +138,7 @@ class Engine:
                 self._prepared[key] = None
             else:
                 scales, shifts = zip(*(fold(layer.bn) for layer in layers), strict=True)
-                convs = [layer.conv for layer in layers]
+                convs: list[nn.Conv2d] = [layer.conv for layer in layers]
                 self._prepared[key] = SpikeConv(convs, list(scales), list(shifts), order, fused=fused)
         return self._prepared[key]
 

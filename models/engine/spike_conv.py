@@ -21,10 +21,9 @@ import torch
 from numba import prange
 from torch import nn
 
-from ..neuron import KERNEL
+from ..kernels import LOCK, compiled
 from . import simd
 from .activations import BYTE, Frames, Spikes, byte_count
-from .compiling import compiled
 
 # Rows of weights per slice: a fifth of them are touched, so that a slice of 64 outputs stays in the first-level cache.
 _SLICE_ROWS = 200
@@ -163,7 +162,7 @@ class SpikeConv:
         high, wide = -(-height // self.stride), -(-width // self.stride)
         last = self.order.bias == "last"
         biases = np.stack([np.zeros_like(self._bias) if last else self._bias, self._bias * np.float32(last)])
-        with KERNEL:
+        with LOCK:
             _convolve(
                 _rows_of(x.bits if isinstance(x, Spikes) else None, np.uint8),
                 _rows_of(x.values if isinstance(x, Frames) else None, np.float32),
@@ -220,7 +219,7 @@ def _blocked(rows: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
 # where the rows of an entry and a slice begin; `sums` [entries, outputs]. An entry is a position at a time step.
 
 
-@compiled(inline="always")
+@compiled(parallel=False, inline="always")
 def _list_spikes(bits, t, places, span, group, numbers, counts, indices, n):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """Append the rows of one group of bytes whose input fired; returns the new length of the list."""
     taps, end = places.shape[0], min(bits.shape[2], (group + 1) * span)
@@ -237,7 +236,7 @@ def _list_spikes(bits, t, places, span, group, numbers, counts, indices, n):  # 
     return n
 
 
-@compiled(inline="always")
+@compiled(parallel=False, inline="always")
 def _list_floats(floats, t, places, span, group, indices, values, n):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """As :func:`_list_spikes`, of an input in floats, which is listed with its row."""
     taps, first, end = places.shape[0], group * span * BYTE, min(floats.shape[2], (group + 1) * span * BYTE)
@@ -253,7 +252,7 @@ def _list_floats(floats, t, places, span, group, indices, values, n):  # type: i
     return n
 
 
-@compiled()
+@compiled(parallel=False)
 def _list_tile(bits, floats, geometry, order, start, stop, numbers, counts, places, indices, values, bounds):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """List the rows of all entries of a tile of positions, slice by slice."""
     height, width, high, wide, k, stride = geometry
@@ -281,7 +280,7 @@ def _list_tile(bits, floats, geometry, order, start, stop, numbers, counts, plac
                     bounds[entry, group // chunk + 1] = n
 
 
-@compiled()
+@compiled(parallel=False)
 def _sum_tile(weights, blocks, weighted, alone, entries, indices, values, bounds, sums):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """Add up the listed rows of every entry: a slice of the weights serves the whole tile before the next one does.
 
@@ -305,7 +304,7 @@ def _sum_tile(weights, blocks, weighted, alone, entries, indices, values, bounds
                 )
 
 
-@compiled()
+@compiled(parallel=False)
 def _normalize(sums, entries, bias, scale, shift, fused):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """BatchNorm, on the sums and a bias that is still to be added."""
     for entry in range(entries):
@@ -318,7 +317,7 @@ def _normalize(sums, entries, bias, scale, shift, fused):  # type: ignore[no-unt
                 row[j] = (row[j] + bias[j]) * scale[j] + shift[j]
 
 
-@compiled(inline="always")
+@compiled(parallel=False, inline="always")
 def _fire(v, current, neuron, bits):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """One time step of a row of neurons, potentials ``v`` and currents eight to a byte of ``bits``."""
     tau, threshold = neuron
@@ -326,7 +325,7 @@ def _fire(v, current, neuron, bits):  # type: ignore[no-untyped-def]  # pragma: 
         bits[b] = simd.integrate(v.ctypes.data + b * 32, current.ctypes.data + b * 32, tau, threshold)
 
 
-@compiled(inline="always")
+@compiled(parallel=False, inline="always")
 def _shortcut(row, before, channels, everywhere, current, after):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """Add a row to the channels of the stream that it reaches."""
     for j in range(before.shape[0]):
@@ -341,7 +340,7 @@ def _shortcut(row, before, channels, everywhere, current, after):  # type: ignor
         after[j] = current[j]
 
 
-@compiled()
+@compiled(parallel=False)
 def _emit(sums, start, stop, steps, neuron, fired, out, stream, channels, flags, v, current, own):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """What follows BatchNorm: neuron, shortcut, and what is kept of both."""
     everywhere, spiking = flags
@@ -363,7 +362,7 @@ def _emit(sums, start, stop, steps, neuron, fired, out, stream, channels, flags,
                 _fire(v, current if adds else row, neuron, fired[t, q])
 
 
-@compiled(parallel=True)
+@compiled
 def _convolve(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     bits, floats, geometry, order, weights, blocks, biases, scale, shift, neuron, fired, out, stream, channels, flags,
     tasks, numbers, counts,

@@ -5,10 +5,9 @@ import torch
 from numba import prange
 from torch.nn import functional as F
 
-from ..neuron import KERNEL
+from ..kernels import LOCK, compiled
 from . import simd
 from .activations import BYTE, Frames, Plain, Spikes, byte_count
-from .compiling import compiled
 from .spike_conv import Neuron
 
 # Neurons of one channel that a task handles before it goes on to the next channel.
@@ -23,7 +22,7 @@ def fire(x: Frames | Plain, neuron: Neuron, steps: int) -> Spikes:
         frames = x.tensor[:1] if x.tensor.stride(0) == 0 else x.tensor
         current = frames.contiguous().view(-1, images, channels, height * width).numpy()
         bits = np.empty((steps, images, height, width, byte_count(channels)), np.uint8)
-        with KERNEL:
+        with LOCK:
             _fire_planes(
                 current,
                 np.float32(neuron.tau),
@@ -33,7 +32,7 @@ def fire(x: Frames | Plain, neuron: Neuron, steps: int) -> Spikes:
         return Spikes(bits, channels)
     t, images, height, width, channels = x.shape
     bits = np.empty((steps, images, height, width, byte_count(channels)), np.uint8)
-    with KERNEL:
+    with LOCK:
         _fire_rows(
             x.values.reshape(t, -1, channels),
             np.float32(neuron.tau),
@@ -51,7 +50,7 @@ def max_pool(x: Spikes | Frames) -> Spikes | Frames:
         pooled = F.max_pool2d(frames, 3, 2, 1).permute(0, 2, 3, 1).contiguous()
         return Frames(pooled.view(t, images, *pooled.shape[1:]).numpy())
     bits = np.empty((t, images, (height + 1) // 2, (width + 1) // 2, x.bits.shape[-1]), np.uint8)
-    with KERNEL:
+    with LOCK:
         _pool(x.bits.reshape(-1, *x.bits.shape[2:]), bits.reshape(-1, *bits.shape[2:]))
     return Spikes(bits, channels)
 
@@ -60,12 +59,12 @@ def count(x: Spikes) -> Frames:
     """Spikes of every channel, summed over the positions: ``[T, N, 1, 1, C]``."""
     t, images, height, width, channels = x.shape
     out = np.empty((t, images, 1, 1, channels), np.float32)
-    with KERNEL:
+    with LOCK:
         _count(x.bits.reshape(t * images, height * width, -1), out.reshape(t * images, channels))
     return Frames(out)
 
 
-@compiled(parallel=True)
+@compiled
 def _fire_planes(x, tau, threshold, bits):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     frames, images, channels, positions = x.shape
     steps, width = bits.shape[0], bits.shape[3]
@@ -93,7 +92,7 @@ def _fire_planes(x, tau, threshold, bits):  # type: ignore[no-untyped-def]  # pr
                     bits[t, image, start + i, b] = spikes[t, i]
 
 
-@compiled(parallel=True)
+@compiled
 def _fire_rows(x, tau, threshold, bits):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     frames, positions, channels = x.shape
     steps, width = bits.shape[0], bits.shape[2]
@@ -111,7 +110,7 @@ def _fire_rows(x, tau, threshold, bits):  # type: ignore[no-untyped-def]  # prag
                     bits[t, q, b] = simd.integrate(v.ctypes.data + b * 32, current.ctypes.data + b * 32, tau, threshold)
 
 
-@compiled(parallel=True)
+@compiled
 def _pool(x, out):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     frames, height, width, channels = x.shape
     high, wide = out.shape[1], out.shape[2]
@@ -126,7 +125,7 @@ def _pool(x, out):  # type: ignore[no-untyped-def]  # pragma: no cover - compile
                 out[f, y, c, b] = value
 
 
-@compiled(parallel=True)
+@compiled
 def _count(x, out):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     frames, positions, _ = x.shape
     for f in prange(frames):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from spikingjelly.activation_based import functional, neuron, surrogate
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from primesvt.models import LIFNode
+from primesvt.models import LIFNode, PrimeSVTError
 from primesvt.models import neuron as neuron_module
 
 SHAPES = [
@@ -123,6 +123,67 @@ def test_any_memory_layout() -> None:
     assert leaf.grad.isfinite().all()
 
 
+# Of [T, N, C, H, W]: as it comes, channels last, and an order that has no name.
+ORDERS = st.sampled_from([(0, 1, 2, 3, 4), (0, 1, 3, 4, 2), (3, 0, 4, 2, 1)])
+
+
+def laid_out(x: torch.Tensor, order: tuple[int, ...]) -> torch.Tensor:
+    """A copy of ``x`` whose axes lie in memory in the given order, the last one densely."""
+    back = [order.index(axis) for axis in range(x.ndim)]
+    return x.permute(order).contiguous().permute(back)
+
+
+@given(
+    st.tuples(*(st.integers(1, high) for high in (5, 3, 6, 4, 4))),
+    ORDERS,
+    ORDERS,
+    st.floats(1.05, 20),
+    st.floats(0.05, 2),
+    st.booleans(),
+    st.integers(0, 2**16),
+)
+@settings(max_examples=100)
+def test_spikes_and_gradients_for_any_shape_and_layout(
+    shape: tuple[int, ...],
+    order: tuple[int, ...],
+    grad_order: tuple[int, ...],
+    tau: float,
+    threshold: float,
+    once: bool,
+    seed: int,
+) -> None:
+    """With ``once``, the current is given once for all steps, and its gradient is the sum of theirs."""
+    current = currents((1, *shape[1:]) if once else shape, seed)
+    weights = currents(shape, seed + 1)
+    ours, theirs = laid_out(current, order).requires_grad_(), current.clone().requires_grad_()
+    spikes = LIFNode(tau=tau, v_threshold=threshold)(ours, shape[0])
+    expected = stock(tau, threshold)(theirs.expand(shape))
+    assert torch.equal(spikes, expected)
+    spikes.backward(laid_out(weights, grad_order))
+    expected.backward(weights)
+    torch.testing.assert_close(ours.grad, theirs.grad, rtol=5e-6, atol=2e-6)
+
+
+def test_channels_stay_last() -> None:
+    """What follows is a convolution that wants them there; so does the gradient's way back."""
+    x = currents((3, 2, 5, 4, 4), seed=10).movedim(2, -1).contiguous().movedim(-1, 2).requires_grad_()
+    spikes = LIFNode()(x)
+    assert spikes.stride() == x.stride()
+    (grad,) = torch.autograd.grad(spikes, x, torch.ones_like(x))
+    assert grad.stride() == x.stride()
+    assert LIFNode()(x.contiguous()).is_contiguous()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_current_given_once(dtype: torch.dtype) -> None:
+    frame = currents((1, 50), seed=11).to(dtype)
+    assert torch.equal(LIFNode()(frame, 4), LIFNode()(frame.expand(4, -1)))
+    assert LIFNode()(frame, 4).any()
+    assert torch.equal(LIFNode()(frame.expand(4, -1), 4), LIFNode()(frame.expand(4, -1)))
+    with pytest.raises(PrimeSVTError, match=r"The current has 3 steps, expected 1 or 4\."):
+        LIFNode()(frame.expand(3, -1), 4)
+
+
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
 def test_other_dtypes_run_spikingjelly(dtype: torch.dtype) -> None:
     x = currents((4, 30), seed=6).to(dtype)
@@ -161,21 +222,6 @@ def test_threads_may_share_the_kernel() -> None:
         thread.join()
     assert len(results) == 4
     assert all(torch.equal(result, expected) for result in results)
-
-
-def test_kernels_compile_where_nothing_can_be_cached(monkeypatch) -> None:
-    """Of a read-only installation in a container without a home numba says `no locator available`."""
-
-    def njit(*, cache: bool = False, **_options: object):
-        def decorate(function):
-            if cache:
-                raise RuntimeError("cannot cache function: no locator available")
-            return function
-
-        return decorate
-
-    monkeypatch.setattr(neuron_module, "njit", njit)
-    assert neuron_module._compiled(abs)(-1) == 1
 
 
 # On CUDA, as far as it can be told without

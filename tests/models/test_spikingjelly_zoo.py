@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from spikingjelly.activation_based import functional, neuron
+from spikingjelly.activation_based import functional, neuron, surrogate
 from spikingjelly.activation_based import model as zoo
 from torch import nn
 
@@ -17,6 +17,7 @@ from primesvt.models import (
     load_model,
     official_state,
     save_model,
+    sparse_conv,
 )
 
 from ..conftest import firing_rates
@@ -99,6 +100,44 @@ def test_same_logits_in_float32(make, sizes) -> None:
         difference = (from_spikingjelly(stock, image_size=(32, 32))(images) - stock_logits(stock, images)).abs()
     # One spike within rounding of its threshold may flip, and moves the logits of one image.
     assert int((difference.amax(1) > 1e-4).sum()) <= 1
+
+
+def training_error(stock: nn.Module, ours: nn.Module, images: torch.Tensor) -> float:
+    """How far the gradients of a training step are from the zoo's, all parameters together; relative."""
+    for module in stock.modules():
+        if isinstance(module, neuron.LIFNode):
+            module.surrogate_function, module.detach_reset = surrogate.ATan(), True
+    labels = torch.arange(len(images)) % 5
+    nn.functional.cross_entropy(stock_logits(stock.train(), images), labels).backward()
+    nn.functional.cross_entropy(ours.train()(images), labels).backward()
+    for parameter in ours.parameters():
+        parameter.data = parameter.grad
+    # The gradients by the zoo's names.
+    gradients, _ = official_state(ours)
+    pairs = [(gradients[name], parameter.grad) for name, parameter in stock.named_parameters()]
+    assert all(theirs.any() for _, theirs in pairs)
+    return float(sum((a - b).square().sum() for a, b in pairs) / sum(b.square().sum() for _, b in pairs)) ** 0.5
+
+
+@pytest.mark.parametrize(("make", "sizes"), SIZES, ids=IDS)
+def test_same_gradients_as_the_zoo(make, sizes) -> None:
+    stock = make_stock(make, sizes).double()
+    ours = from_spikingjelly(stock, image_size=(SIDE, SIDE))
+    assert training_error(stock, ours, torch.randn(4, 3, SIDE, SIDE, dtype=torch.float64)) < 1e-9
+
+
+@pytest.mark.parametrize("product", [0.0, float("inf")], ids=["sparse", "dense"])
+@pytest.mark.parametrize(("make", "sizes"), [SIZES[3], SIZES[6], SIZES[9], SIZES[13]])
+def test_same_gradients_in_float32(make, sizes, product, monkeypatch) -> None:
+    """Of one batch in three at least, as a spike within rounding of its threshold may flip, and others after it."""
+    monkeypatch.setattr(sparse_conv, "_PRODUCT", product)
+    errors = []
+    for _ in range(3):
+        stock = make_stock(make, sizes)
+        ours = from_spikingjelly(stock, image_size=(SIDE, SIDE))
+        torch.manual_seed(len(errors))
+        errors.append(training_error(stock, ours, torch.randn(4, 3, SIDE, SIDE)))
+    assert min(errors) < 2e-5, errors
 
 
 @pytest.mark.parametrize(("make", "sizes"), SIZES, ids=IDS)
