@@ -14,13 +14,16 @@ import torch
 from scipy.stats import norm
 from torch import nn
 
+from .config import ModelConfig
 from .data import ImageSet
 from .engine import Forward, forward_of
 from .errors import PrimeSVTError
 from .family import config_of
 
-# Activations of a batch then stay near the caches; larger batches measured slower on the CPU.
+# Measured on two cores: from 64 small images on, larger batches are no faster; of large images, a few are enough, and
+# more only take memory.
 BATCH_SIZE = 64
+_FEWEST, _PIXELS = 8, 2**22
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ def predict(
     model: nn.Module,
     images: ImageSet,
     *,
-    batch_size: int = BATCH_SIZE,
+    batch_size: int | None = None,
     on_batch: Callable[[int], None] = lambda _: None,
     enough: Callable[[np.ndarray, np.ndarray], bool] | None = None,
     forward: Forward | None = None,
@@ -69,7 +72,7 @@ def predict(
     Args:
         model: Any model of PrimeSVT; it answers in evaluation mode, and is left in the mode it was in.
         images: The images.
-        batch_size: Images at a time.
+        batch_size: Images at a time; as :func:`batch_size_of` says where it is None.
         on_batch: Called after every batch with the number of its images.
         enough: Called after every batch with the classes predicted and the labels so far; where it is true, no more
             images are asked, and the answer holds only those.
@@ -80,6 +83,7 @@ def predict(
     """
     config = config_of(model)
     images.check(config)
+    batch_size = batch_size_of(config) if batch_size is None else batch_size
     answers: list[torch.Tensor] = []
     labels: list[torch.Tensor] = []
     dtype, seconds, reading = next(model.parameters()).dtype, 0.0, 0.0
@@ -103,6 +107,12 @@ def predict(
             if enough is not None and enough(torch.cat(answers).numpy(), torch.cat(labels).numpy()):
                 break
     return Predictions(torch.cat(answers).numpy(), torch.cat(labels).numpy(), seconds, forward.reason)
+
+
+def batch_size_of(config: ModelConfig) -> int:
+    """How many images at a time a model is asked best on a CPU."""
+    height, width = config.image_size
+    return max(_FEWEST, min(BATCH_SIZE, _PIXELS // (config.time_steps * height * width)))
 
 
 @contextmanager

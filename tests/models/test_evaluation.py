@@ -16,9 +16,11 @@ from primesvt.models import (
     PrimeSVTError,
     evaluation_mode,
     fingerprint,
+    named_config,
     predict,
     wilson,
 )
+from primesvt.models.evaluation import batch_size_of
 
 from ..conftest import replace
 
@@ -148,3 +150,10 @@ def test_what_cannot_be_predicted(make_model, data: DataSet) -> None:
     model.config = replace(model.config, image_size=(9, 9))
     with pytest.raises(PrimeSVTError, match="but the model reads 9x9 pixels"):
         predict(model, data.selection)
+
+
+def test_large_images_are_asked_a_few_at_a_time() -> None:
+    small = named_config("sdt-2-512", time_steps=1)
+    assert batch_size_of(small) == 64
+    assert batch_size_of(replace(small, time_steps=4, image_size=(224, 224))) == 20
+    assert batch_size_of(replace(small, time_steps=100, image_size=(512, 512))) == 8
