@@ -15,7 +15,7 @@ class FrameConv(nn.Conv2d):
 
     def forward(self, frames: torch.Tensor) -> torch.Tensor:
         """``[B, C, H, W]`` to ``[B, C', H', W']``."""
-        if not trains_on_cpu(frames):
+        if not (self.training and trains_on_cpu(frames)):
             return super().forward(frames)
         frames = frames.contiguous(memory_format=torch.channels_last)
         step = self.stride[0]
@@ -89,13 +89,18 @@ class MaxPool(nn.MaxPool2d):
             # Its kernel is vectorized for this memory format alone: over ten times faster, the same maxima.
             frames = frames.contiguous(memory_format=torch.channels_last)
         y = super().forward(frames)
-        sequence: torch.Tensor = (y if trains_on_cpu(x) else y.contiguous()).unflatten(0, x.shape[:2])
+        sequence: torch.Tensor = (y if self.training and trains_on_cpu(x) else y.contiguous()).unflatten(0, x.shape[:2])
         return sequence
 
 
-def frame_mean(x: torch.Tensor) -> torch.Tensor:
-    """The mean of every frame of ``[T, N, C, H, W]``, ``[T, N, C]``."""
-    if trains_on_cpu(x):
+def frame_mean(x: torch.Tensor, *, training: bool) -> torch.Tensor:
+    """The mean of every frame of ``[T, N, C, H, W]``, ``[T, N, C]``.
+
+    Args:
+        x: The frames.
+        training: Whether the model is in training mode: in evaluation it answers the same with gradients as without.
+    """
+    if training and trains_on_cpu(x):
         # So its gradient has the channels last, too: it reaches every layer that writes into a residual stream.
         return x.movedim(2, -1).mean((2, 3))
     return x.flatten(3).mean(-1)

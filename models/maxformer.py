@@ -320,5 +320,5 @@ class MaxFormer(nn.Module):
         x = first(images.unsqueeze(0) if static else images).expand(steps, -1, -1, -1, -1)
         for stage in self.stages:
             x = stage(x)
-        logits: torch.Tensor = self.head(self.lif(frame_mean(x)).mean(0))
+        logits: torch.Tensor = self.head(self.lif(frame_mean(x, training=self.training)).mean(0))
         return logits

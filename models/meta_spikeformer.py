@@ -312,7 +312,7 @@ class MetaSpikeFormer(nn.Module):
         x = images.unsqueeze(0) if static else images
         for stage in self.stages:
             x = stage(x, steps)
-        potentials = frame_mean(x)
+        potentials = frame_mean(x, training=self.training)
         rate = self.lif(potentials).mean(0)
         logits: torch.Tensor = self.head(rate if self.config.spiking_head else potentials.mean(0))
         return logits if self.head_kd is None else (logits + self.head_kd(rate)) / 2

@@ -378,5 +378,5 @@ class QKFormer(nn.Module):
         x = images.unsqueeze(0) if static else images
         for s, stage in enumerate(self.stages):
             x = stage(x, steps if s == 0 else None)
-        logits: torch.Tensor = self.head(frame_mean(x).mean(0))
+        logits: torch.Tensor = self.head(frame_mean(x, training=self.training).mean(0))
         return logits

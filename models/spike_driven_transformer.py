@@ -222,6 +222,6 @@ class SpikeDrivenTransformer(nn.Module):
         x = self.position_index.add(self.stem_index.scatter(x), position)
         for block in self.blocks:
             x = block(x)
-        rate = self.lif(frame_mean(x)).mean(0)
+        rate = self.lif(frame_mean(x, training=self.training)).mean(0)
         logits: torch.Tensor = self.head(rate)
         return logits

@@ -214,5 +214,5 @@ class Spikformer(nn.Module):
         x = self.position_index.add(self.stem_index.scatter(x), position)
         for block in self.blocks:
             x = block(x)
-        logits: torch.Tensor = self.head(frame_mean(x))
+        logits: torch.Tensor = self.head(frame_mean(x, training=self.training))
         return logits.mean(0)

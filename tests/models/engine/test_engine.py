@@ -92,8 +92,8 @@ def test_a_forward_pass_that_cannot_be_traced_is_asked_by_pytorch(make_model: Ma
 
 def test_a_neuron_of_another_kind_is_left_to_pytorch(make_model: MakeModel, images: torch.Tensor) -> None:
     class Louder(LIFNode):
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return super().forward(2 * x)
+        def forward(self, x: torch.Tensor, steps: int | None = None) -> torch.Tensor:
+            return super().forward(2 * x, steps)
 
     model = make_model()
     before = model(images)
