@@ -75,9 +75,9 @@ class LIFNode(neuron.LIFNode):  # type: ignore[misc]
         if torch.compiler.is_exporting():
             return _unrolled(x, self.tau, self.v_threshold)
         v = torch.zeros(x.shape[1:], dtype=x.dtype, device=x.device)
-        spikes, _, _ = functional.lif_multi_step(
+        spikes: torch.Tensor = functional.lif_multi_step(
             x, v, self.tau, self.decay_input, self.v_threshold, self.v_reset, self.surrogate_function, self.detach_reset
-        )
+        )[0]
         return spikes
 
     def _fused(self, x: torch.Tensor, steps: int) -> torch.Tensor:

@@ -141,7 +141,7 @@ def _collect(pixels, starts, channels, values):  # type: ignore[no-untyped-def] 
             count = 0
             for c in range(width):
                 found[count] = c
-                count += np.int64(row[c] != 0)
+                count += 1 if row[c] != 0 else 0
             for n in range(count):
                 channels[starts[p] + n] = found[n]
                 values[starts[p] + n] = row[found[n]]
