@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 SOURCES := $(shell find models pruning search studies -type f -not -name '*.pyc')
 PACKAGES := primesvt.models primesvt.pruning primesvt.search primesvt.studies
 
@@ -12,7 +13,8 @@ demo: $(VENV)/.installed
 	$(BIN)/primesvt demo -o demo-result
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -q
+	@# Two processes of one thread each: more threads than cores slow each other down.
+	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS)
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

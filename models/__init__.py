@@ -16,10 +16,13 @@ from .checkpoint import (
 )
 from .config import ModelConfig, check_above, check_range
 from .conv import ConvBN, MaxPool
+from .cuda_engine import DeviceModel, Execution, device_model
 from .data import DataSet, ImageSet, ImageSource
 from .data_sources import frame_of, open_data
+from .device import CPU, Precision, find_device
+from .engine import Engine, Forward, Program, SharedForward, forward_of
 from .errors import PrimeSVTError
-from .evaluation import Predictions, evaluation_mode, predict, wilson
+from .evaluation import BATCH_SIZE, Predictions, evaluation_mode, predict, wilson
 from .export import ExportedFile, export_onnx, export_pt2
 from .family import (
     FAMILIES,
@@ -33,6 +36,7 @@ from .family import (
     published_names,
     streams,
 )
+from .folding import fold
 from .hierarchical import HierarchicalConfig
 from .image_sources import ArrayImages
 from .importing import Imported, UnusedKey, import_checkpoint, import_state
@@ -45,7 +49,7 @@ from .official_state import official_state, to_layout
 from .qkformer import QKFormer, QKFormerConfig
 from .spike_driven_transformer import SpikeDrivenTransformer, SpikeDrivenTransformerConfig
 from .spikformer import Spikformer, SpikformerConfig
-from .spiking_block import SpikingBlock, self_attention
+from .spiking_block import SelfAttention, SpikingBlock
 from .spikingjelly_zoo import from_spikingjelly
 from .stream_index import StreamIndex
 from .training import Progress, Recipe, train
@@ -53,6 +57,8 @@ from .weights_file import check_values, read_weights
 from .whole_file import partial_file, whole_file
 
 __all__ = [
+    "BATCH_SIZE",
+    "CPU",
     "DEMO",
     "EMBEDDING",
     "FAMILIES",
@@ -61,7 +67,11 @@ __all__ = [
     "Checkpoint",
     "ConvBN",
     "DataSet",
+    "DeviceModel",
+    "Engine",
+    "Execution",
     "ExportedFile",
+    "Forward",
     "HierarchicalConfig",
     "ImageSet",
     "ImageSource",
@@ -75,13 +85,17 @@ __all__ = [
     "MetaSpikeFormer",
     "MetaSpikeFormerConfig",
     "ModelConfig",
+    "Precision",
     "Predictions",
     "PrimeSVTError",
+    "Program",
     "Progress",
     "QKFormer",
     "QKFormerConfig",
     "Recipe",
     "Rename",
+    "SelfAttention",
+    "SharedForward",
     "SpikeDrivenTransformer",
     "SpikeDrivenTransformerConfig",
     "Spikformer",
@@ -101,11 +115,15 @@ __all__ = [
     "config_type",
     "conv_bn",
     "conv_bn_renames",
+    "device_model",
     "evaluation_mode",
     "export_onnx",
     "export_pt2",
     "families",
+    "find_device",
     "fingerprint",
+    "fold",
+    "forward_of",
     "frame_of",
     "from_spikingjelly",
     "import_checkpoint",
@@ -124,7 +142,6 @@ __all__ = [
     "read_weights",
     "save_into",
     "save_model",
-    "self_attention",
     "streams",
     "to_layout",
     "train",

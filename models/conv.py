@@ -81,12 +81,16 @@ class MaxPool(nn.MaxPool2d):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """``[T, N, C, H, W]`` to ``[T, N, C, ceil(H / 2), ceil(W / 2)]``."""
         frames = x.flatten(0, 1)
+        if x.is_cuda:
+            # Fast in either memory format, and it stays the one that the neighbours have.
+            pooled: torch.Tensor = super().forward(frames).unflatten(0, x.shape[:2])
+            return pooled
         if x.device.type == "cpu":
             # Its kernel is vectorized for this memory format alone: over ten times faster, the same maxima.
             frames = frames.contiguous(memory_format=torch.channels_last)
-        frames = super().forward(frames)
-        y: torch.Tensor = (frames if trains_on_cpu(x) else frames.contiguous()).unflatten(0, x.shape[:2])
-        return y
+        y = super().forward(frames)
+        sequence: torch.Tensor = (y if trains_on_cpu(x) else y.contiguous()).unflatten(0, x.shape[:2])
+        return sequence
 
 
 def frame_mean(x: torch.Tensor) -> torch.Tensor:

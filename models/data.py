@@ -95,8 +95,11 @@ class ImageSet:
         """Images of the source, normalised for the model, and their labels ``[N]`` in the order of its logits."""
         shape = (config.in_channels, 1, 1)
         mean, std = torch.tensor(config.mean).view(shape), torch.tensor(config.std).view(shape)
-        labels = self._positions(config)[self.labels[indices]]
-        return (self.source.read(indices) - mean) / std, torch.from_numpy(labels)
+        return (self.source.read(indices) - mean) / std, self.truth(config, indices)
+
+    def truth(self, config: ModelConfig, indices: np.ndarray) -> torch.Tensor:
+        """Labels ``[N]`` of images of the source, in the order of the model's logits."""
+        return torch.from_numpy(self._positions(config)[self.labels[indices]])
 
     def _positions(self, config: ModelConfig) -> np.ndarray:
         """The model's logit of every class of the data, int64 ``[classes]``: classes of the same name are the same.

@@ -14,12 +14,16 @@ import torch
 from scipy.stats import norm
 from torch import nn
 
+from .config import ModelConfig
 from .data import ImageSet
+from .engine import Forward, forward_of
 from .errors import PrimeSVTError
 from .family import config_of
 
-# Activations of a batch then stay near the caches; larger batches measured slower on the CPU.
+# Measured on two cores: from 64 small images on, larger batches are no faster; of large images, a few are enough, and
+# more only take memory.
 BATCH_SIZE = 64
+_FEWEST, _PIXELS = 8, 2**22
 
 
 @dataclass(frozen=True)
@@ -30,11 +34,13 @@ class Predictions:
         classes: Predicted class of every image, int64 ``[N]``.
         labels: True class of every image, int64 ``[N]``.
         seconds: Time in the model, without reading the images.
+        reason: Why PyTorch answered and not the engine; None where the engine did.
     """
 
     classes: np.ndarray
     labels: np.ndarray
     seconds: float
+    reason: str | None = None
 
     @property
     def right(self) -> int:
@@ -56,32 +62,57 @@ def predict(
     model: nn.Module,
     images: ImageSet,
     *,
-    batch_size: int = BATCH_SIZE,
+    batch_size: int | None = None,
     on_batch: Callable[[int], None] = lambda _: None,
+    enough: Callable[[np.ndarray, np.ndarray], bool] | None = None,
+    forward: Forward | None = None,
 ) -> Predictions:
-    """Ask a model for the classes of a set of images.
+    """Ask a model for the classes of a set of images, in its order, by the engine where that gives the same answers.
 
     Args:
         model: Any model of PrimeSVT; it answers in evaluation mode, and is left in the mode it was in.
         images: The images.
-        batch_size: Images at a time.
+        batch_size: Images at a time; as :func:`batch_size_of` says where it is None.
         on_batch: Called after every batch with the number of its images.
+        enough: Called after every batch with the classes predicted and the labels so far; where it is true, no more
+            images are asked, and the answer holds only those.
+        forward: How to ask the model; the fastest way is chosen where it is None.
 
     Raises:
         PrimeSVTError: The images do not fit the model.
     """
     config = config_of(model)
     images.check(config)
-    answers, labels, seconds = [], [], 0.0
-    dtype = next(model.parameters()).dtype
+    batch_size = batch_size_of(config) if batch_size is None else batch_size
+    answers: list[torch.Tensor] = []
+    labels: list[torch.Tensor] = []
+    dtype, seconds, reading = next(model.parameters()).dtype, 0.0, 0.0
+
+    def read(indices: np.ndarray) -> torch.Tensor:
+        nonlocal reading
+        started = time.perf_counter()
+        batch = images.read(config, indices)[0].to(dtype)
+        reading += time.perf_counter() - started
+        return batch
+
     with evaluation_mode(model), torch.inference_mode():
-        for batch, truth in images.batches(config, batch_size):
-            started = time.perf_counter()
-            answers.append(model(batch.to(dtype)).argmax(1))
-            seconds += time.perf_counter() - started
-            labels.append(truth)
-            on_batch(len(truth))
-    return Predictions(torch.cat(answers).numpy(), torch.cat(labels).numpy(), seconds)
+        forward = forward or forward_of(model, read(images.indices[:1]).shape)
+        for start in range(0, len(images), batch_size):
+            indices = images.indices[start : start + batch_size]
+            started, read_before = time.perf_counter(), reading
+            answers.append(forward.answer(indices, read).argmax(1))
+            seconds += time.perf_counter() - started - (reading - read_before)
+            labels.append(images.truth(config, indices))
+            on_batch(len(indices))
+            if enough is not None and enough(torch.cat(answers).numpy(), torch.cat(labels).numpy()):
+                break
+    return Predictions(torch.cat(answers).numpy(), torch.cat(labels).numpy(), seconds, forward.reason)
+
+
+def batch_size_of(config: ModelConfig) -> int:
+    """How many images at a time a model is asked best on a CPU."""
+    height, width = config.image_size
+    return max(_FEWEST, min(BATCH_SIZE, _PIXELS // (config.time_steps * height * width)))
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from numba import njit
@@ -10,15 +11,23 @@ from numba import njit
 LOCK = threading.Lock()
 
 
-def compiled(function: Callable[..., None], **options: Any) -> Callable[..., None]:
-    """Compile a kernel, and keep the machine code for the next process where there is a place to write it."""
+def compiled(function: Callable[..., Any] | None = None, *, parallel: bool = True, **options: Any) -> Any:
+    """Compile a kernel, and keep the machine code for the next process where there is a place to write it.
+
+    Args:
+        function: What to compile; where it is None, a decorator is returned.
+        parallel: Whether its ``prange`` loops run on all threads: then it is to be called under :data:`LOCK`.
+        options: Of numba.
+    """
+    if function is None:
+        return partial(compiled, parallel=parallel, **options)
+    options = {"parallel": parallel, "error_model": "numpy", **options}
     try:
-        kernel: Callable[..., None] = njit(parallel=True, cache=True, error_model="numpy", **options)(function)
+        return njit(cache=True, **options)(function)
     except RuntimeError:
-        kernel = njit(parallel=True, error_model="numpy", **options)(function)
-    return kernel
+        return njit(**options)(function)
 
 
-def contracted(function: Callable[..., None]) -> Callable[..., None]:
+def contracted(function: Callable[..., None]) -> Any:
     """As :func:`compiled`, where a product that is added to something needs no rounding of its own."""
     return compiled(function, fastmath={"contract"})

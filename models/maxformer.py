@@ -40,7 +40,7 @@ from .layout import Checkpoint, Layout, Rename, conv_bn_renames
 from .membrane_block import MembraneBlock, membrane_mlp_groups, membrane_mlp_readers
 from .neuron import LIFNode
 from .published import CIFAR100, IMAGENET
-from .spiking_block import attention_groups, self_attention
+from .spiking_block import SelfAttention, attention_groups
 from .stream_index import StreamIndex
 
 # Kernel of the depth-wise convolutions of the first two stages; None where there are none.
@@ -247,7 +247,7 @@ class AttentionBlock(MembraneBlock):
         self.membrane = config.variant == "cifar"
         self.projection = ConvBN(value, projection, bias=self.membrane)
         self.projection_index = StreamIndex(projection, widths[stream])
-        self.heads = config.heads[0]
+        self.self_attention = SelfAttention(config.heads[0])
         self.scale = config.attention_scale
         self.attention_lif = LIFNode(tau=config.tau, v_threshold=config.attention_threshold)
 
@@ -255,7 +255,7 @@ class AttentionBlock(MembraneBlock):
         """Attention with its shortcut."""
         read = self.lif(x) if self.membrane else x
         query, key, value = (self.lif(layer(read)) for layer in (self.query, self.key, self.value))
-        attended = self.attention_lif(self_attention(query, key, value, self.heads) * self.scale)
+        attended = self.attention_lif(self.self_attention(query, key, value) * self.scale)
         written = self.projection(attended)
         return self.projection_index.add(x, written if self.membrane else self.lif(written))
 

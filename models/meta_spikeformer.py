@@ -32,7 +32,7 @@ from .membrane_block import MembraneBlock, membrane_mlp_groups, membrane_mlp_rea
 from .neuron import LIFNode
 from .published import IMAGENET
 from .rep_conv import RepConv, inner_group, outer_filters
-from .spiking_block import attention_groups, hidden_group, self_attention
+from .spiking_block import SelfAttention, attention_groups, hidden_group
 from .stream_index import StreamIndex
 
 _CONV_STAGES = 3
@@ -254,7 +254,7 @@ class AttentionBlock(MembraneBlock):
         self.value = RepConv(width, inner["value"], value)
         self.projection = RepConv(value, inner["projection"], projection)
         self.projection_index = StreamIndex(projection, width)
-        self.heads = config.heads[stage - _CONV_STAGES]
+        self.self_attention = SelfAttention(config.heads[stage - _CONV_STAGES])
         self.scale = config.attention_scale
         self.attention_lif = LIFNode(tau=config.tau, v_threshold=config.attention_threshold)
 
@@ -262,7 +262,7 @@ class AttentionBlock(MembraneBlock):
         """Attention with its shortcut."""
         spikes = self.lif(x)
         query, key, value = (self.lif(layer(spikes)) for layer in (self.query, self.key, self.value))
-        attended = self.attention_lif(self_attention(query, key, value, self.heads) * self.scale)
+        attended = self.attention_lif(self.self_attention(query, key, value) * self.scale)
         return self.projection_index.add(x, self.projection(attended))
 
 

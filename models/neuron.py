@@ -14,12 +14,16 @@ Deviations:
   nobody has to remember ``reset_net``.
 * **One pass over memory.** On the CPU in float32 a numba kernel integrates all T steps while a value is in a
   register. Its arithmetic is that of SpikingJelly in the same order, so the spikes are equal bit for bit. Any other
-  device or dtype runs SpikingJelly's own implementation.
+  device or dtype runs SpikingJelly's own implementation: on CUDA, in float32 and narrower types, the best of its fused
+  kernels that is there (its CUDA extension, else Triton, else plain PyTorch, which is slow, and said once). They
+  integrate in float32, so their spikes are the same bit for bit, too.
 * **Plain operations in an exported model.** There the T steps are unrolled, in the same arithmetic and for inference
   only: whatever runs the file needs no custom operator.
 """
 
 import math
+import warnings
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -74,10 +78,22 @@ class LIFNode(neuron.LIFNode):  # type: ignore[misc]
             x = x.expand(steps, *[-1] * (x.ndim - 1))
         if torch.compiler.is_exporting():
             return _unrolled(x, self.tau, self.v_threshold)
-        v = torch.zeros(x.shape[1:], dtype=x.dtype, device=x.device)
-        spikes: torch.Tensor = functional.lif_multi_step(
-            x, v, self.tau, self.decay_input, self.v_threshold, self.v_reset, self.surrogate_function, self.detach_reset
-        )[0]
+        fused = x.is_cuda and x.dtype != torch.float64
+        # Fused kernels want the potential in float32, and are fastest where its memory is laid out as that of `x` is.
+        v = torch.zeros_like(x[0], dtype=torch.float32 if fused else x.dtype)
+        slope = self.surrogate_function
+        if fused and not torch.compiler.is_compiling() and not _runs_fused(x.device):
+            slope = self._plain_slope
+        spikes, _, _ = functional.lif_multi_step(
+            x, v, self.tau, self.decay_input, self.v_threshold, self.v_reset, slope, self.detach_reset
+        )
+        # Plain PyTorch computes and answers in the dtype of the potential.
+        answer: torch.Tensor = spikes.to(x.dtype)
+        return answer
+
+    def _plain_slope(self, x: torch.Tensor) -> torch.Tensor:
+        """The surrogate function as one that SpikingJelly does not know: then it runs plain PyTorch."""
+        spikes: torch.Tensor = self.surrogate_function(x)
         return spikes
 
     def _fused(self, x: torch.Tensor, steps: int) -> torch.Tensor:
@@ -87,6 +103,32 @@ class LIFNode(neuron.LIFNode):  # type: ignore[misc]
         x = x.movedim(2, -1) if last else x
         spikes: torch.Tensor = _FusedLIF.apply(x, steps, self.tau, self.v_threshold, self.surrogate_function.alpha)
         return spikes.movedim(-1, 2) if last else spikes
+
+
+@cache
+def _runs_fused(device: torch.device) -> bool:
+    """Whether SpikingJelly's choice for a CUDA device works; warns where that is none of its fused kernels.
+
+    It takes Triton where it can be imported, but Triton also needs a C compiler when the first kernel starts.
+    """
+    try:
+        choice: dict[str, Any] = functional.neuron_implementation("lif", device)
+        x = torch.zeros(1, 1, device=device)
+        functional.lif_multi_step(x, x[0], surrogate_function=surrogate.ATan())
+    except Exception as error:  # whatever a compiler, a driver or a missing library leads to
+        _warn_of_slowness(device, f"{type(error).__name__}: {error}")
+        return False
+    if choice["implementation"] == "torch":
+        _warn_of_slowness(device, "; ".join(f"{name}: {reason}" for name, reason in choice["unavailable"].items()))
+    return True
+
+
+def _warn_of_slowness(device: torch.device, reason: str) -> None:
+    warnings.warn(
+        f"Neurons on {device} run in plain PyTorch, several times slower than SpikingJelly's fused kernels, which need "
+        f"Triton and a C compiler. {' '.join(reason.split())[:400]}",
+        stacklevel=2,
+    )
 
 
 def _unrolled(x: torch.Tensor, tau: float, threshold: float) -> torch.Tensor:

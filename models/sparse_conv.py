@@ -138,10 +138,10 @@ def _collect(pixels, starts, channels, values):  # type: ignore[no-untyped-def] 
         found = np.empty(width + 1, np.int32)
         for p in range(block * 64, min(block * 64 + 64, size)):
             row = pixels[p]
-            count = 0
+            count = np.int64(0)
             for c in range(width):
                 found[count] = c
-                count += 1 if row[c] != 0 else 0
+                count += np.int64(row[c] != 0)
             for n in range(count):
                 channels[starts[p] + n] = found[n]
                 values[starts[p] + n] = row[found[n]]

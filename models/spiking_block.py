@@ -16,23 +16,24 @@ from .neuron import LIFNode
 from .stream_index import StreamIndex
 
 
-def self_attention(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, heads: int) -> torch.Tensor:
+class SelfAttention(nn.Module):
     """Attention without softmax.
 
     Args:
-        query: Spikes ``[T, N, C, H, W]``.
-        key: Spikes of the same shape.
-        value: Spikes ``[T, N, C', H, W]``.
-        heads: Among which both numbers of channels are divided evenly.
-
-    Returns:
-        ``[T, N, C', H, W]``, not scaled.
+        heads: Among which the channels of query, key and value are divided evenly.
     """
-    q, k, v = (x.flatten(3).unflatten(2, (heads, -1)) for x in (query, key, value))
-    # The product may start with value and key: [C', C] per head, independent of the number of tokens.
-    attended: torch.Tensor = (v @ k.transpose(-2, -1)) @ q
-    plane: torch.Tensor = attended.flatten(2, 3).unflatten(-1, query.shape[-2:])
-    return plane
+
+    def __init__(self, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+
+    def forward(self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+        """Spikes ``[T, N, C, H, W]``, twice, and ``[T, N, C', H, W]``; returns the latter shape, not scaled."""
+        q, k, v = (x.flatten(3).unflatten(2, (self.heads, -1)) for x in (query, key, value))
+        # The product may start with value and key: [C', C] per head, independent of the number of tokens.
+        attended: torch.Tensor = (v @ k.transpose(-2, -1)) @ q
+        plane: torch.Tensor = attended.flatten(2, 3).unflatten(-1, query.shape[-2:])
+        return plane
 
 
 class SpikingBlock(nn.Module):
@@ -73,7 +74,7 @@ class SpikingBlock(nn.Module):
         query_key, value, projection, hidden, output = (
             widths[f"{prefix}.{name}"] for name in ("query_key", "value", "projection", "hidden", "output")
         )
-        self.heads = heads
+        self.self_attention = SelfAttention(heads)
         self.scale = scale
         self.batch_coupling = batch_coupling
         self.query = ConvBN(read, query_key, bias=qkv_bias)
@@ -90,7 +91,7 @@ class SpikingBlock(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Spike counts of the stream, ``[T, N, C, H, W]`` to the same shape."""
         query, key, value = (self.lif(layer(x)) for layer in (self.query, self.key, self.value))
-        attended = self.attention_lif(self_attention(query, key, value, self.heads) * self.scale)
+        attended = self.attention_lif(self.self_attention(query, key, value) * self.scale)
         written = self.projection(attended)
         if self.batch_coupling:
             fired = self.lif(written.flatten(0, 1)).unflatten(0, written.shape[:2])

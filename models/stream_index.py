@@ -27,30 +27,41 @@ class StreamIndex(nn.Module):
         index = None if width == stream else torch.arange(width, dtype=torch.int16)
         self.register_buffer("channels", index)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """As :meth:`scatter`."""
-        return self.scatter(x)
+    def forward(self, x: torch.Tensor, stream: torch.Tensor | None = None, *, gather: bool = False) -> torch.Tensor:
+        """As :meth:`scatter`; as :meth:`add` where there is a stream, and as :meth:`gather` where that is asked for."""
+        if gather:
+            return x if self.channels is None else x.index_select(2, self.channels.long())
+        if self.channels is None:
+            return x if stream is None else stream + x
+        if torch.compiler.is_exporting():
+            spread = _gathered(x, self.channels, self.stream)
+            return spread if stream is None else stream + spread
+        if stream is None:
+            return self._zeros_like(x).index_copy_(2, self.channels.long(), x)
+        # `index_add` itself would answer with the channels before height and width, whatever the stream has.
+        return stream.clone().index_add_(2, self.channels.long(), x)
 
     def gather(self, stream: torch.Tensor) -> torch.Tensor:
         """The indexed channels ``[T, N, width, H, W]`` of ``stream [T, N, stream, H, W]``, for a depth-wise filter."""
-        return stream if self.channels is None else stream.index_select(2, self.channels.long())
+        gathered: torch.Tensor = self(stream, gather=True)
+        return gathered
 
     def scatter(self, x: torch.Tensor) -> torch.Tensor:
         """Spread ``x [T, N, width, H, W]`` over a stream ``[T, N, stream, H, W]`` that is zero elsewhere."""
-        if self.channels is None:
-            return x
-        if torch.compiler.is_exporting():
-            return _gathered(x, self.channels, self.stream)
-        shape = (*x.shape[:2], self.stream, *x.shape[3:])
-        return x.new_zeros(shape).index_copy(2, self.channels.long(), x)
+        spread: torch.Tensor = self(x)
+        return spread
 
     def add(self, stream: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         """Return ``stream [T, N, stream, H, W]`` with ``x [T, N, width, H, W]`` added to the indexed channels."""
-        if self.channels is None:
-            return stream + x
-        if torch.compiler.is_exporting():
-            return stream + _gathered(x, self.channels, self.stream)
-        return stream.index_add(2, self.channels.long(), x)
+        summed: torch.Tensor = self(x, stream)
+        return summed
+
+    def _zeros_like(self, x: torch.Tensor) -> torch.Tensor:
+        """Zeros ``[T, N, stream, H, W]`` whose channels are last in memory where those of ``x`` are."""
+        steps, images, _, height, width = x.shape
+        if x.stride(2) == 1 and not x.is_contiguous():
+            return x.new_zeros(steps, images, height, width, self.stream).movedim(-1, 2)
+        return x.new_zeros(steps, images, self.stream, height, width)
 
 
 def _gathered(x: torch.Tensor, channels: torch.Tensor, stream: int) -> torch.Tensor:

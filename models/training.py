@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -22,11 +22,11 @@ from .augmentation import augment
 from .checkpoint import fingerprint
 from .config import MAX_NUMBER, MAX_WIDTH, ModelConfig
 from .data import ImageSet
+from .device import CPU, Precision, placed, to_device
 from .errors import PrimeSVTError
 from .family import config_of
 from .training_state import load_state, save_state
 
-Precision = Literal["float32", "bfloat16"]
 _RANGES = (
     ("epochs", 1, MAX_NUMBER),
     ("batch_size", 1, MAX_NUMBER),
@@ -115,6 +115,7 @@ def train(
     teacher: nn.Module | None = None,
     checkpoint: Path | None = None,
     discard: bool = False,
+    device: torch.device = CPU,
     on_resume: Callable[[int], None] = lambda _: None,
     on_step: Callable[[Progress], None] = lambda _: None,
     on_epoch: Callable[[Progress, float], dict[str, Any]] = lambda _progress, _seconds: {},
@@ -128,6 +129,8 @@ def train(
         teacher: Model whose answers are learnt too, with the weight ``recipe.distillation``.
         checkpoint: File written after every epoch; where it exists, training goes on from it.
         discard: Start anew where the checkpoint is damaged or of another training, instead of refusing.
+        device: Where to compute; model and teacher are there until the end, and come back to the CPU then. On CUDA,
+            sums are added in an order that may differ from run to run, and so may the last digits of a weight.
         on_resume: Called with the number of epochs done before, where training goes on.
         on_step: Called after every step.
         on_epoch: Called after every epoch with its seconds; what it returns is added to the log.
@@ -145,46 +148,48 @@ def train(
     images.check(config)
     _check_teacher(teacher, config, recipe)
     steps = len(_starts(len(images), recipe.batch_size))
-    optimizer = _optimizer(model, recipe)
     run: dict[str, Any] = {"recipe": asdict(recipe), "initial model": fingerprint(model), "data": images.fingerprint}
     run["teacher"] = None if teacher is None else fingerprint(teacher)
-    log = [] if checkpoint is None else load_state(checkpoint, run, model, optimizer, discard=discard)
-    if log:
-        on_resume(len(log))
-    for epoch in range(len(log), recipe.epochs):
-        started = time.monotonic()
-        _begin_training(model, recipe)
-        progress = Progress(epoch, 0, steps, 0.0, 0.0)
-        loss_sum, right, seen = 0.0, 0, 0
-        for step, (batch, labels) in enumerate(_epoch(images, config, recipe, epoch)):
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate(recipe, epoch * steps + step, steps * recipe.epochs)
-            loss, logits = _loss(model, teacher, batch, labels, recipe)
-            if not math.isfinite(loss.item()):
-                raise _diverged(epoch, recipe, f"the loss is {loss.item()}")
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            seen += len(labels)
-            loss_sum += loss.item() * len(labels)
-            right += int((logits.argmax(1) == labels).sum())
-            progress = Progress(epoch, step + 1, steps, loss_sum / seen, right / seen)
-            on_step(progress)
-        seconds = time.monotonic() - started
-        model.eval()
-        if not all(tensor.isfinite().all() for tensor in model.state_dict().values()):
-            raise _diverged(epoch, recipe, "weights are NaN or infinite")
-        log.append(
-            {
-                "epoch": epoch + 1,
-                "loss": round(progress.loss, 4),
-                "fit_accuracy": round(progress.accuracy, 4),
-                "seconds": round(seconds, 1),
-                **on_epoch(progress, seconds),
-            }
-        )
-        if checkpoint is not None:
-            save_state(checkpoint, run, model, optimizer, log)
+    with placed(device, model, teacher):
+        optimizer = _optimizer(model, recipe)
+        log = [] if checkpoint is None else load_state(checkpoint, run, model, optimizer, discard=discard)
+        if log:
+            on_resume(len(log))
+        for epoch in range(len(log), recipe.epochs):
+            started = time.monotonic()
+            _begin_training(model, recipe)
+            progress = Progress(epoch, 0, steps, 0.0, 0.0)
+            loss_sum, right, seen = 0.0, 0, 0
+            for step, read in enumerate(_epoch(images, config, recipe, epoch)):
+                batch, labels = (to_device(tensor, device) for tensor in read)
+                for group in optimizer.param_groups:
+                    group["lr"] = learning_rate(recipe, epoch * steps + step, steps * recipe.epochs)
+                loss, logits = _loss(model, teacher, batch, labels, recipe)
+                if not math.isfinite(loss.item()):
+                    raise _diverged(epoch, recipe, f"the loss is {loss.item()}")
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                seen += len(labels)
+                loss_sum += loss.item() * len(labels)
+                right += int((logits.argmax(1) == labels).sum())
+                progress = Progress(epoch, step + 1, steps, loss_sum / seen, right / seen)
+                on_step(progress)
+            seconds = time.monotonic() - started
+            model.eval()
+            if not all(tensor.isfinite().all() for tensor in model.state_dict().values()):
+                raise _diverged(epoch, recipe, "weights are NaN or infinite")
+            log.append(
+                {
+                    "epoch": epoch + 1,
+                    "loss": round(progress.loss, 4),
+                    "fit_accuracy": round(progress.accuracy, 4),
+                    "seconds": round(seconds, 1),
+                    **on_epoch(progress, seconds),
+                }
+            )
+            if checkpoint is not None:
+                save_state(checkpoint, run, model, optimizer, log)
     model.eval()
     return log
 
@@ -245,7 +250,7 @@ def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 def _loss(
     model: nn.Module, teacher: nn.Module | None, images: torch.Tensor, labels: torch.Tensor, recipe: Recipe
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    with torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+    with torch.autocast(images.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
         logits = model(images)
     logits = logits.float()
     loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from .device import to_cpu
 from .errors import PrimeSVTError
 from .whole_file import whole_file
 
@@ -18,15 +19,15 @@ def save_state(
     optimizer: torch.optim.Optimizer,
     log: list[dict[str, Any]],
 ) -> None:
-    """Write the checkpoint, whole or not at all.
+    """Write the checkpoint, whole or not at all; its tensors are on the CPU, so that any device can go on.
 
     Raises:
         PrimeSVTError: It cannot be written.
     """
     state = {
         "run": run,
-        "model": model.state_dict(),
-        "optimizer": optimizer.state_dict(),
+        "model": to_cpu(model.state_dict()),
+        "optimizer": to_cpu(optimizer.state_dict()),
         "log": log,
     }
     # Written to memory first: for a full disk PyTorch has an error that nobody understands.

@@ -1,12 +1,12 @@
 """How a model shrinks: plans, layers, importance, surgery, memory, robustness."""
 
 from .importance import CRITERIA, Criterion, criterion
-from .kept import Kept, kept_channels
+from .kept import Kept, Scores, kept_channels, scores_of
 from .layers import PrunableLayer, check_layers, prunable_layers
 from .memory import InferenceState, inference_state, kept_bytes, largest_saving, memory_saving, pruned_bytes
 from .plan import DEFAULT_CRITERION, PruningPlan, kept_count, load_plan, save_plan
 from .robustness import DEFAULT_RATES, Robustness, check_rates, measure_robustness, probes
-from .surgery import prune, remove
+from .surgery import prune, remove, version_of
 
 __all__ = [
     "CRITERIA",
@@ -18,6 +18,7 @@ __all__ = [
     "PrunableLayer",
     "PruningPlan",
     "Robustness",
+    "Scores",
     "check_layers",
     "check_rates",
     "criterion",
@@ -35,4 +36,6 @@ __all__ = [
     "pruned_bytes",
     "remove",
     "save_plan",
+    "scores_of",
+    "version_of",
 ]

@@ -19,9 +19,11 @@ import copy
 import dataclasses
 import importlib
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -30,7 +32,9 @@ from safetensors import safe_open
 from torch import nn
 
 from primesvt.models import (
+    CPU,
     EMBEDDING,
+    DeviceModel,
     LIFNode,
     ModelConfig,
     PrimeSVTError,
@@ -39,6 +43,7 @@ from primesvt.models import (
     channel_groups,
     export_onnx,
     fingerprint,
+    forward_of,
     import_state,
     load_model,
     model_bytes,
@@ -103,6 +108,10 @@ def random_images(config: ModelConfig, *leading: int, seed: int = 0) -> torch.Te
     """Images ``[N, C, H, W]``, or event sequences where ``leading`` is ``T, N``, float64."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randn((*leading, config.in_channels, *config.image_size), generator=generator, dtype=torch.float64)
+
+
+def _picked(images: torch.Tensor, along: int, indices: np.ndarray) -> torch.Tensor:
+    return images.index_select(along, torch.from_numpy(indices))
 
 
 def difference(one: torch.Tensor, other: torch.Tensor) -> float:
@@ -307,6 +316,16 @@ class FamilyContract:
             apart = difference(model(batch)[2:4], model(batch[2:4]))
         assert apart <= TOLERANCE, "the answer to an image depends on the other images of the batch"
 
+    def test_prepared_for_a_device_it_answers_the_same(self, model: nn.Module, config: ModelConfig) -> None:
+        images, events = random_images(config, 4), random_images(config, 3, 4)
+        half = prune(model, PruningPlan({group.name: 0.5 for group in config.groups()}))
+        for each in (model, half):
+            before, prepared = fingerprint(each), DeviceModel(each, CPU)
+            with torch.no_grad():
+                apart = max(difference(prepared(batch), each(batch)) for batch in (images, events))
+            assert apart <= TOLERANCE, "folding BatchNorm into the convolutions changes the answers"
+            assert fingerprint(each) == before, "preparing the model changes it"
+
     def test_a_copy_is_equal_and_independent(self, model: nn.Module) -> None:
         twin = copy.deepcopy(model)
         assert fingerprint(twin) == fingerprint(model)
@@ -414,6 +433,16 @@ class FamilyContract:
                 assert difference(again(images), model(images)) <= TOLERANCE, layout.source
         if len(problems) == len(config.layouts):
             pytest.skip(f"no layout fits this configuration: {problems}")
+
+    def test_the_engine_answers_as_the_forward_pass_does(self, model: nn.Module, config: ModelConfig) -> None:
+        plan = PruningPlan({group.name: 0.3 for group in channel_groups(model)})
+        for version in (model.float(), prune(model, plan).float()):
+            for images in (random_images(config, 12).float(), random_images(config, 3, 8).float()):
+                along = 0 if images.ndim == 4 else 1
+                read = partial(_picked, images, along)
+                found = forward_of(version, images.shape).answer(np.arange(images.shape[along]), read)
+                with torch.no_grad():
+                    assert difference(found, version(images)) <= 1e-6
 
     def test_a_pruned_model_is_exported(self, model: nn.Module, config: ModelConfig, tmp_path: Path) -> None:
         plan = PruningPlan({group.name: 0.4 for group in channel_groups(model)})

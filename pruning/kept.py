@@ -1,20 +1,39 @@
 """Which channels a plan keeps: the plan's ratios made into indices by the importance of the channels."""
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import nn
 
 from primesvt.models import EMBEDDING, ChannelGroup, config_of
 
-from .importance import Criterion, criterion, importance
+from .importance import criterion, importance
 from .layers import check_layers
 from .plan import PruningPlan, kept_count
 
 Kept = Mapping[str, torch.Tensor]
 
 
-def kept_channels(model: nn.Module, plan: PruningPlan) -> Kept:
+# From the leaf modules that make some channels together to the scores of those channels, float64 ``[C]``.
+Scores = Callable[[tuple[str, ...]], torch.Tensor]
+
+
+def scores_of(model: nn.Module, criterion_name: str) -> Scores:
+    """Scores of a model's channels, each computed once: for many plans of one model.
+
+    Args:
+        model: Any model of PrimeSVT, whose weights stay as they are.
+        criterion_name: Name of the criterion.
+
+    Raises:
+        PrimeSVTError: There is no such criterion.
+    """
+    score, state = criterion(criterion_name), model.state_dict()
+    return functools.cache(lambda modules: importance(score, state, modules))
+
+
+def kept_channels(model: nn.Module, plan: PruningPlan, scores: Scores | None = None) -> Kept:
     """Indices of the channels that stay, sorted, int64 ``[kept]``, by layer; every layer of the model is named.
 
     The embedding width is decided first. A layer that writes into the stream then loses the channels that the stream
@@ -23,12 +42,13 @@ def kept_channels(model: nn.Module, plan: PruningPlan) -> Kept:
     Args:
         model: Any model of PrimeSVT.
         plan: What to remove.
+        scores: Those of the plan's criterion, where they are known already.
 
     Raises:
         PrimeSVTError: The plan names a layer or a criterion that does not exist.
     """
     check_layers(model, tuple(plan.ratios))
-    score = criterion(plan.criterion)
+    score = scores_of(model, plan.criterion) if scores is None else scores
     config, state = config_of(model), model.state_dict()
     groups = config.groups()
     kept: dict[str, torch.Tensor] = {}
@@ -49,7 +69,7 @@ def written_channels(state: Mapping[str, torch.Tensor], group: ChannelGroup) -> 
 
 
 def _keep_stream(
-    score: Criterion, state: Mapping[str, torch.Tensor], writers: list[ChannelGroup], width: int, ratio: float
+    score: Scores, state: Mapping[str, torch.Tensor], writers: list[ChannelGroup], width: int, ratio: float
 ) -> torch.Tensor:
     if ratio == 0:
         return torch.arange(width)
@@ -57,7 +77,7 @@ def _keep_stream(
     # No writer may be left without a channel: the most important one of a narrow writer stays, whatever its rank.
     required = torch.zeros(width, dtype=torch.bool)
     for writer in writers:
-        channels, scores = written_channels(state, writer), importance(score, state, writer.filters)
+        channels, scores = written_channels(state, writer), score(writer.filters)
         total.index_add_(0, channels, scores)
         if len(channels) < width:
             required[channels[scores.argmax()]] = True
@@ -66,7 +86,7 @@ def _keep_stream(
 
 
 def _keep_layer(
-    score: Criterion, state: Mapping[str, torch.Tensor], group: ChannelGroup, ratio: float, kept: Kept
+    score: Scores, state: Mapping[str, torch.Tensor], group: ChannelGroup, ratio: float, kept: Kept
 ) -> torch.Tensor:
     written = written_channels(state, group)
     if group.stream is None:
@@ -75,7 +95,7 @@ def _keep_layer(
         remaining = torch.isin(written, kept[group.stream]).nonzero().flatten()
     if ratio == 0:
         return remaining  # Scores cost a pass over the weights.
-    scores = importance(score, state, group.filters)
+    scores = score(group.filters)
     if group.stream is not None:
         return remaining[_largest(scores[remaining], kept_count(len(remaining), ratio))]
     per_head = scores.view(group.heads, -1)

@@ -19,17 +19,29 @@ class Robustness:
     Args:
         accuracy: Of the model as it is.
         layers: Layer to rate to accuracy.
+        estimated: Layer and rate of the accuracies that come from a few of the images only.
     """
 
     accuracy: float
     layers: Mapping[str, Mapping[float, float]]
+    estimated: frozenset[tuple[str, float]] = frozenset()
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data: ``{"accuracy": ..., "layers": {layer: {rate: accuracy}}}``."""
-        return {
+        """Plain data: ``{"accuracy": ..., "layers": {layer: {rate: accuracy}}}``.
+
+        Where some are estimated, ``"estimated": {layer: [rate, ...]}`` says which.
+        """
+        data: dict[str, Any] = {
             "accuracy": self.accuracy,
             "layers": {layer: {str(rate): value for rate, value in row.items()} for layer, row in self.layers.items()},
         }
+        if self.estimated:
+            data["estimated"] = {
+                layer: rates
+                for layer, row in self.layers.items()
+                if (rates := [str(rate) for rate in row if (layer, rate) in self.estimated])
+            }
+        return data
 
 
 def check_rates(rates: Sequence[float]) -> tuple[float, ...]:

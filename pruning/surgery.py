@@ -4,7 +4,8 @@ What it means: the pruned model's logits equal those of the original with the re
 are read. A filter that is merely zeroed is not removed: BatchNorm would still make it spike.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 from torch import nn
@@ -28,23 +29,29 @@ def prune(model: nn.Module, plan: PruningPlan) -> nn.Module:
     return remove(model, kept_channels(model, plan))
 
 
-def remove(model: nn.Module, kept: Kept) -> nn.Module:
-    """A new model with just the kept channels, sorted indices ``[kept]`` for every layer."""
+def remove(model: nn.Module, kept: Kept, *, share: bool = False) -> nn.Module:
+    """A new model with just the kept channels.
+
+    Args:
+        model: Any model of PrimeSVT.
+        kept: Sorted indices ``[kept]``, int64, for every layer.
+        share: Whether tensors that lose nothing may be those of ``model``: for a new model that is only asked.
+    """
     config = config_of(model)
     narrow = config.with_widths({name: len(channels) for name, channels in kept.items()})
     with torch.device("meta"):
         pruned = build(narrow)
     with torch.no_grad():
-        pruned.load_state_dict(_cut(config, model.state_dict(), kept), assign=True)
+        pruned.load_state_dict(_cut(config, model.state_dict(), kept, share), assign=True)
     return pruned.train(model.training)
 
 
-def _cut(config: ModelConfig, state: Mapping[str, torch.Tensor], kept: Kept) -> dict[str, torch.Tensor]:
+def _cut(config: ModelConfig, state: Mapping[str, torch.Tensor], kept: Kept, share: bool) -> dict[str, torch.Tensor]:
     places: dict[str, list[tuple[int, torch.Tensor]]] = {name: [] for name in state}
     for name, dim, group in cuts(config, state):
         if len(kept[group]) < state[name].shape[dim]:
             places[name].append((dim, kept[group]))
-    cut = {name: _selected(tensor, places[name]) for name, tensor in state.items()}
+    cut = {name: _selected(tensor, places[name], share) for name, tensor in state.items()}
     for writer in config.groups():
         if writer.stream is None:
             continue
@@ -56,13 +63,38 @@ def _cut(config: ModelConfig, state: Mapping[str, torch.Tensor], kept: Kept) -> 
     return cut
 
 
-def _selected(tensor: torch.Tensor, places: Sequence[tuple[int, torch.Tensor]]) -> torch.Tensor:
+def _selected(tensor: torch.Tensor, places: Sequence[tuple[int, torch.Tensor]], share: bool) -> torch.Tensor:
     """A copy with just the kept entries; what is not kept is not copied either."""
     if not places:
-        return tensor.clone()
+        return tensor if share else tensor.clone()
     for dim, channels in places:
         tensor = tensor.index_select(dim, channels)
     return tensor
+
+
+def version_of(config: ModelConfig, kept: Kept) -> Callable[[str], bytes]:
+    """What tells the weights of a module from those of the same module in other versions of one model.
+
+    Args:
+        config: Of the unpruned model.
+        kept: The channels that this version keeps, of every layer.
+
+    Returns:
+        A function from the name of a module: where it returns the same of two versions, the module has equal weights.
+    """
+    digests = {layer: hashlib.blake2b(c.numpy().tobytes(), digest_size=16).digest() for layer, c in kept.items()}
+    touched: dict[str, list[str]] = {}
+    for group in config.groups():
+        for leaf in (*group.filters, *group.readers):
+            touched.setdefault(leaf, []).append(group.name)
+        if group.index is not None and group.stream is not None:
+            touched.setdefault(group.index, []).extend((group.name, group.stream))
+
+    def version(module: str) -> bytes:
+        leaves = (leaf for leaf in touched if leaf == module or leaf.startswith(f"{module}."))
+        return b"".join(digests[layer] for leaf in leaves for layer in touched[leaf])
+
+    return version
 
 
 def cuts(config: ModelConfig, state: Mapping[str, torch.Tensor]) -> Iterator[tuple[str, int, str]]:

@@ -1,36 +1,47 @@
 """How a plan is chosen: space, constraints, evaluator, objective, policy, samplers."""
 
+from .baseline import baseline_of
 from .constraints import ACCURACY_DROP, DIRECTIONS, MEMORY_SAVING, OBJECTIVES, Constraints
-from .evaluator import Evaluation, Evaluator, measure
-from .objective import REUSED, Objective
+from .evaluator import DEFAULT_MEMORY, Evaluation, Evaluator, Measured, measure
+from .objective import DECIDED_EARLY, REUSED, Objective
 from .policy import LAYER, PHASE, Finished, Outcome, PrioritizedPolicy, Step, ratios
+from .rejection import EXACT, STATISTICAL, Rejection
 from .reuse import BASELINE, BASELINE_KEY, EVALUATION, KEY, Known, KnownEvaluations, evaluation_of
 from .space import SearchSpace
+from .stopping import StoppingRule
 from .workers import is_mine, is_running
 
 __all__ = [
     "ACCURACY_DROP",
     "BASELINE",
     "BASELINE_KEY",
+    "DECIDED_EARLY",
+    "DEFAULT_MEMORY",
     "DIRECTIONS",
     "EVALUATION",
+    "EXACT",
     "KEY",
     "LAYER",
     "MEMORY_SAVING",
     "OBJECTIVES",
     "PHASE",
     "REUSED",
+    "STATISTICAL",
     "Constraints",
     "Evaluation",
     "Evaluator",
     "Finished",
     "Known",
     "KnownEvaluations",
+    "Measured",
     "Objective",
     "Outcome",
     "PrioritizedPolicy",
+    "Rejection",
     "SearchSpace",
     "Step",
+    "StoppingRule",
+    "baseline_of",
     "evaluation_of",
     "is_mine",
     "is_running",

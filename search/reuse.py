@@ -1,8 +1,14 @@
-"""The same plan is not evaluated twice in a storage."""
+"""The same plan is not evaluated twice in a storage.
 
+Except where it was rejected early in another study: that says nothing under other limits, and under the same ones it
+would count towards the risk of two studies. Measuring it again takes few images.
+"""
+
+import base64
 import time
 from dataclasses import dataclass
 
+import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
@@ -14,6 +20,8 @@ KEY = "key"
 EVALUATION = "evaluation"
 BASELINE = "baseline"
 BASELINE_KEY = "baseline_key"
+# Whether the unpruned model tells each image of the set, in its order: bits, in base64.
+BASELINE_RIGHT = "baseline_right"
 
 _POLL_SECONDS = 0.2
 
@@ -46,15 +54,27 @@ class KnownEvaluations:
     def __init__(self, study: optuna.Study) -> None:
         self._study = study
         self._elsewhere: dict[str, Known] = {}
+        self._unpruned: dict[str, object] = {}
         storage = storage_of(study)
         for summary in optuna.get_all_study_summaries(storage, include_best_trial=False):
             if summary.study_name != study.study_name:
                 other = optuna.load_study(study_name=summary.study_name, storage=storage)
-                self._elsewhere |= _evaluations(other)
+                found = _evaluations(other).items()
+                self._elsewhere |= {key: known for key, known in found if not known.evaluation.decided_early}
+                self._unpruned |= _unpruned(other)
 
     def find(self, key: str) -> Known | None:
         """The evaluation of the plan with this key, if there is one."""
         return _evaluations(self._study).get(key) or self._elsewhere.get(key)
+
+    def unpruned(self, key: str, images: int) -> np.ndarray | None:
+        """Whether the unpruned model tells each image, bool ``[N]``; None where no study of the storage says so.
+
+        Args:
+            key: Of the unpruned model on these images.
+            images: Their number N.
+        """
+        return _unpack((self._unpruned | _unpruned(self._study)).get(key), images)
 
     def wait(self, key: str, trial: int, *, seconds: float) -> Known | None:
         """As :meth:`find`; where another worker is just measuring that plan in an earlier trial, wait for it.
@@ -92,6 +112,24 @@ def _known(study: optuna.Study, trial: int | None, key: object, evaluation: obje
         return {str(key): Known(Evaluation.from_json(evaluation), study.study_name, trial)}  # type: ignore[arg-type]
     except TypeError:
         return {}  # a study of somebody else, that happens to use the same names
+
+
+def pack(right: np.ndarray) -> str:
+    """Bits, bool ``[N]``, as text for an attribute."""
+    return base64.b64encode(np.packbits(right).tobytes()).decode()
+
+
+def _unpack(text: object, count: int) -> np.ndarray | None:
+    try:
+        packed = np.frombuffer(base64.b64decode(text, validate=True), np.uint8)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+    return np.unpackbits(packed, count=count).astype(bool) if len(packed) == -(-count // 8) else None
+
+
+def _unpruned(study: optuna.Study) -> dict[str, object]:
+    attrs = study.user_attrs
+    return {str(attrs[BASELINE_KEY]): attrs[BASELINE_RIGHT]} if {BASELINE_KEY, BASELINE_RIGHT} <= attrs.keys() else {}
 
 
 def evaluation_of(trial: FrozenTrial) -> Evaluation:

@@ -4,22 +4,24 @@ import argparse
 import errno
 import json
 import os
+import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from torch import nn
 
-from primesvt.models import DataSet, PrimeSVTError, config_of, frame_of, load_model, open_data, whole_file
+from primesvt.models import DataSet, Precision, PrimeSVTError, config_of, frame_of, load_model, open_data, whole_file
 from primesvt.pruning import CRITERIA, DEFAULT_CRITERION, DEFAULT_RATES
-from primesvt.search import Constraints
+from primesvt.search import DEFAULT_MEMORY, Constraints
 from primesvt.search.samplers import SAMPLERS
 
 from .progress import out
-from .settings import StudySettings
+from .settings import DEFAULT_RISK, StudySettings
 from .storage import DEFAULT_STORAGE
 
+_MIB, _MOST_MIB = 2**20, 2**30
 Parser = argparse.ArgumentParser
 Command = Callable[[argparse.Namespace], None]
 
@@ -54,6 +56,13 @@ def size(text: str) -> tuple[int, int]:
     return int(parts[0]), int(parts[-1])
 
 
+def device(text: str) -> str:
+    """A device by name; whether there is one is seen when the command runs."""
+    if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", text):
+        raise argparse.ArgumentTypeError(f"expected cpu, cuda, cuda:N or auto, got {text!r}")
+    return text
+
+
 def add_model(parser: Parser) -> None:
     """MODEL."""
     parser.add_argument("model", metavar="MODEL", help="a model directory, or 'demo' for the embedded demo model")
@@ -66,6 +75,29 @@ def add_data(parser: Parser) -> None:
         metavar="PATH",
         help="your data: an .npz file, a directory with train/ and test/ or val/ (a folder per class), or IDX files; "
         "default: the embedded sample of Fashion-MNIST",
+    )
+
+
+def add_device(parser: Any) -> None:
+    """--device."""
+    parser.add_argument(
+        "--device",
+        metavar="NAME",
+        type=device,
+        default="cpu",
+        help="where to compute: cpu, cuda (the first one), cuda:N, or auto, that is cuda where there is one "
+        "(default: %(default)s)",
+    )
+
+
+def add_precision(parser: Any) -> None:
+    """--precision, of inference."""
+    parser.add_argument(
+        "--precision",
+        choices=get_args(Precision),
+        default="float32",
+        help="of convolutions and matrix products; bfloat16 is compared with float32 on the same images "
+        "(default: %(default)s)",
     )
 
 
@@ -129,6 +161,14 @@ def add_limits(parser: Parser) -> None:
         default=0.0,
         help="stay clear of --max-drop by so many points, so that unseen images keep it too (default: %(default)s)",
     )
+    group.add_argument(
+        "--risk",
+        metavar="PROBABILITY",
+        type=float,
+        default=DEFAULT_RISK,
+        help="measuring a plan stops as soon as it very surely misses --max-drop; this is the probability that a study "
+        "rejects any plan wrongly (default: %(default)g; 0 stops only where the limit cannot be kept any more)",
+    )
     group = parser.add_argument_group("what is searched")
     group.add_argument(
         "--images", metavar="N", type=int, help="look at the first N selection images only (default: all)"
@@ -162,6 +202,29 @@ def add_limits(parser: Parser) -> None:
     )
 
 
+def add_cache(parser: Any) -> None:
+    """--cache."""
+    parser.add_argument(
+        "--cache",
+        metavar="MIB",
+        type=cache_size,
+        default=DEFAULT_MEMORY,
+        help="memory for activations that plans have in common, so that none is computed twice; 0 for none, and every "
+        f"plan is asked from the images on (default: {DEFAULT_MEMORY // _MIB})",
+    )
+
+
+def cache_size(text: str) -> int:
+    """Bytes from a number of MiB."""
+    try:
+        size = float(text)
+    except ValueError:
+        size = -1.0
+    if not 0 <= size <= _MOST_MIB:
+        raise argparse.ArgumentTypeError(f"expected a number of MiB, from 0 to {_MOST_MIB:,}, got {text!r}")
+    return int(size * _MIB)
+
+
 def add_rates(parser: Any, what: str) -> None:
     """--rates."""
     default = ",".join(f"{rate:g}" for rate in DEFAULT_RATES)
@@ -185,6 +248,7 @@ def settings_of(args: argparse.Namespace, sampler: str, seed: int) -> StudySetti
         exhaust=args.exhaust,
         embedding=args.embedding,
         layers=args.layers,
+        risk=args.risk,
     )
 
 

@@ -8,19 +8,19 @@ from typing import Any
 from optuna.trial import FrozenTrial
 
 from primesvt.models import PrimeSVTError, config_of, model_bytes, parameter_count
-from primesvt.pruning import DEFAULT_CRITERION, PrunableLayer, PruningPlan, Robustness, prunable_layers
+from primesvt.pruning import DEFAULT_CRITERION, PrunableLayer, PruningPlan, Robustness, probes, prunable_layers
 from primesvt.search import KEY, Constraints, Evaluation, evaluation_of, ratios
 from primesvt.search.samplers import PRIORITIZED
 
 from .history import History
 from .measurement import Measurement, TestSet
 from .pareto import Point, pareto_front
-from .runner import StudyRun, is_feasible, violation
+from .runner import StudyRun, decided_early, is_feasible, violation
 
 # Plans that lose more than so many times the limit interest nobody, and are not measured again.
 _WINDOW = 4.0
 # Settings that may differ between studies of one comparison; with other constraints or images there is none.
-_TELLING = ("criterion", "embedding", "layers", "step", "max_ratio")
+_TELLING = ("criterion", "embedding", "layers", "step", "max_ratio", "risk")
 _TELLING_PRIORITIZED = (*_TELLING, "rates", "slack", "exhaust")
 
 
@@ -32,7 +32,7 @@ class ReportedPlan:
         study: Name of the study that found it.
         trial: Number of its trial.
         plan: What it removes.
-        selection: What was measured of it in the search.
+        selection: What was measured of it in the search; only a plan that misses the limits may be decided early there.
         drop: Percentage points lost on the selection set.
         feasible: Whether it keeps the limits there (with the margin, where there is one).
         violation: By how much it misses them; 0 where it keeps them.
@@ -63,6 +63,7 @@ class ReportedPlan:
                 "images": self.selection.images,
                 "interval": list(self.selection.interval),
                 "drop": self.drop,
+                "decided_early": self.selection.decided_early,
             },
             "test": self.test.to_json(),
         }
@@ -79,7 +80,8 @@ class StudyResult:
         seed: The sampler's seed.
         over: Whether the sampler came to an end of its own; False for samplers that know none.
         history: What it found, trial by trial.
-        front: Its Pareto front, thinned, measured on the test set; by saving, the largest first.
+        front: Its Pareto front, thinned, measured on the test set; by saving, the largest first. Only plans that were
+            measured in full are on it.
         best: The plan that saves most within the limits, or None.
         nearest: The plan that misses the limits least, where none keeps them.
     """
@@ -239,9 +241,12 @@ def _label(run: StudyRun, runs: Sequence[StudyRun]) -> str:
 
 
 def _choose(run: StudyRun, limit: int) -> list[FrozenTrial]:
-    """Trials to measure on the test set: the front near the limits, thinned, and the best or the nearest plan."""
+    """Trials to measure on the test set: the front near the limits, thinned, and the best or the nearest plan.
+
+    What was decided early is on no front: its accuracy is that of a few images.
+    """
     least = run.baseline.accuracy - _WINDOW * max(run.settings.constraints.max_drop, 1.0) / 100
-    near = [t for t in run.finished if t.values[1] >= least and t.values[0] > 0]
+    near = [t for t in run.finished if t.values[1] >= least and t.values[0] > 0 and not decided_early(t)]
     front = [near[i] for i in pareto_front([(t.values[0], t.values[1]) for t in near])]
     best = run.best or run.nearest
     if len(front) > limit:
@@ -277,7 +282,7 @@ def _result(run: StudyRun, label: str, plans: list[ReportedPlan]) -> StudyResult
         seed=settings.seed,
         over=run.over,
         history=History.of(run.finished),
-        front=tuple(plans),
+        front=tuple(plan for plan in plans if not plan.selection.decided_early),
         best=None if best is None else by_number[best.number],
         nearest=None if best is not None or nearest is None else by_number[nearest.number],
     )
@@ -289,9 +294,12 @@ def _robustness(runs: Sequence[StudyRun]) -> Robustness | None:
     if run is None:
         return None
     policy = run.settings.policy(run.space)
-    alone = {ratios(trial.params): trial.values[1] for trial in run.finished}
-    table = {
-        layer: {rate: alone[key] for rate in policy.rates if (key := ratios({layer: rate})) in alone}
-        for layer in policy.layers
-    }
-    return Robustness(run.baseline.accuracy, table)
+    alone = {ratios(trial.params): trial for trial in run.finished}
+    table: dict[str, dict[float, float]] = {layer: {} for layer in policy.layers}
+    estimated = set()
+    for layer, rate, plan in probes(policy.layers, policy.rates):
+        if (trial := alone.get(ratios(plan.ratios))) is not None:
+            table[layer][rate] = trial.values[1]
+            if decided_early(trial):
+                estimated.add((layer, rate))
+    return Robustness(run.baseline.accuracy, table, frozenset(estimated))

@@ -11,6 +11,7 @@ from torch import nn
 
 from primesvt.models import DataSet, PrimeSVTError, save_model
 from primesvt.pruning import prune, save_plan
+from primesvt.search import DEFAULT_MEMORY
 from primesvt.search.samplers import PRIORITIZED, SAMPLERS
 
 from .arguments import write_text
@@ -65,6 +66,7 @@ def run_studies(
     seeds: int,
     trials: Mapping[str, int | None],
     prefix: str = "",
+    memory: int = DEFAULT_MEMORY,
 ) -> list[StudyRun]:
     """Run every sampler with every seed; the prioritized one draws nothing at random, and runs once.
 
@@ -77,6 +79,7 @@ def run_studies(
         seeds: How many seeds, from that of the settings on.
         trials: Trials of each study in all, by sampler; None for the sampler's default.
         prefix: Begins the studies' names.
+        memory: Bytes of activations that each study may keep.
 
     Raises:
         PrimeSVTError: A sampler is unknown, or a study cannot run.
@@ -92,7 +95,9 @@ def run_studies(
             name = f"{prefix}{sampler}-seed{seed}"
             own = replace(settings, sampler=sampler, seed=seed)
             with bar(name) as progress:
-                run = run_study(name, storage, model, data, own, trials=trials[sampler], on_status=progress.status)
+                run = run_study(
+                    name, storage, model, data, own, trials=trials[sampler], memory=memory, on_status=progress.status
+                )
             if run.interrupted:
                 say("Stopped; all finished trials are kept. Run the same command again to go on.")
                 raise KeyboardInterrupt

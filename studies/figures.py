@@ -79,12 +79,13 @@ def _measured(plan: ReportedPlan, test: bool):  # type: ignore[no-untyped-def]
 
 def _add_cloud(figure: go.Figure, sampler: str, studies: Sequence[StudyResult], colour: str) -> None:
     points = [point for study in studies for point in study.history.points]
+    symbols = ["circle" if whole else "circle-open" for study in studies for whole in study.history.whole]
     figure.add_trace(
         go.Scatter(
             x=[100 * x for x, _ in points],
             y=[100 * y for _, y in points],
             mode="markers",
-            marker={"color": colour, "size": 4, "opacity": 0.35},
+            marker={"color": colour, "size": 4, "opacity": 0.35, "symbol": symbols},
             name=f"{sampler}, every trial",
             legendgroup=sampler,
             showlegend=False,
@@ -145,7 +146,7 @@ def _add_ring(figure: go.Figure, winner: ReportedPlan, *, test: bool) -> None:
 
 
 def hypervolume(comparison: Comparison) -> go.Figure:
-    """Hypervolume against evaluations, images and seconds: within the limits (top), of all plans (bottom)."""
+    """Hypervolume against evaluations, images and seconds: within the limits, below of all plans measured in full."""
     costs: tuple[tuple[str, Callable[[StudyResult], Sequence[float]]], ...] = (
         ("evaluations", lambda study: range(1, len(study.history.points) + 1)),
         ("images forwarded", lambda study: study.history.images),
@@ -172,7 +173,9 @@ def hypervolume(comparison: Comparison) -> go.Figure:
                         row=row,
                         col=column,
                     )
-        figure.update_yaxes(title="within the limits" if row == 1 else "all plans", row=row, col=1, rangemode="tozero")
+        figure.update_yaxes(
+            title="within the limits" if row == 1 else "measured in full", row=row, col=1, rangemode="tozero"
+        )
     figure.update_yaxes(exponentformat="power")
     for column, (name, _) in enumerate(costs, 1):
         figure.update_xaxes(title=name, row=2, col=column)
@@ -229,7 +232,12 @@ def robustness(measured: Robustness) -> go.Figure:
     rates = sorted({rate for row in measured.layers.values() for rate in row})
     names = list(measured.layers)
     values = [[100 * row[r] if (r in row) else None for r in rates] for row in measured.layers.values()]
-    figure = go.Figure(_heatmap([f"{rate:g}" for rate in rates], names, values, "RdYlGn", "accuracy (%)", "{:.1f}"))
+    heatmap = _heatmap([f"{rate:g}" for rate in rates], names, values, "RdYlGn", "accuracy (%)", "{:.1f}")
+    heatmap.text = [
+        [f"~{text}" if (name, rate) in measured.estimated else text for rate, text in zip(rates, row, strict=True)]
+        for name, row in zip(names, heatmap.text, strict=True)
+    ]
+    figure = go.Figure(heatmap)
     figure.update_yaxes(autorange="reversed")
     figure.update_xaxes(title="ratio of the layer's channels removed", type="category")
     return _finish(figure, 140 + 26 * len(names))

@@ -9,7 +9,7 @@ from optuna.trial import FrozenTrial
 from primesvt.search import REUSED
 
 from .pareto import Point, hypervolume_history
-from .runner import is_feasible
+from .runner import decided_early, is_feasible
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,12 +18,14 @@ class History:
 
     Args:
         points: Memory saving and accuracy of every trial.
+        whole: Whether each trial's plan was measured in full; if not, its accuracy is that of the images seen.
         feasible: Whether each trial keeps the limits.
         images: Images forwarded up to and with each trial.
         seconds: Seconds spent up to and with each trial, the sampler's own time included.
     """
 
     points: tuple[Point, ...]
+    whole: tuple[bool, ...]
     feasible: tuple[bool, ...]
     images: tuple[int, ...]
     seconds: tuple[float, ...]
@@ -39,16 +41,18 @@ class History:
             seconds.append(seconds[-1] + duration + taken_over)
         return cls(
             points=tuple((t.values[0], t.values[1]) for t in trials),
+            whole=tuple(not decided_early(t) for t in trials),
             feasible=tuple(map(is_feasible, trials)),
             images=tuple(images[1:]),
             seconds=tuple(seconds[1:]),
         )
 
     def hypervolume(self, reference: Point, *, feasible_only: bool) -> list[float]:
-        """The hypervolume after each trial."""
+        """The hypervolume after each trial, of what was measured in full."""
         # A point below the reference adds nothing, and stands for a trial that does not count.
         out = (reference[0], reference[1])
-        counted = [p if f or not feasible_only else out for p, f in zip(self.points, self.feasible, strict=True)]
+        counts = self.feasible if feasible_only else self.whole
+        counted = [point if count else out for point, count in zip(self.points, counts, strict=True)]
         return hypervolume_history(counted, reference)
 
     @property

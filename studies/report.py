@@ -81,6 +81,7 @@ def summary(comparison: Comparison) -> dict[str, Any]:
                 "history": {
                     "memory_saving": [x for x, _ in study.history.points],
                     "accuracy": [y for _, y in study.history.points],
+                    "measured_in_full": list(study.history.whole),
                     "feasible": list(study.history.feasible),
                     "images": list(study.history.images),
                     "seconds": list(study.history.seconds),
@@ -120,12 +121,15 @@ def report_page(comparison: Comparison) -> str:
         _note("Filled: keeps the limits on the selection set. Shaded: outside the limits. Bars: 95 % intervals."),
         _figure(figures.fronts(comparison, test=True)),
         "<h2>Pareto fronts on the selection set</h2>",
-        _note("What the searches saw; small dots are all trials."),
+        _note(
+            "What the searches saw. Small dots are all trials; where one is open, the plan was rejected after a part "
+            "of the images, and its accuracy is that on those."
+        ),
         _figure(figures.fronts(comparison, test=False)),
         "<h2>Hypervolume against effort</h2>",
         _note(
-            "Above: plans within the limits, measured from their corner; below: all plans, measured from (0, 0). A "
-            "plan taken over from another study counts with what it cost there."
+            "Above: plans within the limits, measured from their corner; below: all plans that were measured in full, "
+            "measured from (0, 0). A plan taken over from another study counts with what it cost there."
         ),
         _figure(figures.hypervolume(comparison)),
         "<h2>Layers, the largest first, and what each sampler removed</h2>",
@@ -170,7 +174,7 @@ def plans_table(comparison: Comparison) -> str:
                 f"{plan.selection.memory_saving:.2%}",
                 _accuracy(plan.test.accuracy, plan.test.interval),
                 f"{plan.test.drop:.2f} [{low:.2f}, {high:.2f}]",
-                f"{100 * plan.selection.accuracy:.2f} ({plan.drop:.2f} lost)",
+                f"{100 * plan.selection.accuracy:.2f} ({plan.drop:.2f} lost{stopped_early(plan)})",
                 limits_kept(comparison, plan),
             )
         )
@@ -195,6 +199,11 @@ def limits_kept(comparison: Comparison, plan: ReportedPlan) -> str:
     }[(plan.feasible, on_test)]
 
 
+def stopped_early(plan: ReportedPlan) -> str:
+    """After how many images the search stopped measuring a plan; nothing where it did not."""
+    return f", stopped after {plan.selection.images:,} images" if plan.selection.decided_early else ""
+
+
 def _accuracy(value: float, interval: tuple[float, float]) -> str:
     return f"{100 * value:.2f} [{100 * interval[0]:.2f}, {100 * interval[1]:.2f}]"
 
@@ -204,9 +213,10 @@ def _note(text: str) -> str:
 
 
 def _robustness_note(robustness: Robustness) -> str:
+    estimated = " With ~: estimated, as measuring stopped when the limit was missed." if robustness.estimated else ""
     return _note(
         "Accuracy on the selection set with one layer pruned, in per cent; the unpruned model has "
-        f"{robustness.accuracy:.2%}. The largest layer is on top."
+        f"{robustness.accuracy:.2%}. The largest layer is on top.{estimated}"
     )
 
 

@@ -15,7 +15,8 @@ from primesvt.models import DataSet, PrimeSVTError, fingerprint
 from primesvt.pruning import PruningPlan
 from primesvt.search import (
     BASELINE,
-    BASELINE_KEY,
+    DECIDED_EARLY,
+    DEFAULT_MEMORY,
     DIRECTIONS,
     OBJECTIVES,
     Evaluation,
@@ -23,6 +24,8 @@ from primesvt.search import (
     KnownEvaluations,
     Objective,
     SearchSpace,
+    StoppingRule,
+    baseline_of,
     is_mine,
     is_running,
 )
@@ -72,7 +75,7 @@ class StudyRun:
 
     @property
     def finished(self) -> list[FrozenTrial]:
-        """Trials that were measured."""
+        """Trials that were measured, in full or until their plan was rejected."""
         return self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
 
     @property
@@ -87,7 +90,10 @@ class StudyRun:
 
     @property
     def nearest(self) -> FrozenTrial | None:
-        """The finished trial that misses the limits least, of equal ones the most accurate."""
+        """The finished trial that misses the limits least, of equal ones the most accurate.
+
+        It may have been decided early: then how much it misses them by is an estimate.
+        """
         return min(self.finished, key=lambda t: (violation(t), -t.values[1], t.number), default=None)
 
     @property
@@ -109,6 +115,7 @@ class StudyRun:
             "sampler": self.settings.sampler,
             "trials": len(self.finished),
             "feasible": len(self.feasible),
+            "decided_early": sum(map(bool, map(decided_early, self.finished))),
             "best": None
             if best is None
             else {
@@ -126,6 +133,11 @@ def is_feasible(trial: FrozenTrial) -> bool:
     return bool(trial.constraints) and all(value <= 0 for value in trial.constraints.values())
 
 
+def decided_early(trial: FrozenTrial) -> str:
+    """Why measuring a finished trial's plan stopped before the last image; empty where it did not."""
+    return str(trial.user_attrs.get(DECIDED_EARLY, ""))
+
+
 def violation(trial: FrozenTrial) -> float:
     """By how much a trial misses its limits: points of accuracy plus points of memory, as Optuna's samplers count."""
     return sum(max(0.0, excess) for excess in trial.constraints.values())
@@ -139,6 +151,7 @@ def run_study(
     settings: StudySettings,
     *,
     trials: int | None = None,
+    memory: int = DEFAULT_MEMORY,
     on_status: Callable[[Status], None] = lambda _: None,
     on_batch: Callable[[int], None] = lambda _: None,
 ) -> StudyRun:
@@ -155,6 +168,7 @@ def run_study(
         settings: How to search.
         trials: Finished trials that the study shall have in all; None is as many as the prioritized sampler needs, and
             :data:`DEFAULT_TRIALS` for any other.
+        memory: Bytes of activations to keep, so that plans which agree on the first layers need not compute them again.
         on_status: Called before the first and after every trial.
         on_batch: Called after every batch of images with their number.
 
@@ -168,15 +182,18 @@ def run_study(
     if trials < 1:
         raise PrimeSVTError(f"trials must be at least 1, got {trials}.")
     settings.check_reachable(model, space)
-    evaluator = Evaluator(model, settings.selection(data), on_batch)
+    evaluator = Evaluator(model, settings.selection(data), on_batch, memory)
     sampler = make_sampler(settings.sampler, space, settings.policy(space), seed=settings.seed)
     with storage_errors(f"study {name!r}"):
         study = _open_study(name, storage, sampler, study_identity(settings, model, evaluator.images))
         known = KnownEvaluations(study)
         _bury_dead_trials(study)
-        baseline = _baseline(study, evaluator, known)
-        run = StudyRun(study, settings, space, baseline)
-        objective = Objective(space, evaluator, settings.constraints, baseline, known)
+        baseline = baseline_of(study, evaluator, known)
+        run = StudyRun(study, settings, space, baseline.evaluation)
+        stopping = StoppingRule(
+            baseline=baseline, constraints=settings.constraints, slack=settings.leeway, risk=settings.risk
+        )
+        objective = Objective(space, evaluator, settings.constraints, baseline.evaluation, known, stopping)
         try:
             _optimize(run, objective, trials, on_status)
         except KeyboardInterrupt:
@@ -265,19 +282,10 @@ def _open_study(
         study.set_metric_names(list(OBJECTIVES))
         study.set_user_attr(SETTINGS, dict(identity))
     check_identity(name, study.user_attrs.get(SETTINGS), identity)
+    stored = study.user_attrs[SETTINGS]
+    if not identity.keys() <= stored.keys():  # made by an earlier version: from now on it has these settings, too
+        study.set_user_attr(SETTINGS, {**identity, **stored})
     return study
-
-
-def _baseline(study: optuna.Study, evaluator: Evaluator, known: KnownEvaluations) -> Evaluation:
-    if BASELINE in study.user_attrs:
-        return Evaluation.from_json(study.user_attrs[BASELINE])
-    empty = PruningPlan({}, study.user_attrs[SETTINGS]["criterion"])
-    key = evaluator.key(empty)
-    found = known.find(key)
-    evaluation = evaluator.evaluate(empty) if found is None else found.evaluation
-    study.set_user_attr(BASELINE_KEY, key)
-    study.set_user_attr(BASELINE, evaluation.to_json())
-    return evaluation
 
 
 def _bury_dead_trials(study: optuna.Study) -> None:

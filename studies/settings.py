@@ -20,6 +20,10 @@ from primesvt.pruning import (
 from primesvt.search import Constraints, PrioritizedPolicy, SearchSpace
 from primesvt.search.samplers import PRIORITIZED, SAMPLERS
 
+DEFAULT_RISK = 1e-4
+# Settings that studies of earlier versions lack, and how those studies were run.
+_ADDED_LATER: Mapping[str, Any] = {"risk": 0.0}
+
 
 @dataclass(frozen=True, kw_only=True)
 class StudySettings:
@@ -38,6 +42,8 @@ class StudySettings:
         exhaust: Whether it goes on after the memory target is met.
         embedding: Whether the embedding width is pruned too.
         layers: Only these layers; empty for all.
+        risk: Largest probability that the study rejects a plan early that keeps the limit of accuracy; 0 rejects only
+            what cannot keep it any more.
     """
 
     sampler: str = PRIORITIZED
@@ -52,12 +58,15 @@ class StudySettings:
     exhaust: bool = False
     embedding: bool = False
     layers: tuple[str, ...] = ()
+    risk: float = DEFAULT_RISK
 
     def __post_init__(self) -> None:
         if self.sampler not in SAMPLERS:
             raise PrimeSVTError(f"Unknown sampler {self.sampler!r}; known are {', '.join(SAMPLERS)}.")
         if self.seed < 0:
             raise PrimeSVTError(f"seed must be at least 0, got {self.seed}.")
+        if not 0 <= self.risk < 1:
+            raise PrimeSVTError(f"risk is a probability, at least 0 and below 1, got {self.risk}.")
         criterion(self.criterion)
         check_rates(self.rates)
 
@@ -78,6 +87,11 @@ class StudySettings:
         return PrioritizedPolicy(
             layers=space.layers, rates=check_rates(self.rates), slack=self.slack, exhaust=self.exhaust
         )
+
+    @property
+    def leeway(self) -> float:
+        """Points beyond the limit of accuracy up to which the sampler's decisions need a plan measured in full."""
+        return max(self.slack, 0.0) if self.sampler == PRIORITIZED else 0.0
 
     def selection(self, data: DataSet) -> ImageSet:
         """The images that the search looks at."""
@@ -106,6 +120,7 @@ class StudySettings:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Read what :meth:`to_json` wrote; what else a study holds is passed over."""
+        data = {**_ADDED_LATER, **data}
         values = {f.name: data[f.name] for f in fields(cls)}
         return cls(
             **{
@@ -125,12 +140,15 @@ def study_identity(settings: StudySettings, model: nn.Module, images: ImageSet) 
 def check_identity(study_name: str, stored: Mapping[str, Any] | None, wanted: Mapping[str, Any]) -> None:
     """Refuse to go on with a study that was started with something else.
 
+    A setting that a study lacks, because an earlier version made it, may be anything: what it has measured in full is
+    right under any risk.
+
     Raises:
         PrimeSVTError: Naming what differs.
     """
     if stored is None:
         raise PrimeSVTError(f"The study {study_name!r} exists, but was not made by PrimeSVT; choose another name.")
-    before, now = _flat(stored), _flat(wanted)
+    before, now = {**{name: wanted[name] for name in _ADDED_LATER}, **_flat(stored)}, _flat(wanted)
     differing = [
         name if name in ("model", "data") else f"{name.replace('_', '-')} ({before.get(name)!r}, now {now[name]!r})"
         for name in now

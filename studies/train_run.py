@@ -5,15 +5,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from primesvt.models import (
+    CPU,
     DataSet,
     Predictions,
     Progress,
     Recipe,
     check_free,
     check_writable,
+    device_model,
     partial_file,
     predict,
     save_into,
@@ -68,6 +71,7 @@ def run_training(
     overwrite: bool,
     teacher: nn.Module | None = None,
     facts: dict[str, Any] | None = None,
+    device: torch.device = CPU,
 ) -> TrainRun:
     """Train a model and write it to a directory; an interrupted training goes on from its last epoch.
 
@@ -80,6 +84,7 @@ def run_training(
         overwrite: Start anew where the checkpoint is of another training, instead of refusing.
         teacher: Model to learn from, too.
         facts: More to write into the log.
+        device: Where to train and measure.
 
     Raises:
         PrimeSVTError: The data does not fit, the training diverged, or the directory cannot be written.
@@ -90,7 +95,7 @@ def run_training(
     with bar(title) as progress:
 
         def measure(step: Progress, seconds: float) -> dict[str, Any]:
-            last[:] = [predict(model, data.selection)]
+            last[:] = [predict(device_model(model, device), data.selection)]
             accuracy = last[0].accuracy
             say(f"epoch {step.epoch + 1}: loss {step.loss:.4f}, selection accuracy {accuracy:.2%}, {seconds:.0f} s")
             return {"selection_accuracy": round(accuracy, 6)}
@@ -103,6 +108,7 @@ def run_training(
                 teacher=teacher,
                 checkpoint=checkpoint,
                 discard=overwrite,
+                device=device,
                 on_resume=lambda epoch: say(f"Going on from {checkpoint}, after epoch {epoch}"),
                 on_step=lambda step: progress.training(step, recipe.epochs),
                 on_epoch=measure,
@@ -112,7 +118,7 @@ def run_training(
             say(f"Stopped. {kept} the same command again to go on.")
             raise
     # A run that was interrupted after its last epoch has measured nothing now.
-    selection = last[0] if last else predict(model, data.selection)
+    selection = last[0] if last else predict(device_model(model, device), data.selection)
     record = {
         "data": data.name,
         "fit_images": len(data.fit),

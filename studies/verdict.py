@@ -143,8 +143,13 @@ def _no_winner(comparison: Comparison) -> str:
     return (
         f"No study found a plan that keeps the limits ({least}). The nearest, trial {nearest.trial} of "
         f"{nearest.study}, saves {nearest.selection.memory_saving:.2%} and loses {nearest.drop:.2f} points on the "
-        "selection set."
+        f"selection set{_stopped(nearest)}."
     )
+
+
+def _stopped(plan: ReportedPlan) -> str:
+    images = plan.selection.images
+    return f", by an estimate: measuring stopped early, after {images:,} images" if plan.selection.decided_early else ""
 
 
 def _ranking(what: str, samples: Sequence[Sample], form: str, lead_form: str, lead_unit: float) -> list[str]:

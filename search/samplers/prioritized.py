@@ -38,6 +38,7 @@ from primesvt.models import PrimeSVTError
 
 from ..constraints import ACCURACY_DROP, MEMORY_SAVING
 from ..optuna_private import write_system_attr, write_user_attr
+from ..places import take_place
 from ..policy import LAYER, PHASE, Finished, Outcome, PrioritizedPolicy, Ratios, ratios
 from ..workers import is_running, sign
 
@@ -77,8 +78,9 @@ class PrioritizedSampler(BaseSampler):
         self._others = RandomSampler(seed=seed)
 
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        """Sign the trial, so that others see whether it still runs."""
+        """Sign the trial, so that others see whether it still runs, and give it its place."""
         sign(study, trial)
+        take_place(study, trial)
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """The layers' ratios."""

@@ -1,9 +1,8 @@
 """The same seed gives the same study, also when it was interrupted.
 
 Optuna's samplers draw from a generator that starts anew in every process: a resumed random search would repeat itself.
-Here every trial gets a sampler of its own, seeded by the study's seed and the trial's place: the first place that no
-trial holds which is finished or runs. A trial that failed, or whose process was killed, gives its place back. All else
-a sampler of Optuna knows lies in the storage.
+Here every trial gets a sampler of its own, seeded by the study's seed and the trial's place
+(:mod:`primesvt.search.places`). All else a sampler of Optuna knows lies in the storage.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,10 +14,8 @@ from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
-from ..optuna_private import write_system_attr
-from ..workers import fail_dead_trials, is_running, sign
-
-_PLACE = "ReseededSampler:place"
+from ..places import place_of, take_place
+from ..workers import fail_dead_trials, sign
 
 
 class ReseededSampler(BaseSampler):
@@ -56,9 +53,7 @@ class ReseededSampler(BaseSampler):
         # TPE and GP suppose results for trials that run.
         fail_dead_trials(study)
         sign(study, trial)
-        place = _free_place(study, trial)
-        write_system_attr(study, trial, _PLACE, place)
-        self._running[study.study_name, trial.number] = self._seeded(place)
+        self._running[study.study_name, trial.number] = self._seeded(take_place(study, trial))
         self._sampler(study, trial).before_trial(study, trial)
 
     def after_trial(
@@ -71,18 +66,8 @@ class ReseededSampler(BaseSampler):
     def _sampler(self, study: optuna.Study, trial: FrozenTrial) -> BaseSampler:
         key = study.study_name, trial.number
         if key not in self._running:  # begun elsewhere, or by hand
-            self._running[key] = self._seeded(int(trial.system_attrs.get(_PLACE, trial.number)))
+            self._running[key] = self._seeded(place_of(trial))
         return self._running[key]
 
     def _seeded(self, place: int) -> BaseSampler:
         return self._make(int(np.random.SeedSequence((self._seed, place)).generate_state(1)[0]))
-
-
-def _free_place(study: optuna.Study, trial: FrozenTrial) -> int:
-    """The first place not taken."""
-    taken = {
-        t.system_attrs.get(_PLACE)
-        for t in study.get_trials(deepcopy=False)
-        if t.number != trial.number and (t.state in (TrialState.COMPLETE, TrialState.PRUNED) or is_running(t))
-    }
-    return next(place for place in range(len(taken) + 1) if place not in taken)

@@ -7,6 +7,7 @@ from primesvt.models import DEMO, PrimeSVTError
 from primesvt.search.samplers import SAMPLERS
 
 from ..arguments import (
+    add_cache,
     add_data,
     add_json,
     add_limits,
@@ -81,6 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_output(parser, "report.html, summary.json and the winner's model; an earlier comparison there goes on")
     add_limits(parser)
+    add_cache(parser)
     add_json(parser)
 
 
@@ -107,6 +109,7 @@ def run(args: argparse.Namespace) -> None:
             seeds=args.seeds,
             prefix=args.prefix,
             trials=dict.fromkeys(args.samplers, args.trials),
+            memory=args.cache,
         )
     comparison = measure_and_write(args.output, runs, open_test_set(model, data), data, front=args.front)
     text = comparison_text(comparison) + f"\nreport: {args.output / REPORT}"

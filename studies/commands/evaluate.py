@@ -1,10 +1,33 @@
 """Measure the accuracy of a model on the selection set or the test set."""
 
 import argparse
+from typing import Any
 
-from primesvt.models import predict
+import numpy as np
+import torch
+from torch import nn
 
-from ..arguments import add_data, add_json, add_model, open_model_and_data, print_result
+from primesvt.models import (
+    BATCH_SIZE,
+    DeviceModel,
+    ImageSet,
+    Precision,
+    Predictions,
+    device_model,
+    find_device,
+    predict,
+)
+
+from ..arguments import (
+    add_data,
+    add_device,
+    add_json,
+    add_model,
+    add_precision,
+    open_model_and_data,
+    print_result,
+)
+from ..measurement import Measurement
 from ..progress import bar
 
 
@@ -19,22 +42,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="which images: those a search looks at, or the unseen ones (default: %(default)s)",
     )
     parser.add_argument("--limit", metavar="N", type=int, help="only N images, always the same (default: all)")
+    add_device(parser)
+    add_precision(parser)
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     """Run the command."""
+    device = find_device(args.device)
     model, data = open_model_and_data(args)
     images = data.role(args.split).first(args.limit)
-    seen = 0
-    with bar("evaluate") as progress:
-
-        def count(batch: int) -> None:
-            nonlocal seen
-            seen += batch
-            progress.update(seen, len(images))
-
-        predictions = predict(model, images, on_batch=count)
+    predictions = _predict(model, images, device, args.precision)
     low, high = predictions.interval
     speed = len(images) / predictions.seconds
     result = {
@@ -42,9 +60,54 @@ def run(args: argparse.Namespace) -> None:
         "images": len(images),
         "interval": [low, high],
         "images_per_second": speed,
+        "engine": "PyTorch" if predictions.reason else "PrimeSVT",
     }
     text = (
         f"accuracy {predictions.accuracy:.2%} on {len(images):,} {args.split} images of {data.name} "
         f"(95 % interval {low:.2%} to {high:.2%}), {speed:,.0f} images/s"
     )
+    if predictions.reason is not None:
+        text += f"\nasked by PyTorch's own kernels, as {predictions.reason}"
+    if args.precision != "float32":
+        facts, sentence = _compared(predictions, _predict(model, images, device, "float32"))
+        result |= {"precision": args.precision, "against_float32": facts}
+        text += f"\n{args.precision}, compared with float32 on the same images: {sentence}"
     print_result(args, result, text)
+
+
+def _predict(model: nn.Module, images: ImageSet, device: torch.device, precision: Precision) -> Predictions:
+    seen, prepared = 0, device_model(model, device, precision)
+    with bar(f"evaluate in {precision}" if precision != "float32" else "evaluate") as progress:
+
+        def count(batch: int) -> None:
+            nonlocal seen
+            seen += batch
+            progress.update(seen, len(images))
+
+        # Kernels are compiled, and shapes tried out, before the clock runs.
+        if isinstance(prepared, DeviceModel) and device.type != "cpu":
+            prepared.warm_up(next(images.batches(prepared.config, BATCH_SIZE))[0])
+        else:
+            predict(prepared, images.first(BATCH_SIZE))
+        return predict(prepared, images, on_batch=count)
+
+
+def _compared(predictions: Predictions, exact: Predictions) -> tuple[dict[str, Any], str]:
+    """What a lower precision changed, as plain data and in words."""
+    paired = Measurement.compare(predictions, exact)
+    low, high = paired.drop_interval
+    changed = int(np.sum(predictions.classes != exact.classes))
+    facts = {
+        "accuracy": exact.accuracy,
+        "images_per_second": len(exact.labels) / exact.seconds,
+        "changed": changed,
+        "lost": paired.lost,
+        "gained": paired.gained,
+        "drop": paired.drop,
+        "drop_interval": [low, high],
+    }
+    sentence = (
+        f"{changed:,} of {paired.images:,} classes change, {paired.lost:,} right ones are lost and {paired.gained:,} "
+        f"gained: {paired.drop:.2f} points lost (95 % interval {low:.2f} to {high:.2f}) of {exact.accuracy:.2%}"
+    )
+    return facts, sentence

@@ -2,9 +2,9 @@
 
 import argparse
 
-from primesvt.models import Recipe, load_model, predict
+from primesvt.models import Recipe, device_model, find_device, load_model, predict
 
-from ..arguments import add_data, add_json, add_output, add_overwrite, open_model_and_data, print_result
+from ..arguments import add_data, add_device, add_json, add_output, add_overwrite, open_model_and_data, print_result
 from ..train_run import check_trainable, run_training
 
 DEFAULT_EPOCHS = 3
@@ -17,6 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("model", metavar="DIR", help="the pruned model")
     add_data(parser)
+    add_device(parser)
     parser.add_argument(
         "--teacher", metavar="MODEL", help="learn from the answers of this model, such as the unpruned one"
     )
@@ -54,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Run the command."""
     check_trainable(args.output, overwrite=args.overwrite)
+    device = find_device(args.device)
     model, data = open_model_and_data(args)
     teacher = load_model(args.teacher) if args.teacher else None
     recipe = finetune_recipe(
@@ -66,10 +68,18 @@ def run(args: argparse.Namespace) -> None:
         frozen_statistics=not args.update_norm,
         seed=args.seed,
     )
-    before = predict(model, data.selection)
+    before = predict(device_model(model, device), data.selection)
     facts = {"finetuned": args.model, "teacher": args.teacher, "accuracy_before": before.accuracy}
     done = run_training(
-        args.output, model, data, recipe, title="fine-tune", overwrite=args.overwrite, teacher=teacher, facts=facts
+        args.output,
+        model,
+        data,
+        recipe,
+        title="fine-tune",
+        overwrite=args.overwrite,
+        teacher=teacher,
+        facts=facts,
+        device=device,
     )
     after = done.selection
     result = {

@@ -7,6 +7,7 @@ from primesvt.pruning import PruningPlan, Robustness, check_rates, measure_robus
 from primesvt.search import Evaluator
 
 from ..arguments import (
+    add_cache,
     add_criterion,
     add_data,
     add_json,
@@ -31,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--images", metavar="N", type=int, help="use the first N selection images only (default: all)")
     parser.add_argument("--embedding", action="store_true", help="measure the embedding width, too")
     parser.add_argument("--html", metavar="FILE", type=Path, help="write a heatmap, too")
+    add_cache(parser)
     add_json(parser)
 
 
@@ -41,7 +43,7 @@ def run(args: argparse.Namespace) -> None:
         check_file(args.html)
     model, data = open_model_and_data(args)
     layers = [layer.name for layer in prunable_layers(model, embedding=args.embedding)]
-    evaluator = Evaluator(model, data.selection.first(args.images))
+    evaluator = Evaluator(model, data.selection.first(args.images), memory=args.cache)
     total, done = len(layers) * len(rates) + 1, 0
     with bar("robustness") as progress:
         progress.update(0, total)

@@ -2,7 +2,10 @@
 
 import argparse
 
+from optuna.trial import FrozenTrial
+
 from ..arguments import (
+    add_cache,
     add_data,
     add_json,
     add_limits,
@@ -14,7 +17,7 @@ from ..arguments import (
     settings_of,
 )
 from ..progress import bar, say
-from ..runner import DEFAULT_TRIALS, StudyRun, run_study
+from ..runner import DEFAULT_TRIALS, StudyRun, decided_early, run_study
 from ..storage import open_storage, without_password
 from ..tables import table
 
@@ -39,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", metavar="K", type=int, default=0, help="of the random draws (default: %(default)s)")
     add_storage(parser)
     add_limits(parser)
+    add_cache(parser)
     add_json(parser)
 
 
@@ -49,7 +53,9 @@ def run(args: argparse.Namespace) -> None:
     model, data = open_model_and_data(args)
     storage = open_storage(args.storage)
     with bar(name) as progress:
-        result = run_study(name, storage, model, data, settings, trials=args.trials, on_status=progress.status)
+        result = run_study(
+            name, storage, model, data, settings, trials=args.trials, memory=args.cache, on_status=progress.status
+        )
     if result.interrupted:
         say(f"Stopped after {len(result.finished)} trials, all kept. Run the same command again to go on.")
     print_result(args, result.to_json(), _text(result, args))
@@ -59,10 +65,11 @@ def run(args: argparse.Namespace) -> None:
 
 def _text(result: StudyRun, args: argparse.Namespace) -> str:
     limits, best = result.settings.constraints, result.best
+    early = sum(map(bool, map(decided_early, result.finished)))
     head = (
         f"study {result.study.study_name}: {len(result.finished)} trials, {len(result.feasible)} keep the limits "
         f"(at most {limits.max_drop:g} points{f' less a margin of {limits.margin:g}' if limits.margin else ''}, "
-        f"at least {limits.min_saving:.2%} saved)\n"
+        f"at least {limits.min_saving:.2%} saved){f', {early} were rejected early' if early else ''}\n"
     )
     if best is None:
         nearest = result.nearest
@@ -70,7 +77,7 @@ def _text(result: StudyRun, args: argparse.Namespace) -> str:
             return head + "no trial was finished"
         return head + (
             f"No plan keeps the limits. The nearest, trial {nearest.number}, saves {nearest.values[0]:.2%} and loses "
-            f"{nearest.user_attrs['accuracy_drop']:.2f} points. Loosen a limit, or give more trials."
+            f"{nearest.user_attrs['accuracy_drop']:.2f} points{_stopped(nearest)}. Loosen a limit, or give more trials."
         )
     low, high = best.user_attrs["interval"]
     rows = [[layer, f"{ratio:.2f}"] for layer, ratio in result.plan(best).ratios.items()]
@@ -82,3 +89,9 @@ def _text(result: StudyRun, args: argparse.Namespace) -> str:
         + f"\nprune with: primesvt prune {args.model} --storage {without_password(args.storage)} "
         f"--study {result.study.study_name} --trial {best.number} -o DIR"
     )
+
+
+def _stopped(trial: FrozenTrial) -> str:
+    """Says so where the points lost are an estimate."""
+    images = trial.user_attrs["images"]
+    return f" by an estimate, as measuring it stopped early, after {images:,} images" if decided_early(trial) else ""

@@ -15,6 +15,7 @@ from primesvt.models import (
     build,
     config_of,
     config_type,
+    find_device,
     frame_of,
     load_model,
     named_config,
@@ -22,7 +23,17 @@ from primesvt.models import (
     published_names,
 )
 
-from ..arguments import add_data, add_json, add_output, add_overwrite, numbers, positive, print_result, size
+from ..arguments import (
+    add_data,
+    add_device,
+    add_json,
+    add_output,
+    add_overwrite,
+    numbers,
+    positive,
+    print_result,
+    size,
+)
 from ..train_run import accuracy_record, check_trainable, run_training
 
 # Options that say what a new model is like, and their defaults; a model of --init is as it is.
@@ -40,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_output(parser, "the trained model (and its checkpoint until then)")
     add_data(parser)
+    add_device(parser)
     recipe = Recipe()
     group = parser.add_argument_group("model")
     group.add_argument("--family", metavar="F", help=f"what to train (or --config, or --init): {', '.join(FAMILIES)}")
@@ -95,6 +107,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Run the command."""
     check_trainable(args.output, overwrite=args.overwrite)
+    device = find_device(args.device)
     recipe = Recipe(
         epochs=args.epochs,
         batch_size=args.batch_size,
@@ -117,7 +130,14 @@ def run(args: argparse.Namespace) -> None:
         model.load_state_dict(initial.state_dict())
     facts = {"init": args.init} if args.init else {}
     done = run_training(
-        args.output, model, data, recipe, title=f"train {config.family}", overwrite=args.overwrite, facts=facts
+        args.output,
+        model,
+        data,
+        recipe,
+        title=f"train {config.family}",
+        overwrite=args.overwrite,
+        facts=facts,
+        device=device,
     )
     result = {**accuracy_record(done.selection), "epochs": len(done.log), "seconds": done.seconds}
     low, high = done.selection.interval

@@ -16,9 +16,11 @@ from primesvt.models import (
     PrimeSVTError,
     evaluation_mode,
     fingerprint,
+    named_config,
     predict,
     wilson,
 )
+from primesvt.models.evaluation import batch_size_of
 
 from ..conftest import replace
 
@@ -72,6 +74,25 @@ def test_predict_answers_in_the_order_of_the_set(make_model, family: str, data: 
     assert sum(seen) == len(data.selection)
     assert max(seen) <= batch_size
     assert predictions.seconds > 0
+
+
+def test_predict_stops_when_it_is_enough(make_model, data: DataSet) -> None:
+    model = make_model()
+    whole = predict(model, data.selection, batch_size=4)
+    asked: list[tuple[list[int], list[int]]] = []
+    seen: list[int] = []
+
+    def enough(classes: np.ndarray, labels: np.ndarray) -> bool:
+        asked.append((classes.tolist(), labels.tolist()))
+        return len(labels) >= 10
+
+    some = predict(model, data.selection, batch_size=4, on_batch=seen.append, enough=enough)
+    assert seen == [4, 4, 4]
+    assert asked == [(whole.classes[:n].tolist(), whole.labels[:n].tolist()) for n in (4, 8, 12)]
+    assert (some.classes.tolist(), some.labels.tolist()) == asked[-1]
+    assert some.right == int((whole.classes[:12] == whole.labels[:12]).sum())
+    never = predict(model, data.selection, batch_size=4, enough=lambda _c, _l: False)
+    assert never.classes.tolist() == whole.classes.tolist()
 
 
 def test_the_order_of_the_classes_does_not_change_the_accuracy(make_model, data: DataSet) -> None:
@@ -129,3 +150,10 @@ def test_what_cannot_be_predicted(make_model, data: DataSet) -> None:
     model.config = replace(model.config, image_size=(9, 9))
     with pytest.raises(PrimeSVTError, match="but the model reads 9x9 pixels"):
         predict(model, data.selection)
+
+
+def test_large_images_are_asked_a_few_at_a_time() -> None:
+    small = named_config("sdt-2-512", time_steps=1)
+    assert batch_size_of(small) == 64
+    assert batch_size_of(replace(small, time_steps=4, image_size=(224, 224))) == 20
+    assert batch_size_of(replace(small, time_steps=100, image_size=(512, 512))) == 8

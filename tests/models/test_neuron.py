@@ -2,14 +2,18 @@
 
 import copy
 import threading
+import warnings
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from spikingjelly.activation_based import functional, neuron, surrogate
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from primesvt.models import LIFNode, PrimeSVTError
+from primesvt.models import neuron as neuron_module
 
 SHAPES = [
     (1, 1),
@@ -218,3 +222,87 @@ def test_threads_may_share_the_kernel() -> None:
         thread.join()
     assert len(results) == 4
     assert all(torch.equal(result, expected) for result in results)
+
+
+# On CUDA, as far as it can be told without
+
+
+@pytest.fixture
+def kernel(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Lets SpikingJelly say which kernel it takes, and that kernel fail."""
+
+    def set_up(name: str, unavailable: dict[str, str], failure: Exception | None = None) -> None:
+        def run(x: torch.Tensor, v: torch.Tensor, **_options: object) -> tuple[torch.Tensor, torch.Tensor, None]:
+            if failure is not None:
+                raise failure
+            return x, v, None
+
+        choice = {"implementation": name, "unavailable": unavailable}
+        monkeypatch.setattr(neuron_module.functional, "neuron_implementation", lambda _neuron, _device: choice)
+        monkeypatch.setattr(neuron_module.functional, "lif_multi_step", run)
+
+    neuron_module._runs_fused.cache_clear()
+    yield set_up
+    neuron_module._runs_fused.cache_clear()
+
+
+@pytest.mark.parametrize("name", ["cuda", "triton"])
+def test_a_fused_kernel_is_taken_without_a_word(kernel, name: str) -> None:
+    kernel(name, {"cuda": "not built"})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert neuron_module._runs_fused(torch.device("cpu"))
+
+
+def test_plain_pytorch_is_said_once(kernel) -> None:
+    kernel("torch", {"cuda": "not built", "triton": "No module named 'triton'"})
+    with pytest.warns(UserWarning, match=r"Neurons on cpu run in plain PyTorch.* triton: No module named") as told:
+        assert all(neuron_module._runs_fused(torch.device("cpu")) for _ in range(3))
+    assert len(told) == 1
+
+
+def test_a_kernel_that_does_not_start_is_not_taken(kernel) -> None:
+    """Triton compiles a launcher when its first kernel starts; images of containers often have no compiler."""
+    kernel("triton", {}, RuntimeError("Failed to find C compiler.\nPlease specify via CC environment variable."))
+    with pytest.warns(UserWarning, match=r"plain PyTorch, .* RuntimeError: Failed to find C compiler\. Please") as told:
+        assert not any(neuron_module._runs_fused(torch.device("cpu")) for _ in range(3))
+    assert len(told) == 1
+
+
+@pytest.mark.skipif(torch.version.cuda is None, reason="this PyTorch knows no CUDA")
+@pytest.mark.parametrize("runs_fused", [True, False])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16, torch.float64])
+def test_what_is_asked_of_spikingjelly_on_cuda(monkeypatch, dtype: torch.dtype, runs_fused: bool) -> None:
+    calls = []
+
+    def record(x: torch.Tensor, v: torch.Tensor, *parameters: object) -> tuple[torch.Tensor, torch.Tensor, None]:
+        calls.append((v, parameters))
+        return x.to(v.dtype), v, None
+
+    monkeypatch.setattr(neuron_module, "_runs_fused", lambda _device: runs_fused)
+    monkeypatch.setattr(neuron_module.functional, "lif_multi_step", record)
+    with FakeTensorMode():
+        x = torch.empty(2, 3, 5, 5, 4, dtype=dtype, device="cuda").movedim(-1, 2)
+        spikes = LIFNode(tau=3.0, v_threshold=0.5)(x)
+        ((v, parameters),) = calls
+        assert (v.shape, v.stride(), v.device) == (x.shape[1:], x.stride()[1:], x.device)
+    assert spikes.dtype == dtype
+    assert v.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)
+    tau, decay_input, threshold, reset, slope, detached = parameters
+    assert (tau, decay_input, threshold, reset, detached) == (3.0, True, 0.5, 0.0, True)
+    # SpikingJelly knows its own surrogate functions, and runs plain PyTorch with any other.
+    assert isinstance(slope, surrogate.ATan) == (runs_fused or dtype == torch.float64)
+
+
+def test_plain_pytorch_integrates_in_float32_too() -> None:
+    """What runs on a device where no kernel starts; SpikingJelly's function runs on the CPU here."""
+    node, current = LIFNode(), currents((4, 500), seed=10).bfloat16()
+    ours, theirs = (current.clone().requires_grad_() for _ in range(2))
+    spikes, _, _ = functional.lif_multi_step(
+        ours, torch.zeros(500), node.tau, True, node.v_threshold, 0.0, node._plain_slope, True
+    )
+    exact = node(theirs.float())
+    assert torch.equal(spikes.bfloat16().float(), exact)
+    spikes.sum().backward()
+    exact.sum().backward()
+    torch.testing.assert_close(ours.grad, theirs.grad)

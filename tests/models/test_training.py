@@ -323,6 +323,36 @@ def test_bfloat16(family: str, data: DataSet) -> None:
     assert all(p.dtype == torch.float32 for p in model.parameters())
 
 
+def test_everything_goes_to_the_device_and_comes_back(data: DataSet, tmp_path: Path, monkeypatch) -> None:
+    """There is no second device here: where things are sent is recorded, and they stay."""
+    moved: list[tuple[object, str]] = []
+    sent: list[tuple[int, str]] = []
+    monkeypatch.setattr(nn.Module, "to", lambda module, device: moved.append((module, str(device))))
+    monkeypatch.setattr(training, "to_device", lambda x, device: (sent.append((len(x), str(device))), x)[1])
+    model, teacher, expected = fresh(), fresh("spike-driven-transformer").eval(), fresh()
+    recipe = replace(RECIPE, epochs=1, distillation=0.5)
+    train(model, data.fit, recipe, teacher=teacher, device=torch.device("cuda", 1), checkpoint=tmp_path / "c.pt")
+    assert moved == [(model, "cuda:1"), (teacher, "cuda:1"), (model, "cpu"), (teacher, "cpu")]
+    assert {device for _, device in sent} == {"cuda:1"}
+    # Images and labels of every step.
+    assert sum(count for count, _ in sent) == 2 * len(data.fit)
+    train(expected, data.fit, recipe, teacher=teacher)
+    assert fingerprint(model) == fingerprint(expected)
+
+
+def test_a_checkpoint_goes_on_on_any_device(data: DataSet, tmp_path: Path, monkeypatch) -> None:
+    file, at_home = tmp_path / "c.pt", torch.Tensor.cpu
+    fetched: list[torch.Size] = []
+    monkeypatch.setattr(torch.Tensor, "cpu", lambda tensor: (fetched.append(tensor.shape), at_home(tensor))[1])
+    model = fresh()
+    train(model, data.fit, replace(RECIPE, epochs=1), checkpoint=file)
+    weights = [tensor.shape for tensor in model.state_dict().values()]
+    moments = [p.shape for p in model.parameters()] * 2
+    # The fingerprint of the model that is trained fetches the weights once, too.
+    for shape in (*weights, *weights, *moments):
+        fetched.remove(shape)
+
+
 def test_one_image_left_over_joins_the_last_batch() -> None:
     """With one time step and one token a batch of one image would be too few numbers for BatchNorm."""
     config = replace(small_config("spikformer"), time_steps=1, pooling="1111")

@@ -2,18 +2,21 @@
 
 import copy
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 
 from primesvt.models import DataSet, PrimeSVTError, model_bytes, predict
 from primesvt.pruning import PruningPlan, prune, pruned_bytes
-from primesvt.search import Evaluation, Evaluator, measure
+from primesvt.search import Constraints, Evaluation, Evaluator, StoppingRule, measure
 
 from ..conftest import noisy_data
-from .models import tiny_model
+from .models import tiny_model, told
 
 PLAN = PruningPlan({"blocks.0.hidden": 0.5, "stem.3": 0.25})
+# Of told(): loses more than half of the images.
+BAD = PruningPlan({"stem.3": 0.5})
 
 
 def test_the_empty_plan_is_the_model(family: str, data: DataSet) -> None:
@@ -93,8 +96,70 @@ def test_what_makes_a_difference_makes_another_key(data: DataSet) -> None:
     assert keys[0] == Evaluator(tiny_model(), noisy_data().selection).key(PLAN), "the same in another process"
 
 
+def stopping(evaluator: Evaluator, *, risk: float = 0.0, **limits: float) -> StoppingRule:
+    return StoppingRule(baseline=evaluator.baseline(), constraints=Constraints(**limits), risk=risk)
+
+
+def test_the_baseline_is_the_unpruned_model_image_by_image() -> None:
+    model, data = told()
+    evaluator = Evaluator(model, data.selection)
+    baseline, predictions = evaluator.baseline(), predict(model, data.selection)
+    assert baseline.right.tolist() == (predictions.classes == predictions.labels).tolist()
+    empty = evaluator.evaluate(PruningPlan())
+    assert replace(baseline.evaluation, seconds=0) == replace(empty, seconds=0)
+
+
+@pytest.mark.parametrize(("risk", "reason", "images"), [(0.0, "exact", 128), (1e-4, "statistical", 64)])
+def test_a_plan_that_misses_the_limit_is_not_asked_to_the_end(risk: float, reason: str, images: int) -> None:
+    model, data = told()
+    seen: list[int] = []
+    evaluator = Evaluator(model, data.selection, seen.append)
+    rejection = stopping(evaluator, risk=risk, max_drop=3).rejection(evaluator.key(BAD), 0)
+    seen.clear()
+    evaluation = evaluator.evaluate(BAD, rejection)
+    assert evaluation.decided_early == reason
+    assert evaluation.images == sum(seen) == images
+    # What it says is said of the first images in the order drawn.
+    first = replace(data.selection, indices=data.selection.indices[rejection.order[:images]])
+    assert evaluation.right == predict(prune(model, BAD), first).right
+    assert evaluation.unpruned_right == predict(model, first).right
+    assert evaluation.bytes == evaluator.evaluate(BAD).bytes
+    assert evaluation.accuracy == evaluation.right / images
+    baseline = evaluator.baseline().evaluation
+    assert evaluation.drop_from(baseline) == 100 * (evaluation.unpruned_right - evaluation.right) / images > 3
+    assert Evaluation.from_json(json.loads(json.dumps(evaluation.to_json()))) == evaluation
+
+
+def test_a_plan_that_keeps_the_limit_is_measured_as_if_nothing_could_be_rejected() -> None:
+    model, data = told()
+    evaluator = Evaluator(model, data.selection)
+    plan = PruningPlan({"blocks.0.attention": 0.5})
+    rejection = stopping(evaluator, risk=0.5, max_drop=20).rejection(evaluator.key(plan), 0)
+    evaluation = evaluator.evaluate(plan, rejection)
+    assert evaluation.decided_early == ""
+    assert replace(evaluation, seconds=0) == replace(evaluator.evaluate(plan), seconds=0)
+
+
+def test_a_rejected_plan_never_seems_to_keep_the_limit() -> None:
+    """Also where the images seen happen to look better than the limit."""
+    lucky = Evaluation(
+        right=60, images=64, bytes=800, memory_saving=0.2, seconds=1.0, decided_early="exact", unpruned_right=61,
+        least_drop=3.25,
+    )  # fmt: skip
+    baseline = Evaluation(right=390, images=400, bytes=1000, memory_saving=0.0, seconds=1.0)
+    assert lucky.drop_from(baseline) == 3.25
+    assert replace(lucky, right=40).drop_from(baseline) == 100 * 21 / 64
+
+
+def test_evaluations_of_earlier_versions_are_read() -> None:
+    stored = {"right": 9, "images": 10, "bytes": 8, "memory_saving": 0.2, "seconds": 1.5, "decided_early": False}
+    evaluation = Evaluation.from_json(stored)
+    assert evaluation == Evaluation(right=9, images=10, bytes=8, memory_saving=0.2, seconds=1.5)
+    assert not Evaluation.from_json({k: v for k, v in stored.items() if k != "decided_early"}).decided_early
+
+
 def test_an_evaluation_is_data() -> None:
-    evaluation = Evaluation(right=90, images=100, bytes=800, memory_saving=0.2, seconds=1.5, decided_early=True)
+    evaluation = Evaluation(right=90, images=100, bytes=800, memory_saving=0.2, seconds=1.5)
     assert Evaluation.from_json(json.loads(json.dumps(evaluation.to_json()))) == evaluation
     assert evaluation.accuracy == 0.9
     # The Wilson interval of 90 of 100, as tables give it.

@@ -7,9 +7,18 @@ import pytest
 
 from primesvt.models import DataSet, model_bytes
 from primesvt.pruning import PruningPlan
-from primesvt.search import DIRECTIONS, Constraints, Evaluator, KnownEvaluations, Objective, SearchSpace
+from primesvt.search import (
+    DIRECTIONS,
+    Constraints,
+    Evaluator,
+    KnownEvaluations,
+    Objective,
+    SearchSpace,
+    StoppingRule,
+    evaluation_of,
+)
 
-from .models import tiny_model
+from .models import tiny_model, told
 
 LAYERS = ("stem.3", "blocks.0.hidden")
 
@@ -47,6 +56,39 @@ def test_values_constraints_and_attributes(data: DataSet, study: optuna.Study) -
     assert attrs["seconds"] > 0
     assert attrs["phase"] == "search"
     assert "reused" not in attrs
+    json.dumps(attrs)
+
+
+def test_what_is_recorded_of_a_plan_that_was_rejected_early(study: optuna.Study) -> None:
+    model, images = told()
+    evaluator = Evaluator(model, images.selection)
+    baseline = evaluator.baseline()
+    limits = Constraints(max_drop=10, min_saving=0)
+    stopping = StoppingRule(baseline=baseline, constraints=limits, risk=1e-4)
+    space = SearchSpace(layers=("blocks.0.attention", "stem.3"), step=0.25, max_ratio=0.75)
+    known = KnownEvaluations(study)
+    objective = Objective(space, evaluator, limits, baseline.evaluation, known, stopping)
+    study.enqueue_trial({"blocks.0.attention": 0.25, "stem.3": 0.0})
+    study.enqueue_trial({"blocks.0.attention": 0.0, "stem.3": 0.75})
+    study.enqueue_trial({"blocks.0.attention": 0.0, "stem.3": 0.75})
+    study.optimize(objective, n_trials=3)
+    good, bad, again = study.trials
+    assert "decided_early" not in good.user_attrs
+    assert good.user_attrs["images"] == 400
+    attrs = bad.user_attrs
+    assert attrs["decided_early"] == "statistical"
+    assert attrs["images"] in (64, 128, 192)
+    evaluation = evaluation_of(bad)
+    assert bad.values == [evaluation.memory_saving, evaluation.accuracy]
+    assert evaluation.accuracy == evaluation.right / attrs["images"]
+    assert attrs["interval"] == pytest.approx(list(evaluation.interval), abs=1e-6)
+    assert attrs["accuracy_drop"] == pytest.approx(evaluation.drop_from(baseline.evaluation), abs=1e-6)
+    assert bad.constraints["accuracy_drop"] > 0
+    # In the same study it stays rejected.
+    assert again.user_attrs["reused"] == f"trial 1 of {study.study_name}"
+    assert again.user_attrs["decided_early"] == "statistical"
+    assert again.constraints == bad.constraints
+    assert study.best_trials == [good]
     json.dumps(attrs)
 
 

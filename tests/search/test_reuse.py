@@ -2,8 +2,10 @@
 
 import threading
 import time
+from dataclasses import replace
 from unittest import mock
 
+import numpy as np
 import optuna
 import pytest
 from optuna.storages import BaseStorage, InMemoryStorage
@@ -102,6 +104,54 @@ def test_the_baseline_counts(data: DataSet) -> None:
     assert seen == []
     assert study.trials[0].user_attrs["reused"] == "baseline of a"
     assert study.trials[0].values == [0.0, baseline.accuracy]
+
+
+def test_what_was_rejected_early_is_reused_in_its_study_only() -> None:
+    storage = InMemoryStorage()
+    early = replace(SIGNATURE, decided_early="exact", unpruned_right=2, least_drop=4.0)
+    for name, evaluations in (("a", {"k": early, "l": SIGNATURE}), ("b", {"k": SIGNATURE, "m": early})):
+        study = optuna.create_study(study_name=name, storage=storage)
+        for key, evaluation in evaluations.items():
+            trial = study.ask()
+            trial.set_user_attr(KEY, key)
+            trial.set_user_attr("evaluation", evaluation.to_json())
+            study.tell(trial, 1.0)
+    found = {}
+    for name in ("a", "b", "c"):
+        known = KnownEvaluations(
+            optuna.create_study(study_name=name, storage=storage, load_if_exists=True)
+        )  # fmt: skip
+        found[name] = {key: (k.evaluation, k.study) for key in "klm" if (k := known.find(key)) is not None}
+    assert found == {
+        "a": {"k": (early, "a"), "l": (SIGNATURE, "a")},
+        "b": {"k": (SIGNATURE, "b"), "l": (SIGNATURE, "a"), "m": (early, "b")},
+        "c": {"k": (SIGNATURE, "b"), "l": (SIGNATURE, "a")},
+    }
+
+
+@pytest.mark.parametrize("images", [1, 7, 8, 9, 1000])
+def test_the_unpruned_models_answers_are_kept_as_bits(images: int) -> None:
+    right = np.random.default_rng(0).random(images) < 0.9
+    storage = InMemoryStorage()
+    study = optuna.create_study(study_name="a", storage=storage)
+    study.set_user_attr("baseline_key", "k")
+    study.set_user_attr("baseline_right", reuse.pack(right))
+    assert len(reuse.pack(right)) <= 4 * (images // 24 + 1)
+    for name in ("a", "b"):
+        known = KnownEvaluations(optuna.create_study(study_name=name, storage=storage, load_if_exists=True))
+        found = known.unpruned("k", images)
+        assert found is not None
+        assert found.tolist() == right.tolist()
+        assert known.unpruned("another", images) is None
+        assert known.unpruned("k", images + 8) is None
+
+
+@pytest.mark.parametrize("value", ["text", "é", "", 3, {"a": 1}, None, []])
+def test_bits_of_somebody_else_are_passed_over(value: object) -> None:
+    study = optuna.create_study()
+    study.set_user_attr("baseline_key", "k")
+    study.set_user_attr("baseline_right", value)
+    assert KnownEvaluations(study).unpruned("k", 100) is None
 
 
 def test_failed_trials_are_no_source(data: DataSet) -> None:

@@ -35,12 +35,30 @@ def test_layers(primesvt, model_dir) -> None:
 
 def test_evaluate(primesvt, model_dir, data_file) -> None:
     result = primesvt("evaluate", model_dir, "--data", data_file, "--json").json
-    assert set(result) == {"accuracy", "images", "interval", "images_per_second"}
+    assert set(result) == {"accuracy", "images", "interval", "images_per_second", "engine"}
+    assert result["engine"] == "PrimeSVT"
     assert result["images"] == 120
     assert result["interval"][0] < result["accuracy"] <= result["interval"][1]
     assert result["accuracy"] > 0.6
     some = primesvt("evaluate", model_dir, "--data", data_file, "--split", "selection", "--limit", "10", "--json").json
     assert some["images"] == 10
+
+
+def test_evaluate_in_bfloat16_tells_what_it_costs(primesvt, model_dir, data_file) -> None:
+    command = ("evaluate", model_dir, "--data", data_file)
+    exact = primesvt(*command, "--json").json
+    result = primesvt(*command, "--precision", "bfloat16", "--json").json
+    compared = result["against_float32"]
+    assert result["precision"] == "bfloat16"
+    # The float32 that it is compared with is the folded model's, whose rounding may differ in a spike.
+    assert compared["accuracy"] == pytest.approx(exact["accuracy"], abs=0.02)
+    assert compared["drop"] == pytest.approx(100 * (compared["accuracy"] - result["accuracy"]))
+    assert compared["lost"] + compared["gained"] <= compared["changed"] <= result["images"]
+    assert compared["drop_interval"][0] <= compared["drop"] <= compared["drop_interval"][1]
+    text = primesvt(*command, "--precision", "bfloat16").out
+    assert re.search(r"bfloat16, compared with float32 on the same images: \d+ of 120 classes change", text)
+    same = primesvt(*command, "--device", "cpu", "--precision", "float32", "--json").json
+    assert same["accuracy"] == exact["accuracy"]
 
 
 def test_prune_by_a_plan(primesvt, model_dir, tmp_path) -> None:
@@ -62,7 +80,7 @@ def test_search_goes_on_to_n_trials_in_all(primesvt, model_dir, data_file, tmp_p
     command = ("search", model_dir, "--data", data_file, *where, *SEARCH)
     assert primesvt(*command, "--trials", "3", "--json").json["trials"] == 3
     result = primesvt(*command, "--trials", "6", "--json").json
-    assert set(result) == {"study", "sampler", "trials", "feasible", "best"}
+    assert set(result) == {"study", "sampler", "trials", "feasible", "decided_early", "best"}
     assert (result["study"], result["sampler"], result["trials"]) == ("mine", sampler, 6)
     text = primesvt(*command, "--trials", "6")
     assert text.code == 0
@@ -88,6 +106,23 @@ def test_the_prioritized_search_ends_by_itself_and_its_plan_prunes(primesvt, mod
     assert measured["accuracy"] == pytest.approx(best["accuracy"])
 
 
+def test_what_was_rejected_early_is_told(primesvt, model_dir, data_file, tmp_path) -> None:
+    """Of 80 images, 64 are a batch: a plan that gets a third of them right is rejected after it."""
+    command = (
+        "search", model_dir, "--data", data_file, "--storage", f"sqlite:///{tmp_path}/s.db", "--sampler", "random",
+        "--trials", "4", "--max-drop", "0", "--min-saving", "0.7", "--risk", "0.5",
+    )  # fmt: skip
+    result = primesvt(*command, "--json").json
+    assert result["decided_early"] == 4
+    assert result["best"] is None
+    text = primesvt(*command).out
+    assert "4 trials, 0 keep the limits (at most 0 points, at least 70.00% saved), 4 were rejected early" in text
+    assert "points by an estimate, as measuring it stopped early, after 64 images. Loosen a limit" in text
+    ran = primesvt(*command[:-1], "0.4")
+    assert ran.code == 2
+    assert "another risk (0.5, now 0.4)" in ran.err
+
+
 def test_robustness(primesvt, model_dir, data_file, tmp_path) -> None:
     page = tmp_path / "robustness.html"
     command = ("robustness", model_dir, "--data", data_file, "--rates", "0.5,0.9", "--images", "20")
@@ -95,6 +130,7 @@ def test_robustness(primesvt, model_dir, data_file, tmp_path) -> None:
     names = [layer["name"] for layer in primesvt("layers", model_dir, "--json").json["layers"]]
     assert list(result["layers"]) == names
     assert all(set(row) == {"0.5", "0.9"} for row in result["layers"].values())
+    assert "estimated" not in result
     assert "Plotly.newPlot" in page.read_text()
     assert "0.9" in primesvt(*command).out
 
@@ -137,6 +173,10 @@ BAD = {
     "drop": (("search", "{model}", "--data", "{data}", "--max-drop", "-1", "--storage", "{db}"), "between 0 and 100"),
     "trials": (("search", "{model}", "--data", "{data}", "--trials", "0", "--storage", "{db}"), "at least 1"),
     "seed": (("search", "{model}", "--data", "{data}", "--seed", "-1", "--storage", "{db}"), "at least 0"),
+    "risk": (("search", "{model}", "--data", "{data}", "--risk", "1", "--storage", "{db}"), "0 and below 1, got 1.0"),
+    "risk of a comparison": (
+        ("compare", "{model}", "--data", "{data}", "--risk", "nan", "-o", "{tmp}/out"), "a probability.*got nan",
+    ),
     "storage": (("search", "{model}", "--data", "{data}", "--storage", "sqlite:////no/where/s.db"), "does not answer"),
     "storage url": (("search", "{model}", "--data", "{data}", "--storage", "nonsense://x"), "does not answer"),
     "no such study": (
@@ -169,6 +209,13 @@ BAD = {
     ),
     "epochs": (
         ("train", "-o", "{tmp}/out", "--data", "{data}", "--family", "spikformer", "--epochs", "0"), "epochs must be",
+    ),
+    "no device": (("evaluate", "{model}", "--data", "{data}", "--device", "cuda:99"), "Cannot use cuda:99: "),
+    "no device to train on": (
+        ("train", "-o", "{tmp}/out", "--data", "{data}", "--family", "spikformer", "--device", "cuda:99"), "Cannot use",
+    ),
+    "no device to fine-tune on": (
+        ("finetune", "{model}", "--data", "{data}", "-o", "{tmp}/out", "--device", "cuda:99"), "Cannot use cuda:99",
     ),
     "foreign directory": (
         ("compare", "{model}", "--data", "{data}", "-o", "{tmp}"), "is not empty, and not the result of a comparison",
@@ -206,6 +253,8 @@ def test_bad_input_is_one_clear_line(primesvt, model_dir, data_file, tmp_path: P
 def test_wrong_options_exit_with_2_too(primesvt) -> None:
     assert primesvt("layers").code == 2
     assert primesvt("evaluate", "demo", "--split", "fit").code == 2
+    assert primesvt("evaluate", "demo", "--device", "tpu").code == 2
+    assert primesvt("evaluate", "demo", "--precision", "float16").code == 2
     assert primesvt("search", "demo", "--sampler", "best").code == 2
     assert primesvt("compare", "demo", "--front", "0", "-o", "out").code == 2
     assert primesvt("dashboard", "--port", "99999").code == 2

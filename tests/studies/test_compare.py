@@ -2,8 +2,24 @@
 
 import json
 import shutil
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
+from optuna.storages import InMemoryStorage
+
+from primesvt.search import Constraints
+from primesvt.studies import figures
+from primesvt.studies.comparison import compare
+from primesvt.studies.measurement import TestSet
+from primesvt.studies.pareto import hypervolume
+from primesvt.studies.report import report_page, summary
+from primesvt.studies.runner import StudyRun, decided_early, run_study
+from primesvt.studies.settings import StudySettings
+from primesvt.studies.verdict import words
+
+from ..search.models import told
 
 SMALL = ("--step", "0.1", "--max-ratio", "0.9", "--rates", "0.5,0.9", "--front", "3")
 
@@ -32,7 +48,9 @@ def test_report_summary_and_model(primesvt, model_dir, data_file, tmp_path) -> N
         history = study["history"]
         assert len(history["accuracy"]) == study["trials"] == len(history["seconds"])
         assert history["hypervolume_all"] == sorted(history["hypervolume_all"])
-        assert history["images"][-1] == study["trials"] * 80
+        assert study["trials"] * 64 <= history["images"][-1] <= study["trials"] * 80
+        assert len(history["measured_in_full"]) == study["trials"]
+        assert not any(plan["selection"]["decided_early"] for plan in study["front"])
     page = (out / "report.html").read_text()
     assert 'src="http' not in page.replace("src='", 'src="')
     assert page.count("Plotly.newPlot(") >= 5
@@ -72,6 +90,78 @@ def test_no_plan_within_the_limits(primesvt, model_dir, data_file, tmp_path) -> 
     assert not (out / "model").exists()
     page = (out / "report.html").read_text()
     assert "The plans that miss the limits least" in page
+
+
+@pytest.fixture(scope="module")
+def studies() -> tuple[list[StudyRun], TestSet]:
+    """Of a model that stands little: many plans are rejected early."""
+    model, data = told()
+    settings = StudySettings(
+        layers=("blocks.0.attention", "blocks.0.output", "stem.3"), rates=(0.25, 0.5, 0.75), step=0.25, max_ratio=0.75,
+        constraints=Constraints(max_drop=12, min_saving=0.01),
+    )  # fmt: skip
+    storage = InMemoryStorage()
+    runs = [
+        run_study(sampler, storage, model, data, replace(settings, sampler=sampler), trials=trials)
+        for sampler, trials in (("prioritized", 100), ("random", 25))
+    ]
+    return runs, TestSet.open(model, data.test)
+
+
+def test_what_was_decided_early_is_never_shown_as_measured(studies: tuple[list[StudyRun], TestSet]) -> None:
+    runs, test = studies
+    totals = []
+    comparison = compare(runs, test, "told", front=30, on_measured=lambda _done, total: totals.append(total))
+    assert totals[-1] == sum(len(study.front) for study in comparison.studies)
+    for run, study in zip(runs, comparison.studies, strict=True):
+        early = [bool(decided_early(trial)) for trial in run.finished]
+        assert any(early)
+        assert study.history.whole == tuple(not e for e in early)
+        assert {plan.trial for plan in study.front}.isdisjoint(t.number for t in run.finished if decided_early(t))
+        assert all(plan.selection.images == 400 for plan in study.front)
+        assert study.best in study.front
+        # What was decided early adds nothing, neither within the limits nor to what was measured in full.
+        whole = [point for point, is_whole in zip(study.history.points, study.history.whole, strict=True) if is_whole]
+        assert study.history.hypervolume((0.0, 0.0), feasible_only=False)[-1] == hypervolume(whole, (0.0, 0.0))
+    robustness = comparison.robustness
+    assert robustness is not None
+    probed = {
+        (trial.user_attrs["layer"], max(trial.params.values())): trial
+        for trial in runs[0].finished
+        if trial.user_attrs["phase"] == "robustness"
+    }
+    assert robustness.estimated == {cell for cell, trial in probed.items() if decided_early(trial)} != set()
+    assert all(robustness.layers[layer][rate] == trial.values[1] for (layer, rate), trial in probed.items())
+    figure = figures.robustness(robustness)
+    marked = [text.startswith("~") for row in figure.data[0].text for text in row]
+    assert marked == [
+        (layer, rate) in robustness.estimated for layer in robustness.layers for rate in (0.25, 0.5, 0.75)
+    ]
+    assert summary(comparison)["robustness"]["estimated"]
+    assert "With ~: estimated" in report_page(comparison)
+    symbols = figures.fronts(comparison, test=False).data[1].marker.symbol
+    assert [symbol == "circle" for symbol in symbols] == list(comparison.studies[0].history.whole)
+
+
+def test_the_nearest_plan_is_said_to_be_an_estimate_where_it_is_one(studies: tuple[list[StudyRun], TestSet]) -> None:
+    runs, test = studies
+    trial = next(t for t in runs[1].finished if decided_early(t))
+    images = trial.user_attrs["images"]
+    # A study that has nothing else.
+    only = SimpleNamespace(
+        **{name: getattr(runs[1], name) for name in ("study", "settings", "space", "baseline", "over", "plan")},
+        finished=[trial], feasible=[], best=None, nearest=trial,
+    )  # fmt: skip
+    comparison = compare([cast("StudyRun", only)], test, "told")
+    assert comparison.winner is None
+    assert comparison.nearest is not None
+    assert comparison.nearest.test.images == len(test.images)
+    assert comparison.studies[0].front == ()
+    text = words(comparison)[0]
+    assert f"points on the selection set, by an estimate: measuring stopped early, after {images} images." in text
+    page = report_page(comparison)
+    assert f"lost, stopped after {images} images)" in page
+    assert summary(comparison)["nearest"]["selection"]["decided_early"] == trial.user_attrs["decided_early"]
 
 
 def test_what_the_user_has_is_not_replaced(primesvt, model_dir, data_file, tmp_path) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,15 +22,25 @@ from torch import nn
 
 from primesvt.models import DataSet, PrimeSVTError
 from primesvt.pruning import PruningPlan, largest_saving
-from primesvt.search import DIRECTIONS, OBJECTIVES, Constraints, Evaluator
+from primesvt.search import DIRECTIONS, OBJECTIVES, Constraints, Evaluator, StoppingRule
 from primesvt.search.samplers import PrioritizedSampler
 from primesvt.search.workers import WORKER
-from primesvt.studies.runner import Status, StudyRun, finished_run, load_run, plan_of_trial, run_study, violation
+from primesvt.studies.runner import (
+    Status,
+    StudyRun,
+    decided_early,
+    finished_run,
+    is_feasible,
+    load_run,
+    plan_of_trial,
+    run_study,
+    violation,
+)
 from primesvt.studies.settings import StudySettings
 from primesvt.studies.storage import open_storage
 
 from ..conftest import noisy_data
-from ..search.models import counted, tiny_model
+from ..search.models import counted, tiny_model, told
 from ..search.synthetic import STORAGES, Store, plans
 
 ROOT = Path(__file__).parents[2]
@@ -310,6 +321,141 @@ def test_two_threads_end_with_the_plan_of_one(tmp_path: Path) -> None:
     assert len(results) == 2
     assert "FAIL" not in states(results[0])
     assert [final(result) for result in results] == [final(alone)] * 2
+
+
+# Rejected early.
+
+
+EARLY: dict[str, Any] = {
+    "layers": ("blocks.0.attention", "blocks.0.output", "stem.3"),
+    "constraints": Constraints(max_drop=12, min_saving=0.01),
+}
+
+
+def early_run(storage: BaseStorage, **changes: Any) -> StudyRun:
+    model, data = told()
+    return run(storage, model=model, data=data, **{**EARLY, **changes})
+
+
+def early(result: StudyRun) -> list[int]:
+    return [t.number for t in result.finished if decided_early(t)]
+
+
+@pytest.mark.parametrize(
+    ("sampler", "exhaust", "slack"),
+    [("prioritized", False, 0.0), ("prioritized", True, 0.0), ("prioritized", True, 30.0), ("random", False, 30.0)],
+)
+def test_rejecting_early_takes_fewer_images_and_changes_no_decision(
+    sampler: str, *, exhaust: bool, slack: float
+) -> None:
+    results = []
+    for whole in (True, False):
+        with mock.patch.object(StoppingRule, "rejection", return_value=None) if whole else nullcontext():
+            results.append(early_run(InMemoryStorage(), sampler=sampler, exhaust=exhaust, slack=slack, trials=30))
+    full, result = results
+    assert not early(full)
+    assert early(result)
+    images = [sum(t.user_attrs["images"] for t in r.finished if "reused" not in t.user_attrs) for r in results]
+    assert images[1] < 0.95 * images[0]
+    # Up to its slack the policy tells plans apart by their drop.
+    least = slack if sampler == "prioritized" else 0.0
+    assert all(result.study.trials[number].constraints["accuracy_drop"] > least for number in early(result))
+    assert plans(result.study) == plans(full.study)
+    assert [is_feasible(t) for t in result.finished] == [is_feasible(t) for t in full.finished]
+    assert {**result.to_json(), "decided_early": 0} == full.to_json()
+    if sampler == "prioritized":
+        assert final(result) == final(full)
+    assert not {t.number for t in result.study.best_trials} & set(early(result))
+    assert not {t.number for t in result.feasible} & set(early(result))
+
+
+@pytest.mark.parametrize(("sampler", "trials"), [("prioritized", 100), ("tpe", 16)])
+def test_interrupted_it_goes_on_with_the_same_evaluations(sampler: str, trials: int) -> None:
+    """Not with the same plans only: a share of the risk that followed the trial's number would change what is seen."""
+
+    def seen(result: StudyRun) -> list[tuple[int, float]]:
+        return [(t.user_attrs["images"], t.values[1]) for t in result.finished]
+
+    whole = early_run(InMemoryStorage(), sampler=sampler, trials=trials)
+    assert early(whole)
+    for at in (9, 10, 15, 25):  # batches
+        storage = InMemoryStorage()
+        for again in range(3):
+            stopped = early_run(storage, sampler=sampler, trials=trials, on_batch=interrupt(at + again))
+        assert "FAIL" in states(stopped)
+        resumed = early_run(storage, sampler=sampler, trials=trials)
+        assert plans(resumed.study) == plans(whole.study)
+        assert seen(resumed) == seen(whole)
+
+
+def test_a_study_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
+    """It has no risk, no answers of the unpruned model image by image, and says that nothing was decided early."""
+    storage = InMemoryStorage()
+    with mock.patch.object(StoppingRule, "rejection", return_value=None):
+        old = early_run(storage, trials=4)
+    attrs = dict(old.study.user_attrs)
+    study_id = storage.get_study_id_from_name("s")
+    stored = storage._studies[study_id]
+    stored.user_attrs["settings"] = {k: v for k, v in attrs["settings"].items() if k != "risk"}
+    del stored.user_attrs["baseline_right"]
+    stored.user_attrs["baseline"] = older(attrs["baseline"])
+    for trial in stored.trials:
+        trial.user_attrs["evaluation"] = older(trial.user_attrs["evaluation"])
+        trial.system_attrs = {k: v for k, v in trial.system_attrs.items() if "place" not in k}
+    model, data = told()
+    assert finished_run("s", storage, model, data).settings.risk == 0
+    with counted() as measured:
+        resumed = early_run(storage)
+    assert measured[0] == PruningPlan()
+    assert resumed.over
+    assert resumed.baseline == old.baseline
+    assert final(resumed) == final(early_run(InMemoryStorage()))
+    assert early(resumed)
+    assert min(early(resumed)) >= 4
+    # From now on the risk is part of it.
+    assert resumed.study.user_attrs["settings"]["risk"] == 1e-4
+    assert finished_run("s", storage, model, data).to_json() == resumed.to_json()
+    with pytest.raises(PrimeSVTError, match=r"another risk \(0\.0001, now 0\.01\)"):
+        early_run(storage, risk=0.01)
+
+
+def older(evaluation: Mapping[str, Any]) -> dict[str, Any]:
+    """As an earlier version stored it."""
+    names = ("right", "images", "bytes", "memory_saving", "seconds")
+    return {**{name: evaluation[name] for name in names}, "decided_early": False}
+
+
+def test_a_rejected_plan_is_measured_anew_under_other_limits() -> None:
+    storage = InMemoryStorage()
+    strict = early_run(storage, name="strict", sampler="random", trials=25)
+    with counted() as measured:
+        loose = early_run(
+            storage, name="loose", sampler="random", trials=25, constraints=Constraints(max_drop=90, min_saving=0.01)
+        )
+    assert measured
+    assert PruningPlan() not in measured, "the unpruned model's answers are in the storage"
+    assert plans(loose.study) == plans(strict.study)
+    assert not early(loose)
+    rejected = set(early(strict))
+    for one, other in zip(strict.finished, loose.finished, strict=True):
+        assert other.user_attrs["images"] == 400
+        if one.number in rejected:
+            assert not other.user_attrs.get("reused", "").endswith("of strict")
+        else:
+            assert one.values == other.values
+
+
+def test_the_nearest_plan_may_be_an_estimate() -> None:
+    model, _ = told()
+    nothing = early_run(
+        InMemoryStorage(),
+        sampler="random",
+        trials=10,
+        constraints=Constraints(max_drop=0, min_saving=largest_saving(model, EARLY["layers"], 0.75)),
+    )
+    assert nothing.best is None
+    assert nothing.nearest is not None
+    assert all(t.constraints["accuracy_drop"] > 0 for t in nothing.finished if decided_early(t))
 
 
 # Refused.

@@ -1,6 +1,7 @@
 """What a study is, and that it stays so."""
 
 import json
+import math
 import re
 from typing import Any
 
@@ -21,6 +22,7 @@ def test_the_defaults_are_the_papers() -> None:
     assert settings.criterion == "l2"
     assert settings.rates == (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
     assert (settings.slack, settings.exhaust, settings.embedding, settings.layers) == (0.0, False, False, ())
+    assert settings.risk == 1e-4
 
 
 def test_the_space_has_the_layers_largest_first(family: str) -> None:
@@ -54,6 +56,9 @@ def test_the_selection_is_the_first_images(data: DataSet) -> None:
         ({"criterion": "l3"}, "l3"),
         ({"rates": ()}, "Rates must be above 0"),
         ({"rates": (0.5, 1.2)}, "below 1"),
+        ({"risk": 1.0}, r"risk is a probability, at least 0 and below 1, got 1\.0"),
+        ({"risk": -0.1}, "risk"),
+        ({"risk": math.nan}, "risk"),
     ],
 )
 def test_nonsense_is_refused(values: dict[str, Any], text: str) -> None:
@@ -108,6 +113,7 @@ BASE: dict[str, Any] = {"sampler": "random", "constraints": Constraints(max_drop
         ({"max_ratio": 0.9}, "another max-ratio (0.95, now 0.9)"),
         ({"exhaust": True}, "another exhaust (False, now True)"),
         ({"layers": ("stem.3",)}, "another layers ([], now ['stem.3'])"),
+        ({"risk": 0.0}, "another risk (0.0001, now 0.0)"),
         ({"seed": 2, "slack": 1.0}, "another seed (0, now 2), slack (0.0, now 1.0)"),
     ],
 )
@@ -118,6 +124,25 @@ def test_going_on_with_other_settings_is_refused_naming_what_differs(
     stored = json.loads(json.dumps(study_identity(before, tiny_model(), data.selection)))
     with pytest.raises(PrimeSVTError, match=re.escape(text)):
         check_identity("s", stored, study_identity(after, tiny_model(), after.selection(data)))
+
+
+@pytest.mark.parametrize("risk", [0.0, 0.01])
+def test_a_study_of_an_earlier_version_goes_on_with_any_risk(data: DataSet, risk: float) -> None:
+    wanted = study_identity(StudySettings(**BASE, risk=risk), tiny_model(), data.selection)
+    stored = {name: value for name, value in wanted.items() if name != "risk"}
+    check_identity("s", stored, wanted)
+    # As it was run, it rejected nothing by chance.
+    assert StudySettings.from_json(stored) == StudySettings(**BASE, risk=0.0)
+    with pytest.raises(PrimeSVTError, match="another seed"):
+        check_identity("s", {**stored, "seed": 1}, wanted)
+
+
+@pytest.mark.parametrize(
+    ("sampler", "slack", "leeway"),
+    [("prioritized", 2.0, 2.0), ("prioritized", -2.0, 0.0), ("prioritized", 0.0, 0.0), ("tpe", 2.0, 0.0)],
+)
+def test_only_the_policy_looks_beyond_the_limit(sampler: str, slack: float, leeway: float) -> None:
+    assert StudySettings(sampler=sampler, slack=slack).leeway == leeway
 
 
 def test_another_model_or_data_set_is_refused(data: DataSet) -> None:

@@ -1,0 +1,347 @@
+# ruff: noqa: S603
+"""How fast models answer: PrimeSVT's engine, SpikingJelly's zoo, and the limit of dense arithmetic, side by side.
+
+Ways:
+
+* ``stock``: the model of SpikingJelly's zoo under ``torch.inference_mode``, as its examples run it;
+* ``backend``: the same with the fastest neuron that SpikingJelly has for the device; on a CPU it has a single one;
+* ``engine``: the same weights through PrimeSVT; every logit is compared with those of its plain forward pass;
+* ``limit``: only the convolutions and matrix products of the model, BatchNorm folded, a static image's first one once,
+  each in the faster of PyTorch's two memory formats, on tensors of the same shapes; nothing between them. Its time is
+  what a perfect engine would need that multiplies every zero. Ours adds up the spikes instead, so it may need less.
+
+Models: the embedded demo model on test images; SDT-8-384 and Spikformer-8-384 at 224x224 with random weights and the
+BatchNorm statistics of random images, without which their neurons would be silent. The share of neurons that fire is
+printed: stock does not care, the engine does.
+
+Ways take turns; times are medians. *Peak memory* is the largest resident set of a process of its own that answers one
+batch, libraries and model included.
+
+    python benchmarks/inference.py [--quick] [--json FILE] [--models demo,...] [--device cuda] [--precision bfloat16]
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from spikingjelly.activation_based import functional
+from spikingjelly.activation_based import model as zoo
+from torch import nn
+from torch.nn import functional as F
+
+from primesvt.models import (
+    Forward,
+    LIFNode,
+    SelfAttention,
+    build,
+    forward_of,
+    from_spikingjelly,
+    load_model,
+    open_data,
+    to_layout,
+)
+from primesvt.models.conv import ConvBN
+from primesvt.models.cuda_engine import DeviceModel
+
+MODELS = ("demo", "sdt_8_384", "spikformer_8_384")
+WAYS = ("stock", "backend", "engine", "limit")
+GOALS = {
+    "demo_vs_stock": 4.0,
+    "sdt_8_384_vs_stock": 2.5,
+    "spikformer_8_384_vs_stock": 2.5,
+    "demo_limit_over_engine": 1.3,
+    "sdt_8_384_limit_over_engine": 1.3,
+    "spikformer_8_384_limit_over_engine": 1.3,
+}
+"""At least, but where the name ends in limit_over_engine: that is the engine's time by the limit's, at most."""
+
+
+def zoo_model(name: str) -> nn.Module:
+    """A model of SpikingJelly's zoo: the demo model's weights, or random ones with statistics of random images."""
+    torch.manual_seed(0)
+    if name == "demo":
+        stock = zoo.SpikeDrivenTransformer(
+            in_channels=1, num_classes=10, embed_dims=128, num_heads=8, depths=2, pooling_stat="1101"
+        )
+        stock.load_state_dict(demo_weights())
+        return stock.eval()
+    stock = (
+        zoo.SpikeDrivenTransformer(num_classes=1000, embed_dims=384, num_heads=8, depths=8)
+        if name == "sdt_8_384"
+        else zoo.Spikformer(num_classes=1000, embed_dims=384, num_heads=6, depths=8)
+    )
+    norms = [module for module in stock.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    for norm in norms:
+        norm.momentum = 1.0
+    with torch.no_grad():
+        stock.train()(torch.randn(4, 3, 224, 224))
+    functional.reset_net(stock)
+    return stock.eval()
+
+
+def demo_weights() -> dict[str, torch.Tensor]:
+    """The demo model's weights as the zoo names them; the zoo's stem has biases, which are zero then."""
+    model = load_model("demo")
+    biased = build(dataclasses.replace(model.config, conv_bias=True)).eval()
+    biased.load_state_dict(model.state_dict(), strict=False)
+    for stage in biased.stem:
+        nn.init.zeros_(stage.conv.bias)
+    return to_layout(biased, model.config.layouts[-1])
+
+
+def images_for(name: str, count: int) -> torch.Tensor:
+    """Test images of the demo's data, or random ones."""
+    if name != "demo":
+        return torch.randn(count, 3, 224, 224, generator=torch.Generator().manual_seed(1))
+    test = open_data(None).test
+    return test.read(load_model("demo").config, test.indices[:count])[0]
+
+
+def stock_way(stock: nn.Module, images: torch.Tensor) -> torch.Tensor:
+    """One pass of the zoo's model, whose neurons must be told to forget."""
+    functional.reset_net(stock)
+    logits: torch.Tensor = stock(images)
+    return logits
+
+
+def neuron_of_spikingjelly(device: torch.device) -> str:
+    """The neuron that SpikingJelly chooses for the device; version 2 chooses by itself."""
+    return str(functional.neuron_implementation("lif", device)["implementation"])
+
+
+def asked(forward: Forward) -> Callable[[torch.Tensor], torch.Tensor]:
+    """A forward pass over sets of images, as one of a single batch."""
+    return lambda images: forward.answer(np.arange(len(images)), lambda indices: images[indices])
+
+
+class Limit:
+    """The dense arithmetic of a model, and nothing else.
+
+    Args:
+        model: Of PrimeSVT, in evaluation mode.
+        images: A batch; it tells the shapes.
+    """
+
+    def __init__(self, model: nn.Module, images: torch.Tensor) -> None:
+        self._calls: list[Callable[[], torch.Tensor]] = []
+        hooks = [
+            module.register_forward_pre_hook(self._add)
+            for module in model.modules()
+            if isinstance(module, ConvBN | SelfAttention | nn.Linear)
+        ]
+        with torch.inference_mode():
+            model(images)
+        for hook in hooks:
+            hook.remove()
+
+    def __call__(self) -> None:
+        """Do all of it."""
+        for call in self._calls:
+            call()
+
+    def _add(self, module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        if isinstance(module, ConvBN):
+            self._calls.append(self._convolution(module.conv, inputs[0].flatten(0, 1)))
+        elif isinstance(module, SelfAttention):
+            q, k, v = (torch.randn_like(x.flatten(3).unflatten(2, (module.heads, -1))) for x in inputs)
+            k = k.transpose(-2, -1)
+            self._calls.append(lambda: (v @ k) @ q)
+        else:
+            x, weight, bias = torch.randn_like(inputs[0]), module.weight, module.bias
+            self._calls.append(lambda: F.linear(x, weight, bias))
+
+    @staticmethod
+    def _convolution(conv: nn.Conv2d, frames: torch.Tensor) -> Callable[[], torch.Tensor]:
+        """The faster of two memory formats; a folded BatchNorm leaves a bias."""
+        calls = []
+        bias = torch.randn(conv.out_channels, device=frames.device)
+        for layout in (torch.contiguous_format, torch.channels_last):
+            x = torch.randn_like(frames).contiguous(memory_format=layout)
+            weight = conv.weight.detach().contiguous(memory_format=layout)
+            options = {"stride": conv.stride, "padding": conv.padding, "groups": conv.groups}
+            calls.append(lambda x=x, w=weight, options=options: F.conv2d(x, w, bias, **options))
+        return min(calls, key=lambda call: min(seconds(call) for _ in range(3)))
+
+
+def seconds(call: Callable[[], Any]) -> float:
+    """Time of a call, on a CUDA device until it has finished."""
+    started = time.perf_counter()
+    with torch.inference_mode():
+        call()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter() - started
+
+
+def firing_rate(model: nn.Module, images: torch.Tensor) -> float:
+    """Fraction of all neurons and time steps that fire."""
+    counts: list[tuple[float, int]] = []
+    hooks = [
+        module.register_forward_hook(lambda _m, _i, spikes: counts.append((float(spikes.sum()), spikes.numel())))
+        for module in set(model.modules())
+        if isinstance(module, LIFNode)
+    ]
+    with torch.inference_mode():
+        model(images)
+    for hook in hooks:
+        hook.remove()
+    return sum(fired for fired, _ in counts) / sum(size for _, size in counts)
+
+
+def ways_for(name: str, args: argparse.Namespace) -> tuple[dict[str, Callable[[], Any]], dict[str, Any]]:
+    """The ways to ask one model, ready to be timed, and what is known of them."""
+    device = torch.device(args.device)
+    stock, images = zoo_model(name), images_for(name, args.batch or (64 if name == "demo" else 4))
+    ours = from_spikingjelly(stock, image_size=tuple(images.shape[-2:])).eval()
+    with torch.inference_mode():
+        plain = ours(images)
+        expected = stock_way(stock, images)
+    facts: dict[str, Any] = {"batch": len(images), "firing_rate": firing_rate(ours, images[:4])}
+    limit = Limit(ours.to(device), images.to(device))
+    ours.cpu()
+    if device.type == "cpu":
+        forward = forward_of(ours, tuple(images.shape))
+        facts["engine"] = "PrimeSVT" if forward.reason is None else f"PyTorch, as {forward.reason}"
+        engine = asked(forward)
+    else:
+        engine = DeviceModel(ours, device, precision=args.precision)
+        engine.warm_up(images)
+    with torch.inference_mode():
+        found = engine(images)
+    facts["largest_difference_from_plain"] = float((found - plain).abs().max())
+    facts["classes_as_plain"] = float((found.argmax(1) == plain.argmax(1)).float().mean())
+    mean = expected.mean(0) if expected.ndim == 3 else expected
+    facts["classes_as_stock"] = float((found.argmax(1) == mean.argmax(1)).float().mean())
+    stock.to(device)
+    facts["backend"] = neuron_of_spikingjelly(device)
+    there = images.to(device)
+    ways: dict[str, Callable[[], Any]] = {
+        "stock": lambda: stock_way(stock, images.to(device)),
+        "engine": lambda: engine(images),
+        "limit": limit,
+    }
+    if device.type != "cpu":  # on a CPU it is the only one
+        fast = stock.to(memory_format=torch.channels_last)
+        ways["backend"] = lambda: stock_way(fast, there)
+    return ways, facts
+
+
+def measure(name: str, args: argparse.Namespace) -> dict[str, Any]:
+    """Every way in turn, several times."""
+    ways, facts = ways_for(name, args)
+    times: dict[str, list[float]] = {way: [] for way in ways}
+    for call in ways.values():
+        seconds(call)
+    for _ in range(args.rounds):
+        for way, call in ways.items():
+            times[way].append(seconds(call))
+    medians = {way: statistics.median(values) for way, values in times.items()}
+    medians.setdefault("backend", medians["stock"])
+    return {
+        **facts,
+        "images_per_second": {way: facts["batch"] / medians[way] for way in WAYS},
+        "spread": {way: max(values) / min(values) for way, values in times.items()},
+    }
+
+
+def answer_once(name: str, way: str, batch: int) -> None:
+    """In a process of its own: load, answer one batch by one way, and print the peak."""
+    stock, images = zoo_model(name), images_for(name, batch)
+    # The statistics of random images took memory, too: the peak begins anew.
+    Path("/proc/self/clear_refs").write_text("5")
+    with torch.inference_mode():
+        if way == "stock":
+            stock_way(stock, images)
+        else:
+            model = from_spikingjelly(stock, image_size=tuple(images.shape[-2:])).eval()
+            del stock
+            asked(forward_of(model, tuple(images.shape)))(images)
+    line = next(x for x in Path("/proc/self/status").read_text().splitlines() if x.startswith("VmHWM:"))
+    print(1024 * int(line.split()[1]))
+
+
+def peak(name: str, way: str, batch: int) -> int:
+    """Largest resident set, in bytes, of a process that answers a batch."""
+    command = [sys.executable, __file__, "--once", name, "--way", way, "--batch", str(batch)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return int(done.stdout.split()[-1])
+
+
+def main() -> None:
+    """Measure, print a table, and write JSON where asked to."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", metavar="A,B", default=",".join(MODELS), help="default: %(default)s")
+    parser.add_argument("--batch", metavar="N", type=int, help="images at a time (default: 64 of the demo's, 4 others)")
+    parser.add_argument("--quick", action="store_true", help="two rounds instead of seven")
+    parser.add_argument("--json", metavar="FILE", type=Path, help="where to write the figures")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: %(default)s)")
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32", help="on CUDA")
+    parser.add_argument("--once", choices=MODELS, help=argparse.SUPPRESS)
+    parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    args.rounds = 2 if args.quick else 7
+    if args.once:
+        answer_once(args.once, args.way, args.batch)
+        return
+    found: dict[str, Any] = {}
+    ratios: dict[str, float] = {}
+    for name in args.models.split(","):
+        print(f"{name} ...", file=sys.stderr, flush=True)
+        found[name] = figures = measure(name, args)
+        speed = figures["images_per_second"]
+        ratios[f"{name}_vs_stock"] = speed["engine"] / speed["stock"]
+        ratios[f"{name}_vs_backend"] = speed["engine"] / speed["backend"]
+        ratios[f"{name}_limit_over_engine"] = speed["limit"] / speed["engine"]
+        if args.device == "cpu":
+            figures["peak_bytes"] = {way: peak(name, way, figures["batch"]) for way in ("stock", "engine")}
+            ratios[f"{name}_peak_memory_of_stock"] = figures["peak_bytes"]["engine"] / figures["peak_bytes"]["stock"]
+    print(table(found, ratios))
+    if args.json:
+        machine = {
+            "threads": torch.get_num_threads(),
+            "cpu": torch.backends.cpu.get_cpu_capability(),
+            "platform": platform.platform(),
+            "torch": torch.__version__,
+            "load": os.getloadavg()[0],
+        }
+        args.json.write_text(
+            json.dumps({"ratios": ratios, "goals": GOALS, "models": found, "machine": machine}, indent=1) + "\n"
+        )
+
+
+def table(found: dict[str, Any], ratios: dict[str, float]) -> str:
+    """What a person reads."""
+    lines = [f"{'model':<18}{'batch':>6}{'firing':>8}" + "".join(f"{way:>10}" for way in WAYS) + "   images/s"]
+    for name, figures in found.items():
+        speed = figures["images_per_second"]
+        lines.append(
+            f"{name:<18}{figures['batch']:>6}{figures['firing_rate']:>8.1%}"
+            + "".join(f"{speed[way]:>10.1f}" for way in WAYS)
+        )
+        lines.append(
+            f"    neurons of SpikingJelly here: {figures['backend']}; engine: {figures.get('engine', 'CUDA')}, logits "
+            f"differ from the plain pass by at most {figures['largest_difference_from_plain']:.1e}"
+        )
+    lines.append(f"\n{'ratio':<40}{'measured':>10}{'goal':>10}")
+    for key, value in ratios.items():
+        most = key.endswith(("limit_over_engine", "peak_memory_of_stock"))
+        goal = GOALS.get(key, 1.0 if key.endswith("peak_memory_of_stock") else None)
+        said = "" if goal is None else f"{'<=' if most else '>='} {goal:.1f}"
+        missed = goal is not None and (value > goal if most else value < goal)
+        lines.append(f"{key:<40}{value:>10.2f}{said:>10}{'   missed' if missed else ''}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

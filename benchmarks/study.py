@@ -1,0 +1,148 @@
+"""How long robustness and the prioritized policy take: every plan asked plainly, against the engine with all it saves.
+
+``naive`` asks every image of every plan by the model's plain forward pass. ``engine`` runs the same study as
+``primesvt search`` does: spikes as bits, prefixes that plans share computed once, plans that cannot keep the limit
+rejected early (risk 1e-4). Both decide the same, or ``same_plan`` is false. They take turns; times are medians.
+
+    python benchmarks/study.py [--quick] [--json FILE] [--images N] [--rates A,B,...]
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import optuna
+from stopwatch import Stopwatch, machine
+from torch import nn
+
+from primesvt.models import DataSet, load_model, open_data
+from primesvt.models.engine.forward import DirectForward
+from primesvt.search import DEFAULT_MEMORY, Evaluator
+from primesvt.studies.runner import StudyRun, run_study
+from primesvt.studies.settings import DEFAULT_RISK, StudySettings
+
+GOAL = 5.0
+# The share of an evaluation's time that may go into building the candidate and into the sampler.
+CHEAP = 0.05
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One run of the study.
+
+    Args:
+        seconds: Of the whole study.
+        images: Asked, of all plans together.
+        plan: What the policy ends with.
+        feasible: Plans that keep the limits, among those tried.
+        parts: Seconds by part.
+    """
+
+    seconds: float
+    images: int
+    plan: Mapping[str, float]
+    feasible: frozenset[str]
+    parts: Mapping[str, float]
+
+
+def ask_plainly(_shared: Any, version: nn.Module, _version_of: Any) -> DirectForward:
+    """Instead of the engine."""
+    return DirectForward(version, "it is the naive way")
+
+
+def run(model: nn.Module, data: DataSet, settings: StudySettings, *, naive: bool) -> Outcome:
+    """A study in memory, from nothing."""
+    images, watch = 0, Stopwatch()
+
+    def count(batch: int) -> None:
+        nonlocal images
+        images += batch
+
+    with mock.patch("primesvt.models.SharedForward.of", ask_plainly) if naive else mock.patch.dict({}):
+        plain = mock.patch.object(Evaluator, "evaluate", lambda self, plan, _rejection=None: _full(self, plan))
+        with plain if naive else mock.patch.dict({}), watch.running():
+            started = time.perf_counter()
+            storage = optuna.storages.InMemoryStorage()
+            memory = 0 if naive else DEFAULT_MEMORY
+            study = run_study("benchmark", storage, model, data, settings, memory=memory, on_batch=count)
+            seconds = time.perf_counter() - started
+    return Outcome(seconds, images, _plan(study), _feasible(study), watch.shares())
+
+
+_EVALUATE = Evaluator.evaluate
+
+
+def _full(evaluator: Evaluator, plan: Any) -> Any:
+    """Every image, whatever the first ones were like."""
+    return _EVALUATE(evaluator, plan, None)
+
+
+def _plan(run: StudyRun) -> dict[str, float]:
+    best = run.best
+    return {} if best is None else dict(run.plan(best).ratios)
+
+
+def _feasible(run: StudyRun) -> frozenset[str]:
+    return frozenset(json.dumps(sorted(run.plan(trial).ratios.items())) for trial in run.feasible)
+
+
+def main() -> None:
+    """Measure, print a table, and write JSON where asked to."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", metavar="N", type=int, help="selection images (default: 1000; 400 with --quick)")
+    parser.add_argument("--rates", metavar="A,B", help="rates (default: 0.1,0.3,0.5,0.7,0.9; 0.3,0.6 with --quick)")
+    parser.add_argument("--quick", action="store_true", help="one round of a small study")
+    parser.add_argument("--json", metavar="FILE", type=Path, help="where to write the figures")
+    args = parser.parse_args()
+    rates = args.rates or ("0.3,0.6" if args.quick else "0.1,0.3,0.5,0.7,0.9")
+    settings = StudySettings(
+        images=args.images or (400 if args.quick else 1000),
+        rates=tuple(float(rate) for rate in rates.split(",")),
+        risk=DEFAULT_RISK,
+    )
+    model, data = load_model("demo"), open_data(None)
+    run(model, data, StudySettings(images=64, rates=(0.5,)), naive=False)  # kernels are compiled now
+    outcomes: dict[str, list[Outcome]] = {"naive": [], "engine": []}
+    for number in range(1 if args.quick else 3):
+        for way, done in outcomes.items():
+            print(f"round {number + 1}: {way} ...", file=sys.stderr, flush=True)
+            done.append(run(model, data, settings, naive=way == "naive"))
+    medians = {way: statistics.median(o.seconds for o in done) for way, done in outcomes.items()}
+    ratio = medians["naive"] / medians["engine"]
+    every = [outcome for done in outcomes.values() for outcome in done]
+    same = all(o.plan == every[0].plan for o in every)
+    feasible = all(o.feasible == every[0].feasible for o in every)
+    engine = outcomes["engine"][-1]
+    cheap = (engine.parts["building"] + engine.parts["sampler"]) / engine.parts["asking"]
+    print(f"demo model, {settings.images} images, rates {rates}\n")
+    print(f"{'way':<10}{'seconds':>10}{'images asked':>15}")
+    for way, done in outcomes.items():
+        print(f"{way:<10}{medians[way]:>10.2f}{done[-1].images:>15,}")
+    print(f"\n{'naive_over_engine':<24}{ratio:>8.2f}   >= {GOAL:.1f}{'' if ratio >= GOAL else '   missed'}")
+    print(f"same plan: {same}, {every[0].plan}; same feasible plans: {feasible} ({len(every[0].feasible)})")
+    parts = ", ".join(f"{part} {seconds:.2f} s" for part, seconds in engine.parts.items())
+    print(f"the engine's time: {parts}; building and sampler are {cheap:.1%} of asking (goal: at most {CHEAP:.0%})")
+    if args.json:
+        figures = {
+            "ratios": {"naive_over_engine": ratio},
+            "same_plan": same,
+            "same_feasible": feasible,
+            "goals": {"naive_over_engine": GOAL, "cheap_share": CHEAP},
+            "cheap_share": cheap,
+            "seconds": medians,
+            "images": {way: done[-1].images for way, done in outcomes.items()},
+            "parts": dict(engine.parts),
+            "machine": machine(),
+        }
+        args.json.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

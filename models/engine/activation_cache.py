@@ -1,0 +1,190 @@
+"""Activations that several models share, kept so that the next one begins where it differs from those before.
+
+Two pruned versions of a model agree on everything up to the first layer in which they differ. What a step computes has
+a key that follows from all weights it depends on; equal keys, equal activations. They are kept image by image, spikes
+as the bits they are, so that the next model may be asked about other images first.
+"""
+
+import hashlib
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import fx
+
+from .activations import Activation, Plain, Spikes
+from .program import Engine, Program, Values
+
+# Of the budget, what floats may take: spikes are 32 times as small, and save most of the time.
+_FLOATS = 0.75
+
+Keys = Mapping[fx.Node, bytes]
+Read = Callable[[np.ndarray], torch.Tensor]
+
+
+def keys_of(program: Program, version_of: Callable[[str], bytes]) -> Keys:
+    """The key of everything that a program computes.
+
+    Args:
+        program: The steps.
+        version_of: From the name of a module to what tells its weights from those of the same module in other versions
+            of the model.
+    """
+    keys: dict[fx.Node, bytes] = {program.images: b"images"}
+    for number, step in enumerate(program.steps):
+        digest = hashlib.blake2b(number.to_bytes(4, "little"), digest_size=16)
+        for node in step.reads:
+            digest.update(keys[node])
+        for node in step.nodes:
+            if node.op == "call_module":
+                digest.update(version_of(str(node.target)))
+        for place, node in enumerate(step.nodes):
+            keys[node] = digest.digest() + place.to_bytes(2, "little")
+    return keys
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What is known of one key.
+
+    Args:
+        kind: An activation of the same kind, to make others from.
+        rows: ``[T, all images, ...]``, of which only the known ones mean anything.
+        known: Which images are, bool ``[all images]``.
+    """
+
+    kind: Activation
+    rows: np.ndarray
+    known: np.ndarray
+
+    @property
+    def bytes_per_image(self) -> int:
+        return self.rows.nbytes // len(self.known)
+
+    @property
+    def bytes(self) -> int:
+        return self.bytes_per_image * int(self.known.sum())
+
+
+class ActivationCache:
+    """What models computed on one set of images, within a budget of memory.
+
+    Of the first model everything is kept, of later ones what another model has computed before: that may well be asked
+    for a third time. When memory runs out, what was used longest ago goes; what the current model uses stays.
+
+    Args:
+        budget: Bytes.
+        indices: Of the images in their source, int64 ``[N]``.
+    """
+
+    def __init__(self, budget: int, indices: np.ndarray) -> None:
+        self._budget = budget
+        self._place = np.full(int(indices.max()) + 1, -1, np.int64)
+        self._place[indices] = np.arange(len(indices))
+        self._images = len(indices)
+        self._kept: dict[bytes, _Kept] = {}
+        self._used: dict[bytes, int] = {}
+        self._models = 0
+        self._lock = threading.Lock()
+        self.bytes = 0
+
+    def begin(self, keys: Keys) -> frozenset[bytes]:
+        """A model begins: mark its keys as used; returns those that are worth keeping."""
+        with self._lock:
+            worth = frozenset(key for key in keys.values() if key in self._used or not self._models)
+            self._models += 1
+            self._used |= dict.fromkeys(keys.values(), self._models)
+            return worth
+
+    def depths(self, program: Program, keys: Keys, indices: np.ndarray) -> np.ndarray:
+        """For each image, the last step before which all that is needed is kept, 0 for none; int64 ``[n]``."""
+        places, depths = self._place[indices], np.zeros(len(indices), np.int64)
+        with self._lock:
+            for number in range(len(program.steps), 0, -1):
+                kept = [self._kept.get(keys[node]) for node in program.live[number]]
+                if all(kept):
+                    known = np.logical_and.reduce([one.known[places] for one in kept if one is not None])
+                    depths = np.where((depths == 0) & known, number, depths)
+                if depths.all():
+                    break
+        return depths
+
+    def recall(self, program: Program, keys: Keys, indices: np.ndarray, depth: int) -> Values:
+        """What is needed before a step, of images of which it is kept."""
+        places = self._place[indices]
+        with self._lock:
+            kept = {node: self._kept[keys[node]] for node in program.live[depth]}
+            return {node: one.kind.with_rows(one.rows[:, places]) for node, one in kept.items()}
+
+    def keep(self, key: bytes, indices: np.ndarray, activation: Activation) -> None:
+        """Keep what was computed, if there is room or something older to give up for it."""
+        rows = activation.rows()
+        if rows is None:
+            return
+        with self._lock:
+            kept = self._kept.get(key) or _Kept(
+                activation,
+                np.empty((rows.shape[0], self._images, *rows.shape[2:]), rows.dtype),
+                np.zeros(self._images, bool),
+            )
+            if type(activation) is not type(kept.kind):
+                return  # Where most of a batch fires, PyTorch computes it, and has another layout.
+            places = self._place[indices]
+            new = int((~kept.known[places]).sum()) * kept.bytes_per_image
+            if new and self._room(new, self._budget * (1 if isinstance(activation, Spikes) else _FLOATS)):
+                kept.rows[:, places] = rows
+                kept.known[places] = True
+                self._kept[key] = kept
+                self.bytes += new
+
+    def _room(self, new: int, limit: float) -> bool:
+        while self.bytes + new > limit:
+            oldest = min(self._kept, key=self._used.__getitem__, default=b"")
+            if self._used.get(oldest, self._models) == self._models:
+                return False
+            self.bytes -= self._kept.pop(oldest).bytes
+        return True
+
+
+class ResumingEngine:
+    """An engine that begins where earlier models on the same images left the path of this one.
+
+    Args:
+        engine: Of the model.
+        cache: What earlier models computed.
+        version_of: As of :func:`keys_of`.
+    """
+
+    reason = None
+
+    def __init__(self, engine: Engine, cache: ActivationCache, version_of: Callable[[str], bytes]) -> None:
+        self._engine, self._cache = engine, cache
+        self._keys = keys_of(engine.program, version_of)
+        self._worth = cache.begin(self._keys)
+
+    def answer(self, indices: np.ndarray, read: Read) -> torch.Tensor:
+        """Logits ``[N, classes]`` of the images of these indices, of which only those not known are read."""
+        program, keys = self._engine.program, self._keys
+        depths = self._cache.depths(program, keys, indices)
+        parts, order = [], []
+        for depth in np.unique(depths):
+            (mine,) = np.nonzero(depths == depth)
+            chosen = indices[mine]
+            if depth:
+                values = self._cache.recall(program, keys, chosen, int(depth))
+            else:
+                values = {program.images: Plain(read(chosen))}
+            self._run(values, int(depth), chosen)
+            parts.append(values[program.result].plain())
+            order.append(mine)
+        return torch.cat(parts)[torch.from_numpy(np.concatenate(order).argsort())]
+
+    def _run(self, values: Values, first: int, indices: np.ndarray) -> None:
+        for number in range(first, len(self._engine.program.steps)):
+            self._engine.step(values, number)
+            for node in self._engine.program.steps[number].nodes:
+                value = values.get(node)
+                if self._keys[node] in self._worth and isinstance(value, Activation):
+                    self._cache.keep(self._keys[node], indices, value)

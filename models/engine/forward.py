@@ -1,0 +1,113 @@
+"""Which way a model is asked: by the engine, or by PyTorch where the engine cannot give the same answers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..cuda_engine import DeviceModel
+from ..family import config_of
+from .activation_cache import ActivationCache, Read, ResumingEngine
+from .program import Engine, Program
+from .summation import norm_is_fused
+
+
+class Forward(Protocol):
+    """The forward pass of a model over images of a set."""
+
+    @property
+    def reason(self) -> str | None:
+        """Why PyTorch answers and not the engine; None where the engine does."""
+
+    def answer(self, indices: np.ndarray, read: Read) -> torch.Tensor:
+        """Logits ``[N, classes]`` of the images of these indices; ``read`` gets the images of some of them."""
+
+
+@dataclass(frozen=True)
+class DirectForward:
+    """Every image goes all the way.
+
+    Args:
+        run: From images ``[N, C, H, W]`` or event sequences ``[T, N, C, H, W]`` to logits ``[N, classes]``.
+        reason: Why it is not the engine.
+    """
+
+    run: Callable[[torch.Tensor], torch.Tensor]
+    reason: str | None = None
+
+    def answer(self, indices: np.ndarray, read: Read) -> torch.Tensor:
+        """Logits ``[N, classes]`` of the images of these indices."""
+        return self.run(read(indices))
+
+
+def forward_of(model: nn.Module, shape: tuple[int, ...]) -> Forward:
+    """The fastest way to ask a model that gives the answers of its plain forward pass, bit for bit.
+
+    Args:
+        model: Any model of PrimeSVT, in evaluation mode.
+        shape: Of the images; their number does not matter.
+
+    Raises:
+        PrimeSVTError: It is a module of another kind.
+    """
+    program = program_of(model, shape)
+    if isinstance(program, str):
+        return DirectForward(model, program)
+    return DirectForward(Engine(program, model))
+
+
+def program_of(model: nn.Module, shape: tuple[int, ...]) -> Program | str:
+    """The steps of the engine for a model and all its pruned versions, or why there are none.
+
+    Raises:
+        PrimeSVTError: It is a module of another kind.
+    """
+    config, weights = config_of(model), next(model.parameters())
+    if isinstance(model, DeviceModel):
+        return f"it is prepared for {model.device} in {model.precision}"
+    if weights.device.type != "cpu":
+        return f"the model is on {weights.device}"
+    if weights.dtype != torch.float32:
+        return f"its weights are {weights.dtype}"
+    if config.independent() != config:
+        return "the images of a batch meet in it"
+    if norm_is_fused() is None:
+        return "BatchNorm on this machine rounds in a way that the engine does not know"
+    try:
+        return Program(model, shape)
+    except Exception as error:
+        # A family of somebody else may do anything in its forward pass, and torch.fx raise anything about it.
+        return f"its forward pass cannot be traced ({type(error).__name__}: {str(error)[:200]})"
+
+
+class SharedForward:
+    """The forward passes of many versions of a model over one set of images: none computes what another has.
+
+    Args:
+        model: The model, in evaluation mode; the versions differ in their widths alone.
+        shape: Of the images; their number does not matter.
+        indices: Of the images in their source, int64 ``[N]``.
+        budget: Bytes of activations to keep; 0 for none.
+
+    Raises:
+        PrimeSVTError: The model is a module of another kind.
+    """
+
+    def __init__(self, model: nn.Module, shape: tuple[int, ...], indices: np.ndarray, budget: int) -> None:
+        self._program = program_of(model, shape)
+        self._cache = ActivationCache(budget, indices) if budget else None
+
+    def of(self, version: nn.Module, version_of: Callable[[str], bytes]) -> Forward:
+        """The forward pass of one version.
+
+        Args:
+            version: The model, pruned or not, in evaluation mode.
+            version_of: From the name of a module to what tells its weights from those of other versions.
+        """
+        if isinstance(self._program, str):
+            return DirectForward(version, self._program)
+        engine = Engine(self._program, version)
+        return DirectForward(engine) if self._cache is None else ResumingEngine(engine, self._cache, version_of)

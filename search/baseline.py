@@ -1,0 +1,32 @@
+"""The unpruned model on the images of a study, image by image: measured once in a storage, and kept in every study."""
+
+from dataclasses import replace
+
+import optuna
+
+from primesvt.pruning import PruningPlan
+
+from .evaluator import Evaluator, Measured
+from .reuse import BASELINE, BASELINE_KEY, BASELINE_RIGHT, KnownEvaluations, pack
+
+
+def baseline_of(study: optuna.Study, evaluator: Evaluator, known: KnownEvaluations) -> Measured:
+    """What the unpruned model answers; measured where the storage does not hold it, and written into the study.
+
+    Args:
+        study: Where it is kept.
+        evaluator: Measures it.
+        known: What the storage already holds.
+    """
+    key = evaluator.key(PruningPlan())
+    found, right = known.find(key), known.unpruned(key, len(evaluator.images))
+    if found is None or right is None:
+        measured = evaluator.baseline()
+        # A study of an earlier version, which lacks the images, keeps the number that its trials were compared with.
+        baseline = measured if found is None else replace(measured, evaluation=found.evaluation)
+    else:
+        baseline = Measured(found.evaluation, right)
+    study.set_user_attr(BASELINE_KEY, key)
+    study.set_user_attr(BASELINE, baseline.evaluation.to_json())
+    study.set_user_attr(BASELINE_RIGHT, pack(baseline.right))
+    return baseline

@@ -1,0 +1,66 @@
+"""How early a study rejects plans: what the limit allows, and how the risk is shared among its evaluations."""
+
+from bisect import bisect_right
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from .constraints import ACCURACY_DROP, Constraints
+from .evaluator import Measured
+from .rejection import Rejection
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StoppingRule:
+    """Says when each evaluation of a study may stop.
+
+    With a probability of at least 1 - ``risk`` no plan that keeps the limit is rejected, in the whole study, however
+    long it is and whatever its sampler does. An evaluation at place k (see :mod:`primesvt.search.places`) has the share
+    ``risk / ((k + 1) (k + 2))``; no place is given twice, and the shares of all places add up to ``risk``. Each plan's
+    images are asked in an order of its own, drawn from the plan's key by a hash: what was seen of other plans, from
+    which the sampler chose this one, says nothing of it.
+
+    Args:
+        baseline: The unpruned model on the images of the study.
+        constraints: The limits. Only that of accuracy is looked at: a plan that is too large is measured in full.
+        slack: Points beyond that limit up to which a plan is measured in full.
+        risk: Largest probability that a plan that keeps the limit is rejected; 0 rejects only what cannot keep it.
+    """
+
+    baseline: Measured
+    constraints: Constraints
+    slack: float = 0.0
+    risk: float = 0.0
+
+    def rejection(self, key: str, place: int) -> Rejection:
+        """When to stop measuring a plan.
+
+        Args:
+            key: Of the plan: 24 hexadecimal digits.
+            place: Of its trial.
+        """
+        # The legacy generator's stream is frozen for ever: the same plan is asked the same images under every numpy.
+        draw = np.random.RandomState(np.frombuffer(bytes.fromhex(key), "<u4"))
+        order = draw.permutation(len(self.baseline.right)).astype(np.int64)
+        # Image by image the unpruned model may have been asked on another machine, where rounding flips a spike.
+        counted_more = int(self.baseline.right.sum()) - self.baseline.evaluation.right
+        return Rejection(
+            order=order,
+            unpruned=self.baseline.right[order],
+            allowed=self.allowed + counted_more,
+            least_drop=self._drop(self.allowed + 1),
+            risk=self.risk / ((place + 1) * (place + 2)),
+        )
+
+    @cached_property
+    def allowed(self) -> int:
+        """The most images that a plan may lose, gains taken off, so that it stays within the limit and the slack."""
+        return bisect_right(range(self.baseline.evaluation.right + 1), self.slack, key=self._excess) - 1
+
+    def _excess(self, lost: int) -> float:
+        return self.constraints.values(drop=self._drop(lost), saving=0.0)[ACCURACY_DROP]
+
+    def _drop(self, lost: int) -> float:
+        whole = self.baseline.evaluation
+        return replace(whole, right=whole.right - lost).drop_from(whole)
