@@ -37,9 +37,9 @@ from primesvt.studies import cli
 
 # Goal of the project, as a ratio of images per second.
 GOALS = {"demo_vs_stock": 2.5}
-ROUNDS, QUICK_ROUNDS = 25, 5
+ROUNDS, QUICK_ROUNDS = 25, 3
 # Steps that are not counted: kernels are compiled, memory is fetched.
-WARM_UP = 3
+WARM_UP = 2
 Action = Callable[[], Any]
 
 
@@ -115,7 +115,7 @@ def dense(layer: nn.Conv2d | nn.Linear, shape: torch.Size, *, first: bool) -> Ac
     if layer.kernel_size == (1, 1):
         pixels = x.movedim(1, -1).flatten(0, 2)
         ways.append(_differentiated(F.linear, pixels, layer.weight.flatten(1), first=first))
-    seconds = race(dict(enumerate(ways)), 5, layer.weight.device)
+    seconds = race(dict(enumerate(ways)), QUICK_ROUNDS, layer.weight.device)
     return ways[min(seconds, key=seconds.__getitem__)]
 
 
