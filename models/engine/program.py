@@ -14,7 +14,7 @@ from .graph import interpret, trace
 from .layers import layer_of, neuron_of
 from .plan import Step, steps_of
 from .spike_conv import Neuron, SpikeConv
-from .summation import fold, norm_is_fused, order_of
+from .summation import affine, norm_is_fused, order_of
 
 Values = dict[fx.Node, Any]
 
@@ -137,7 +137,7 @@ class Engine:
             if orders or order is None or fused is None:
                 self._prepared[key] = None
             else:
-                scales, shifts = zip(*(fold(layer.bn) for layer in layers), strict=True)
+                scales, shifts = zip(*(affine(layer.bn) for layer in layers), strict=True)
                 convs: list[nn.Conv2d] = [layer.conv for layer in layers]
                 self._prepared[key] = SpikeConv(convs, list(scales), list(shifts), order, fused=fused)
         return self._prepared[key]

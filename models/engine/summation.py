@@ -75,7 +75,7 @@ def _candidates(kernel: int, bias: bool) -> list[Order]:
     return [Order(span, chunk, place) for chunk in chunks for span in spans for place in biases]
 
 
-def fold(norm: nn.BatchNorm2d) -> tuple[torch.Tensor, torch.Tensor]:
+def affine(norm: nn.BatchNorm2d) -> tuple[torch.Tensor, torch.Tensor]:
     """BatchNorm in evaluation as a factor and a summand per channel, both as PyTorch computes them."""
     mean, variance = norm.get_buffer("running_mean"), norm.get_buffer("running_var")
     shape = (1, len(mean), 1, 1)
@@ -94,7 +94,7 @@ def norm_is_fused() -> bool | None:
     norm.running_mean = torch.randn(16, generator=draw)
     norm.running_var = torch.rand(16, generator=draw) + 0.1
     x = torch.randn((4, 16, 7, 7), generator=draw)
-    factor, summand = (values.view(1, -1, 1, 1) for values in fold(norm))
+    factor, summand = (values.view(1, -1, 1, 1) for values in affine(norm))
     with torch.inference_mode():
         expected = norm(x)
     if torch.equal(expected, x * factor + summand):

@@ -10,7 +10,7 @@ from primesvt.models import LIFNode
 from primesvt.models.conv import ConvBN
 from primesvt.models.engine.activations import Frames, Plain, Spikes
 from primesvt.models.engine.spike_conv import Neuron, Order, SpikeConv
-from primesvt.models.engine.summation import fold, norm_is_fused, order_of
+from primesvt.models.engine.summation import affine, norm_is_fused, order_of
 
 NEURON = Neuron(tau=2.0, threshold=0.5)
 LIF = LIFNode(tau=2.0, v_threshold=0.5)
@@ -32,7 +32,7 @@ def kernel_of(layers: list[ConvBN], x: Spikes | Frames) -> SpikeConv:
     order, fused = orders.pop(), norm_is_fused()
     if orders or order is None or fused is None:
         pytest.skip("PyTorch adds up in an order that the engine does not know on this machine")
-    scales, shifts = zip(*(fold(one.bn) for one in layers), strict=True)
+    scales, shifts = zip(*(affine(one.bn) for one in layers), strict=True)
     return SpikeConv([one.conv for one in layers], list(scales), list(shifts), order, fused=fused)
 
 
