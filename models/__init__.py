@@ -22,7 +22,7 @@ from .data_sources import frame_of, open_data
 from .device import CPU, Precision, find_device
 from .engine import Engine, Forward, Program, SharedForward, forward_of
 from .errors import PrimeSVTError
-from .evaluation import BATCH_SIZE, Predictions, evaluation_mode, predict, wilson
+from .evaluation import BATCH_SIZE, Predictions, batch_size_of, evaluation_mode, predict, wilson
 from .export import ExportedFile, export_onnx, export_pt2
 from .family import (
     FAMILIES,
@@ -104,6 +104,7 @@ __all__ = [
     "StreamIndex",
     "Unsaid",
     "UnusedKey",
+    "batch_size_of",
     "build",
     "channel_groups",
     "check_above",

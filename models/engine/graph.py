@@ -18,8 +18,6 @@ from ..spiking_block import SelfAttention
 from ..stream_index import StreamIndex
 
 _LAYERS = (ConvBN, LIFNode, MaxPool, RepConv, SelfAttention, StreamIndex)
-# Of a static image and of an event sequence.
-STATIC, EVENTS = 4, 5
 
 
 class _Images(fx.Proxy):

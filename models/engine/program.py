@@ -67,13 +67,9 @@ class Engine:
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
         """Logits ``[N, classes]`` of images ``[N, C, H, W]`` or event sequences ``[T, N, C, H, W]``."""
         values: Values = {self.program.images: Plain(images)}
-        self.run(values, 0)
-        return values[self.program.result].plain()  # type: ignore[no-any-return]
-
-    def run(self, values: Values, first: int) -> None:
-        """Run the steps from number ``first`` on."""
-        for number in range(first, len(self.program.steps)):
+        for number in range(len(self.program.steps)):
             self.step(values, number)
+        return values[self.program.result].plain()  # type: ignore[no-any-return]
 
     @torch.inference_mode()
     def step(self, values: Values, number: int) -> None:

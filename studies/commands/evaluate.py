@@ -8,11 +8,12 @@ import torch
 from torch import nn
 
 from primesvt.models import (
-    BATCH_SIZE,
     DeviceModel,
     ImageSet,
     Precision,
     Predictions,
+    batch_size_of,
+    config_of,
     device_model,
     find_device,
     predict,
@@ -77,18 +78,20 @@ def run(args: argparse.Namespace) -> None:
 
 def _predict(model: nn.Module, images: ImageSet, device: torch.device, precision: Precision) -> Predictions:
     seen, prepared = 0, device_model(model, device, precision)
+    # That of every other batch: a CUDA graph is of one shape.
+    batch = batch_size_of(config_of(model))
     with bar(f"evaluate in {precision}" if precision != "float32" else "evaluate") as progress:
 
-        def count(batch: int) -> None:
+        def count(answered: int) -> None:
             nonlocal seen
-            seen += batch
+            seen += answered
             progress.update(seen, len(images))
 
         # Kernels are compiled, and shapes tried out, before the clock runs.
         if isinstance(prepared, DeviceModel) and device.type != "cpu":
-            prepared.warm_up(next(images.batches(prepared.config, BATCH_SIZE))[0])
+            prepared.warm_up(next(images.batches(prepared.config, batch))[0])
         else:
-            predict(prepared, images.first(BATCH_SIZE))
+            predict(prepared, images.first(batch))
         return predict(prepared, images, on_batch=count)
 
 
