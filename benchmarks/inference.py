@@ -51,8 +51,8 @@ from primesvt.models import (
     open_data,
     to_layout,
 )
-from primesvt.models.conv import ConvBN
-from primesvt.models.cuda_engine import DeviceModel
+from primesvt.models.engine.device_model import DeviceModel
+from primesvt.models.layers.conv import ConvBN
 
 MODELS = ("demo", "sdt_8_384", "spikformer_8_384")
 WAYS = ("stock", "backend", "engine", "limit")

@@ -23,9 +23,9 @@ from primesvt.pruning import prunable_layers
 from primesvt.pruning.family_contract import calibrated
 from primesvt.search import Constraints
 from primesvt.search.samplers import SAMPLERS
-from primesvt.studies.runner import run_study
-from primesvt.studies.settings import StudySettings
-from primesvt.studies.storage import open_storage
+from primesvt.studies.running.runner import run_study
+from primesvt.studies.running.settings import StudySettings
+from primesvt.studies.running.storage import open_storage
 
 DEPTHS = (2, 8, 24)
 # The first trials of TPE and GP are random, as they learn from others; NSGA-II's first generation is.

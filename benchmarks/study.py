@@ -25,8 +25,8 @@ from torch import nn
 from primesvt.models import DataSet, load_model, open_data
 from primesvt.models.engine.forward import DirectForward
 from primesvt.search import DEFAULT_MEMORY, Evaluator
-from primesvt.studies.runner import StudyRun, run_study
-from primesvt.studies.settings import DEFAULT_RISK, StudySettings
+from primesvt.studies.running.runner import StudyRun, run_study
+from primesvt.studies.running.settings import DEFAULT_RISK, StudySettings
 
 GOAL = 5.0
 # The share of an evaluation's time that may go into building the candidate and into the sampler.

@@ -1,7 +1,7 @@
 """What is pruned: the families of spiking vision transformers, data sets, model directories, training."""
 
-from .channels import EMBEDDING, ChannelGroup, conv_bn, writer
-from .checkpoint import (
+from .checkpoints.importing import Imported, UnusedKey, import_checkpoint, import_state
+from .checkpoints.model_directory import (
     DEMO,
     check_free,
     check_writable,
@@ -14,17 +14,25 @@ from .checkpoint import (
     save_model,
     write_directory,
 )
-from .config import ModelConfig, check_above, check_range
-from .conv import ConvBN, MaxPool
-from .cuda_engine import DeviceModel, Execution, device_model
-from .data import DataSet, ImageSet, ImageSource
-from .data_sources import frame_of, open_data
-from .device import CPU, Precision, find_device
+from .checkpoints.official_state import official_state, to_layout
+from .checkpoints.spikingjelly_zoo import from_spikingjelly
+from .checkpoints.weights_file import check_values, read_weights
+from .data.data_set import DataSet, ImageSet, ImageSource
+from .data.images import ArrayImages
+from .data.sources import frame_of, open_data
 from .engine import Engine, Forward, Program, SharedForward, forward_of
+from .engine.device import CPU, Precision, find_device
+from .engine.device_model import DeviceModel, Execution, device_model
 from .errors import PrimeSVTError
-from .evaluation import BATCH_SIZE, Predictions, batch_size_of, evaluation_mode, predict, wilson
 from .export import ExportedFile, export_onnx, export_pt2
-from .family import (
+from .families.config import ModelConfig, check_above, check_range
+from .families.hierarchical import HierarchicalConfig
+from .families.isotropic import IsotropicConfig
+from .families.layout import Checkpoint, Layout, Rename, conv_bn_renames
+from .families.maxformer import MaxFormer, MaxFormerConfig
+from .families.meta_spikeformer import MetaSpikeFormer, MetaSpikeFormerConfig
+from .families.qkformer import QKFormer, QKFormerConfig
+from .families.registry import (
     FAMILIES,
     build,
     channel_groups,
@@ -36,24 +44,17 @@ from .family import (
     published_names,
     streams,
 )
-from .folding import fold
-from .hierarchical import HierarchicalConfig
-from .image_sources import ArrayImages
-from .importing import Imported, UnusedKey, import_checkpoint, import_state
-from .isotropic import IsotropicConfig
-from .layout import Checkpoint, Layout, Rename, Unsaid, conv_bn_renames, unsaid_of
-from .maxformer import MaxFormer, MaxFormerConfig
-from .meta_spikeformer import MetaSpikeFormer, MetaSpikeFormerConfig
-from .neuron import LIFNode
-from .official_state import official_state, to_layout
-from .qkformer import QKFormer, QKFormerConfig
-from .spike_driven_transformer import SpikeDrivenTransformer, SpikeDrivenTransformerConfig
-from .spikformer import Spikformer, SpikformerConfig
-from .spiking_block import SelfAttention, SpikingBlock
-from .spikingjelly_zoo import from_spikingjelly
-from .stream_index import StreamIndex
-from .training import Progress, Recipe, train
-from .weights_file import check_values, read_weights
+from .families.spike_driven_transformer import SpikeDrivenTransformer, SpikeDrivenTransformerConfig
+from .families.spikformer import Spikformer, SpikformerConfig
+from .families.spiking_block import SelfAttention, SpikingBlock
+from .families.unsaid import Unsaid, unsaid_of
+from .layers.channels import EMBEDDING, ChannelGroup, conv_bn, writer
+from .layers.conv import ConvBN, MaxPool
+from .layers.folding import fold
+from .layers.neuron import LIFNode
+from .layers.stream_index import StreamIndex
+from .prediction import BATCH_SIZE, Predictions, batch_size_of, evaluation_mode, predict, wilson
+from .training.training import Progress, Recipe, train
 from .whole_file import partial_file, whole_file
 
 __all__ = [

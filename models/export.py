@@ -25,10 +25,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from .config import ModelConfig
+from .checkpoints.official_state import official_state
 from .errors import PrimeSVTError
-from .family import config_of
-from .official_state import official_state
+from .families.config import ModelConfig
+from .families.registry import config_of
 from .whole_file import whole_file
 
 # The oldest operator set that PyTorch's exporter writes, so that old runtimes read the file, and the format version

@@ -27,11 +27,10 @@ from .commands import (
     search,
     train,
 )
-from .main import INTERRUPTED
-from .progress import say
+from .exit_codes import BAD_INPUT, INTERRUPTED
+from .running.progress import say
 
 COMMANDS = (import_, layers, robustness, search, compare, prune, finetune, export, evaluate, train, dashboard, demo)
-BAD_INPUT = 2
 
 
 class Parser(argparse.ArgumentParser):

@@ -3,7 +3,7 @@
 import os
 import sys
 
-INTERRUPTED = 130
+from .exit_codes import INTERRUPTED
 
 # PyTorch's and numba's threads would go on spinning for milliseconds after each piece of work, on the cores that the
 # other ones need: measured on two cores, evaluation takes a fifth longer then. Read when OpenMP is loaded.

@@ -17,7 +17,7 @@ from primesvt.models import (
     SpikeDrivenTransformerConfig,
     SpikformerConfig,
 )
-from primesvt.models.data import split
+from primesvt.models.data.data_set import split
 from primesvt.pruning.family_contract import calibrated
 
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)

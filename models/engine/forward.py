@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..cuda_engine import DeviceModel
-from ..family import config_of
+from ..families.registry import config_of
 from .activation_cache import ActivationCache, Read, ResumingEngine
+from .device_model import DeviceModel
 from .program import Engine, Program
 from .summation import norm_is_fused
 

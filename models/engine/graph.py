@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from ..conv import ConvBN, MaxPool
-from ..neuron import LIFNode
-from ..rep_conv import RepConv
-from ..spiking_block import SelfAttention
-from ..stream_index import StreamIndex
+from ..families.spiking_block import SelfAttention
+from ..layers.conv import ConvBN, MaxPool
+from ..layers.neuron import LIFNode
+from ..layers.rep_conv import RepConv
+from ..layers.stream_index import StreamIndex
 
 _LAYERS = (ConvBN, LIFNode, MaxPool, RepConv, SelfAttention, StreamIndex)
 

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import fx, nn
 
-from ..conv import ConvBN
+from ..layers.conv import ConvBN
 from .activations import Activation, Frames, Plain, Spikes
+from .fusion import Step, steps_of
 from .graph import interpret, trace
-from .layers import layer_of, neuron_of
-from .plan import Step, steps_of
+from .operators import layer_of, neuron_of
 from .spike_conv import Neuron, SpikeConv
 from .summation import affine, norm_is_fused, order_of
 

@@ -92,7 +92,7 @@ def fma(_context, a, b, c):  # type: ignore[no-untyped-def]
 def integrate(_context, potential, current, tau, threshold):  # type: ignore[no-untyped-def]
     """One time step of eight neurons: their potentials at ``potential`` change, their spikes are the result's bits.
 
-    The arithmetic is that of :mod:`primesvt.models.neuron`.
+    The arithmetic is that of :mod:`primesvt.models.layers.neuron`.
     """
 
     def generate(_context: Any, builder: ir.IRBuilder, _signature: Any, arguments: Any) -> Any:

@@ -21,7 +21,7 @@ import torch
 from numba import prange
 from torch import nn
 
-from ..kernels import LOCK, compiled
+from ..layers.kernels import LOCK, compiled
 from . import simd
 from .activations import BYTE, Frames, Spikes, byte_count
 

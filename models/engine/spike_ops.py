@@ -5,7 +5,7 @@ import torch
 from numba import prange
 from torch.nn import functional as F
 
-from ..kernels import LOCK, compiled
+from ..layers.kernels import LOCK, compiled
 from . import simd
 from .activations import BYTE, Frames, Plain, Spikes, byte_count
 from .spike_conv import Neuron
@@ -43,7 +43,7 @@ def fire(x: Frames | Plain, neuron: Neuron, steps: int) -> Spikes:
 
 
 def max_pool(x: Spikes | Frames) -> Spikes | Frames:
-    """As :class:`~primesvt.models.conv.MaxPool`: 3x3 windows, stride 2. Of spikes, the largest is any that fires."""
+    """As :class:`~primesvt.models.layers.conv.MaxPool`: windows of 3x3, stride 2. Of spikes, any that fires."""
     t, images, height, width, channels = x.shape
     if isinstance(x, Frames):
         frames = torch.from_numpy(x.values).view(t * images, height, width, channels).permute(0, 3, 1, 2)

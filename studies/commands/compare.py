@@ -6,7 +6,16 @@ from pathlib import Path
 from primesvt.models import DEMO, PrimeSVTError
 from primesvt.search.samplers import SAMPLERS
 
-from ..arguments import (
+from ..reporting.comparison import Comparison
+from ..reporting.comparison_run import MODEL, REPORT, measure_and_write, open_test_set, prepare, run_studies, storage_in
+from ..reporting.figures import best_of_samplers
+from ..reporting.report import limits_kept, summary
+from ..reporting.tables import table
+from ..reporting.verdict import words
+from ..running.runner import DEFAULT_TRIALS, finished_run
+from ..running.settings import StudySettings
+from ..running.storage import open_storage
+from .arguments import (
     add_cache,
     add_data,
     add_json,
@@ -19,15 +28,6 @@ from ..arguments import (
     print_result,
     settings_of,
 )
-from ..comparison import Comparison
-from ..comparison_run import MODEL, REPORT, measure_and_write, open_test_set, prepare, run_studies, storage_in
-from ..figures import best_of_samplers
-from ..report import limits_kept, summary
-from ..runner import DEFAULT_TRIALS, finished_run
-from ..settings import StudySettings
-from ..storage import open_storage
-from ..tables import table
-from ..verdict import words
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

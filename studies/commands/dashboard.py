@@ -4,9 +4,9 @@ import argparse
 
 from primesvt.models import PrimeSVTError
 
-from ..arguments import add_storage
-from ..progress import say
-from ..storage import open_storage, without_password
+from ..running.progress import say
+from ..running.storage import open_storage, without_password
+from .arguments import add_storage
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

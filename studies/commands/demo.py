@@ -10,16 +10,24 @@ from primesvt.pruning import prune
 from primesvt.search import Constraints
 from primesvt.search.samplers import PRIORITIZED
 
-from ..arguments import add_json, print_result
-from ..comparison import Comparison, ReportedPlan
-from ..comparison_run import FINETUNED, REPORT, measure_and_write, open_test_set, prepare, run_studies, storage_in
-from ..measurement import Measurement, TestSet
-from ..progress import say
-from ..settings import StudySettings
-from ..storage import open_storage
-from ..tables import table
-from ..train_run import check_trainable, run_training
-from ..verdict import words
+from ..reporting.comparison import Comparison, ReportedPlan
+from ..reporting.comparison_run import (
+    FINETUNED,
+    REPORT,
+    measure_and_write,
+    open_test_set,
+    prepare,
+    run_studies,
+    storage_in,
+)
+from ..reporting.measurement import Measurement, TestSet
+from ..reporting.tables import table
+from ..reporting.verdict import words
+from ..running.progress import say
+from ..running.settings import StudySettings
+from ..running.storage import open_storage
+from ..running.train_run import check_trainable, run_training
+from .arguments import add_json, print_result
 from .finetune import DISTILLATION, finetune_recipe
 
 # Chosen so that the whole demo takes a few minutes on two cores; a study of one's own has no reason to be so thrifty.

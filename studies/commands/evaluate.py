@@ -19,7 +19,9 @@ from primesvt.models import (
     predict,
 )
 
-from ..arguments import (
+from ..reporting.measurement import Measurement
+from ..running.progress import bar
+from .arguments import (
     add_data,
     add_device,
     add_json,
@@ -28,8 +30,6 @@ from ..arguments import (
     open_model_and_data,
     print_result,
 )
-from ..measurement import Measurement
-from ..progress import bar
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

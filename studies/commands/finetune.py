@@ -4,8 +4,8 @@ import argparse
 
 from primesvt.models import Recipe, device_model, find_device, load_model, predict
 
-from ..arguments import add_data, add_device, add_json, add_output, add_overwrite, open_model_and_data, print_result
-from ..train_run import check_trainable, run_training
+from ..running.train_run import check_trainable, run_training
+from .arguments import add_data, add_device, add_json, add_output, add_overwrite, open_model_and_data, print_result
 
 DEFAULT_EPOCHS = 3
 LEARNING_RATE = 3e-4

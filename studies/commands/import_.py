@@ -24,8 +24,8 @@ from primesvt.models import (
     save_model,
 )
 
-from ..arguments import add_json, add_output, add_overwrite, numbers, positive, print_result, size
-from ..progress import say
+from ..running.progress import say
+from .arguments import add_json, add_output, add_overwrite, numbers, positive, print_result, size
 
 # So many keys or names are printed before the rest is only counted.
 _SHOWN = 4

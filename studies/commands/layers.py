@@ -5,8 +5,8 @@ import argparse
 from primesvt.models import config_of, load_model, model_bytes, parameter_count
 from primesvt.pruning import inference_state, prunable_layers
 
-from ..arguments import add_json, add_model, print_result
-from ..tables import table
+from ..reporting.tables import table
+from .arguments import add_json, add_model, print_result
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -9,9 +9,9 @@ from primesvt.models import PrimeSVTError, check_free, load_model, model_bytes, 
 from primesvt.pruning import PruningPlan, load_plan
 from primesvt.pruning import prune as prune_model
 
-from ..arguments import add_json, add_model, add_output, add_overwrite, add_storage, print_result
-from ..runner import load_run, plan_of_trial
-from ..storage import open_storage
+from ..running.runner import load_run, plan_of_trial
+from ..running.storage import open_storage
+from .arguments import add_json, add_model, add_output, add_overwrite, add_storage, print_result
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

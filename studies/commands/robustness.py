@@ -6,7 +6,10 @@ from pathlib import Path
 from primesvt.pruning import PruningPlan, Robustness, check_rates, measure_robustness, prunable_layers
 from primesvt.search import Evaluator
 
-from ..arguments import (
+from ..reporting.report import robustness_page
+from ..reporting.tables import table
+from ..running.progress import bar
+from .arguments import (
     add_cache,
     add_criterion,
     add_data,
@@ -18,9 +21,6 @@ from ..arguments import (
     print_result,
     write_text,
 )
-from ..progress import bar
-from ..report import robustness_page
-from ..tables import table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

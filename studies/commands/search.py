@@ -4,7 +4,11 @@ import argparse
 
 from optuna.trial import FrozenTrial
 
-from ..arguments import (
+from ..reporting.tables import table
+from ..running.progress import bar, say
+from ..running.runner import DEFAULT_TRIALS, StudyRun, decided_early, run_study
+from ..running.storage import open_storage, without_password
+from .arguments import (
     add_cache,
     add_data,
     add_json,
@@ -16,10 +20,6 @@ from ..arguments import (
     sampler_name,
     settings_of,
 )
-from ..progress import bar, say
-from ..runner import DEFAULT_TRIALS, StudyRun, decided_early, run_study
-from ..storage import open_storage, without_password
-from ..tables import table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

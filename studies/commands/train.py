@@ -23,7 +23,8 @@ from primesvt.models import (
     published_names,
 )
 
-from ..arguments import (
+from ..running.train_run import accuracy_record, check_trainable, run_training
+from .arguments import (
     add_data,
     add_device,
     add_json,
@@ -34,7 +35,6 @@ from ..arguments import (
     print_result,
     size,
 )
-from ..train_run import accuracy_record, check_trainable, run_training
 
 # Options that say what a new model is like, and their defaults; a model of --init is as it is.
 _NEW_MODEL = ("config", "embed_dim", "depth", "heads", "pooling", "image_size", "channels", "mean", "std")

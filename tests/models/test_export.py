@@ -14,7 +14,7 @@ from torch import nn
 
 from primesvt.models import FAMILIES, LIFNode, PrimeSVTError, config_of, config_type
 from primesvt.models.export import DESCRIPTION, IR_VERSION, OPSET, description, export_onnx, export_pt2, whole_file
-from primesvt.models.stream_index import StreamIndex
+from primesvt.models.layers.stream_index import StreamIndex
 from primesvt.pruning import PruningPlan, prunable_layers, prune
 from primesvt.pruning.family_contract import calibrated
 

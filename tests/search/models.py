@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from primesvt.models import ArrayImages, DataSet, ImageSet, predict
-from primesvt.models.data import split
+from primesvt.models.data.data_set import split
 from primesvt.pruning import PruningPlan
 from primesvt.pruning.family_contract import calibrated
 from primesvt.search import Evaluator, Measured

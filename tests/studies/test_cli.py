@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from primesvt.studies.cli import COMMANDS
-from primesvt.studies.storage import open_storage
+from primesvt.studies.running.storage import open_storage
 
 SEARCH = ("--max-drop", "30", "--min-saving", "0.2", "--step", "0.1", "--max-ratio", "0.9", "--rates", "0.5,0.9")
 

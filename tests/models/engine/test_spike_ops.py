@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from primesvt.models import LIFNode
-from primesvt.models.conv import MaxPool
 from primesvt.models.engine.activations import Frames, Plain, Spikes
 from primesvt.models.engine.spike_conv import Neuron
 from primesvt.models.engine.spike_ops import count, fire, max_pool
+from primesvt.models.layers.conv import MaxPool
 
 SHAPES = st.tuples(st.integers(1, 5), st.integers(1, 3), st.integers(1, 20), st.integers(1, 9), st.integers(1, 9))
 

@@ -1,0 +1,289 @@
+"""A model on disk: a directory with ``config.json`` and ``model.safetensors``. Nothing is ever unpickled."""
+
+import hashlib
+import json
+import math
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from ..errors import PrimeSVTError
+from ..families.config import ModelConfig
+from ..families.registry import build, config_of, config_type
+
+FORMAT = 1
+CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
+DEMO = "demo"
+# In the configuration of a model whose weights are known to be NaN or infinite in places.
+NONFINITE = "nonfinite"
+# Far above the configuration of a model with a thousand layers and classes.
+MAX_JSON_BYTES = 2**24
+WEIGHT_DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
+
+
+def save_model(
+    model: nn.Module, directory: str | Path, *, overwrite: bool = False, allow_nonfinite: bool = False
+) -> None:
+    """Write a model directory, whole or not at all.
+
+    Args:
+        model: Any model of PrimeSVT.
+        directory: Where to; its parents are made.
+        overwrite: Replace what is there; otherwise only a new or empty directory is written.
+        allow_nonfinite: Let :func:`load_model` take weights that are NaN or infinite, which it refuses otherwise.
+
+    Raises:
+        PrimeSVTError: The directory holds something, or cannot be written.
+    """
+    with write_directory(directory, overwrite=overwrite) as new:
+        save_into(model, new, allow_nonfinite=allow_nonfinite)
+
+
+def save_into(model: nn.Module, directory: Path, *, allow_nonfinite: bool = False) -> None:
+    """Write the two files of a model into a directory that exists, such as one of :func:`write_directory`."""
+    config = config_of(model)
+    head = {"format": FORMAT, "family": config.family, **({NONFINITE: True} if allow_nonfinite else {})}
+    text = json.dumps({**head, **config.to_json()}, indent=1)
+    (directory / CONFIG).write_text(text + "\n", encoding="utf-8")
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    save_file(tensors, directory / WEIGHTS)
+    # safetensors makes its files private; the weights are for whoever may read the configuration.
+    (directory / WEIGHTS).chmod((directory / CONFIG).stat().st_mode)
+
+
+@contextmanager
+def write_directory(directory: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Fill a directory beside its final place, and move it there when all went well.
+
+    Raises:
+        PrimeSVTError: The directory holds something, or cannot be written.
+    """
+    directory = Path(directory)
+    if overwrite:
+        _check_no_file(directory)
+    else:
+        check_free(directory)
+    place = directory.resolve()
+    new = place.parent / f".{place.name}-{secrets.token_hex(4)}"
+    try:
+        new.mkdir(parents=True)
+    except OSError as error:
+        raise PrimeSVTError(f"Cannot write to {directory.parent}: {error}.") from error
+    try:
+        yield new
+        _move(new, place)
+    except (OSError, SafetensorError) as error:
+        raise PrimeSVTError(f"Cannot write {directory}: {error}. What was there before is untouched.") from error
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def _move(new: Path, place: Path) -> None:
+    """Move a directory to its place; what was there is deleted last, and put back where the move fails."""
+    old = new.with_name(f"{new.name}.old")
+    if place.exists():
+        place.rename(old)
+    try:
+        new.rename(place)
+    except OSError:
+        if old.exists():
+            old.rename(place)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def check_free(directory: str | Path, *, overwrite: bool = False) -> None:
+    """Refuse an output directory that already holds something, before the work that would fill it.
+
+    Raises:
+        PrimeSVTError: It is a file, or holds something and ``overwrite`` is False, or something that is no model.
+    """
+    directory = Path(directory)
+    _check_no_file(directory)
+    if directory.is_dir() and any(directory.iterdir()):
+        if not overwrite:
+            raise PrimeSVTError(f"{directory} is not empty; choose another directory, or pass --overwrite.")
+        # Replacing a directory deletes all that is in it: nobody means their home.
+        if not any((directory / name).exists() for name in (CONFIG, WEIGHTS)):
+            raise PrimeSVTError(f"{directory} holds no model that could be replaced; choose another directory.")
+
+
+def _check_no_file(directory: Path) -> None:
+    if directory.exists() and not directory.is_dir():
+        raise PrimeSVTError(f"{directory} exists and is no directory; choose another one.")
+
+
+def check_writable(directory: str | Path) -> None:
+    """Make an output directory, and refuse one that cannot be written, before the work that would fill it.
+
+    Raises:
+        PrimeSVTError: It cannot be made, or no file can be made in it or beside it.
+    """
+    directory = Path(directory)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for place in (directory, directory.resolve().parent):
+            tempfile.TemporaryFile(dir=place).close()
+    except OSError as error:
+        raise PrimeSVTError(f"Cannot write to {directory}: {error.strerror or error}.") from error
+
+
+def load_model(directory: str | Path, *, families: Iterable[type[ModelConfig]] = ()) -> nn.Module:
+    """Load a model directory, or the embedded demo model where ``directory`` is ``demo``, in evaluation mode.
+
+    Args:
+        directory: Where :func:`save_model` wrote, or ``demo``.
+        families: Families that may occur beside those that are installed.
+
+    Raises:
+        PrimeSVTError: There is no model, it is damaged, or written by a newer version.
+    """
+    with resources.as_file(resources.files("primesvt.models") / DEMO) as embedded:
+        folder = embedded if str(directory) == DEMO else Path(directory)
+        config, nonfinite = _read_config(folder, families)
+        # On the meta device nothing is allocated, so widths that the weights do not have cost nothing.
+        with torch.device("meta"):
+            model = build(config)
+        state = _read_weights(folder / WEIGHTS, config, model.state_dict(), nonfinite)
+    model.load_state_dict(state, assign=True)
+    return model.eval()
+
+
+def load_config(folder: Path, *, families: Iterable[type[ModelConfig]] = ()) -> ModelConfig:
+    """Read and check ``config.json``.
+
+    Args:
+        folder: A model directory.
+        families: Families that may occur beside those that are installed.
+
+    Raises:
+        PrimeSVTError: It is not there, no JSON, or not a configuration of a known family.
+    """
+    return _read_config(folder, families)[0]
+
+
+def _read_config(folder: Path, families: Iterable[type[ModelConfig]]) -> tuple[ModelConfig, bool]:
+    """The configuration, and whether weights that are NaN or infinite are to be taken."""
+    file = folder / CONFIG
+    if file.exists() and not (file.is_file() and file.stat().st_size <= MAX_JSON_BYTES):
+        raise PrimeSVTError(
+            f"{file} is no configuration of PrimeSVT: it is no file, or larger than {MAX_JSON_BYTES} bytes."
+        )
+    data = read_json(
+        file, f"No model in {folder}: {{}}. A model is a directory with {CONFIG} and {WEIGHTS}, or 'demo'."
+    )
+    version = data.pop("format", None)
+    if type(version) is not int or version < 1:
+        raise PrimeSVTError(f"{file} is no configuration of PrimeSVT: its format is {version!r}, expected {FORMAT}.")
+    if version != FORMAT:
+        raise PrimeSVTError(f"{file} has format {version}, this version reads {FORMAT}; update PrimeSVT.")
+    try:
+        name, more = str(data.pop("family", None)), {kind.family: kind for kind in families}
+        nonfinite = data.pop(NONFINITE, False)
+        if type(nonfinite) is not bool:
+            raise PrimeSVTError(f"{NONFINITE} must be true or false, got {str(nonfinite)[:60]!r}.")
+        config: ModelConfig = (more.get(name) or config_type(name)).from_json(data)
+    except PrimeSVTError as error:
+        raise PrimeSVTError(f"{file}: {error}") from error
+    return config, nonfinite
+
+
+def read_json(file: Path, problem: str) -> dict[str, Any]:
+    """Read a JSON object; ``problem`` is the message, with ``{}`` for the cause.
+
+    Raises:
+        PrimeSVTError: The file cannot be read or holds something else.
+    """
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"), object_pairs_hook=_no_duplicates)
+    except OSError as error:
+        raise PrimeSVTError(problem.format(error.strerror or error)) from error
+    except (ValueError, RecursionError) as error:
+        raise PrimeSVTError(problem.format(f"{file.name} is no JSON ({error})")) from error
+    if not isinstance(data, dict):
+        raise PrimeSVTError(problem.format(f"{file.name} holds no JSON object"))
+    return data
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    data = dict(pairs)
+    if len(data) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} is there twice")
+    return data
+
+
+def _read_weights(
+    file: Path, config: ModelConfig, expected: dict[str, torch.Tensor], nonfinite: bool
+) -> dict[str, torch.Tensor]:
+    if file.exists() and not file.is_file():
+        raise PrimeSVTError(f"Cannot read the weights {file}: it is no file.")
+    try:
+        tensors = load_file(file)
+    except (OSError, SafetensorError, ValueError) as error:
+        raise PrimeSVTError(f"Cannot read the weights {file}: {error}.") from error
+    if odd := sorted(set(tensors) ^ set(expected)):
+        raise PrimeSVTError(f"{file} does not fit its {CONFIG}: missing or unknown tensors {', '.join(odd[:5])}.")
+    # Weights may be stored in any of these, but all in the same one; counters and indices have their own.
+    stored = tensors["head.weight"].dtype
+    if stored not in WEIGHT_DTYPES:
+        raise PrimeSVTError(f"{file}: head.weight is {stored}, expected one of {', '.join(map(str, WEIGHT_DTYPES))}.")
+    for name, like in expected.items():
+        _check_tensor(f"{file}: {name}", tensors[name], like, stored if like.is_floating_point() else like.dtype)
+        if not nonfinite and like.is_floating_point() and not _is_finite(tensors[name]):
+            raise PrimeSVTError(f"{file}: {name} holds NaN or infinity.")
+    for group in config.groups():
+        channels = tensors.get(f"{group.index}.channels")
+        if channels is not None and group.stream is not None:
+            _check_index(file, f"{group.index}.channels", channels.long(), config.widths[group.stream])
+    return tensors
+
+
+def _check_tensor(name: str, tensor: torch.Tensor, like: torch.Tensor, dtype: torch.dtype) -> None:
+    if tensor.shape != like.shape:
+        raise PrimeSVTError(f"{name} has shape {tuple(tensor.shape)}, but {CONFIG} says {tuple(like.shape)}.")
+    if tensor.dtype != dtype:
+        raise PrimeSVTError(f"{name} is {tensor.dtype}, expected {dtype}.")
+    if name.endswith(".running_var") and bool((tensor < 0).any()):
+        raise PrimeSVTError(f"{name} holds a negative variance.")
+
+
+def _is_finite(tensor: torch.Tensor) -> bool:
+    # One pass and no copy; only a sum that overflows asks for another.
+    return bool(torch.isfinite(tensor.sum())) or bool(torch.isfinite(tensor).all())
+
+
+def _check_index(file: Path, name: str, channels: torch.Tensor, stream: int) -> None:
+    if channels[0] < 0 or channels[-1] >= stream or not (channels.diff() > 0).all():
+        raise PrimeSVTError(f"{file}: {name} must be different channels of 0 to {stream - 1}, ascending.")
+
+
+def model_bytes(model: nn.Module) -> int:
+    """Bytes of all tensors that are stored: weights, BatchNorm, indices, each in its own dtype."""
+    return sum(tensor.numel() * tensor.element_size() for tensor in model.state_dict().values())
+
+
+def parameter_count(model: nn.Module) -> int:
+    """Number of trainable numbers."""
+    return sum(math.prod(p.shape) for p in model.parameters())
+
+
+def fingerprint(model: nn.Module) -> str:
+    """A hash of configuration and weights: equal models, equal accuracies."""
+    config = config_of(model)
+    digest = hashlib.sha256(json.dumps([config.family, config.to_json()], sort_keys=True).encode())
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,232 @@
+"""Labelled images, and the four disjoint sets that every honest number needs.
+
+``fit`` trains, ``calibration`` may be looked at by a pruning criterion, ``selection`` is what a search looks at,
+``test`` is looked at once, for the plans that are reported. The first three are parts of the training images, cut by
+one fixed rule, so that the same images always play the same role.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal, Protocol
+
+import numpy as np
+import torch
+
+from ..errors import PrimeSVTError
+from ..families.config import ModelConfig
+
+Role = Literal["fit", "calibration", "selection", "test"]
+
+
+class ImageSource(Protocol):
+    """Where images come from: an array, a memory-mapped file, or a tree of files."""
+
+    @property
+    def frame(self) -> tuple[int, int, int]:
+        """Channels, height and width of one image."""
+
+    def __len__(self) -> int:
+        """Number of images."""
+
+    def read(self, indices: np.ndarray) -> torch.Tensor:
+        """Images ``[N, C, H, W]`` in [0, 1], or event sequences ``[T, N, C, H, W]``, as float32."""
+
+    def digest(self) -> str:
+        """A short text that differs where the images differ."""
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Labelled images that play one role.
+
+    Args:
+        role: What the set may be used for.
+        source: Where the images come from.
+        labels: Class of every image of the source, int64 ``[M]``.
+        indices: Which images of the source belong to this set, int64 ``[N]``.
+        classes: Names of the classes.
+    """
+
+    role: Role
+    source: ImageSource
+    labels: np.ndarray = field(repr=False)
+    indices: np.ndarray = field(repr=False)
+    classes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def first(self, limit: int | None) -> "ImageSet":
+        """The first ``limit`` images, all where it is None.
+
+        Raises:
+            PrimeSVTError: ``limit`` is below 1.
+        """
+        if limit is None:
+            return self
+        if limit < 1:
+            raise PrimeSVTError(f"The number of images must be at least 1, got {limit}.")
+        return ImageSet(self.role, self.source, self.labels, self.indices[:limit], self.classes)
+
+    def check(self, config: ModelConfig) -> None:
+        """Refuse images that the model cannot read.
+
+        Raises:
+            PrimeSVTError: Channels, size or classes differ, or the set is empty.
+        """
+        expected = (config.in_channels, *config.image_size)
+        if self.source.frame != expected:
+            raise PrimeSVTError(
+                f"The images are {_frame(self.source.frame)}, but the model reads {_frame(expected)}. "
+                "Prepare the data for this model, or train one with the size of the data."
+            )
+        self._positions(config)
+        if not len(self):
+            raise PrimeSVTError(f"The {self.role} set is empty: the data has too few images.")
+
+    def batches(self, config: ModelConfig, batch_size: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Images, normalised for the model, and labels ``[N]``, in the order of the set."""
+        for start in range(0, len(self), batch_size):
+            yield self.read(config, self.indices[start : start + batch_size])
+
+    def read(self, config: ModelConfig, indices: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        """Images of the source, normalised for the model, and their labels ``[N]`` in the order of its logits."""
+        shape = (config.in_channels, 1, 1)
+        mean, std = torch.tensor(config.mean).view(shape), torch.tensor(config.std).view(shape)
+        return (self.source.read(indices) - mean) / std, self.truth(config, indices)
+
+    def truth(self, config: ModelConfig, indices: np.ndarray) -> torch.Tensor:
+        """Labels ``[N]`` of images of the source, in the order of the model's logits."""
+        return torch.from_numpy(self._positions(config)[self.labels[indices]])
+
+    def _positions(self, config: ModelConfig) -> np.ndarray:
+        """The model's logit of every class of the data, int64 ``[classes]``: classes of the same name are the same.
+
+        Names that are just numbers say nothing, so such classes are matched in their order.
+
+        Raises:
+            PrimeSVTError: The model tells other classes apart, or another number of them.
+        """
+        if len(self.classes) != len(config.classes):
+            raise PrimeSVTError(
+                f"The data has {len(self.classes)} classes, but the model tells {len(config.classes)} apart."
+            )
+        if set(self.classes) == set(config.classes):
+            positions = {name: i for i, name in enumerate(config.classes)}
+            return np.array([positions[name] for name in self.classes], dtype=np.int64)
+        if not (_are_numbers(self.classes) or _are_numbers(config.classes)):
+            data, model = set(self.classes), set(config.classes)
+            raise PrimeSVTError(
+                f"The data has classes that the model does not know: {', '.join(sorted(data - model)[:5])}; the model "
+                f"knows {', '.join(sorted(model - data)[:5])} instead. Give the same classes the same names, or plain "
+                "numbers where only their order counts."
+            )
+        return np.arange(len(self.classes), dtype=np.int64)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of what is in the set: equal sets, equal accuracies."""
+        digest = hashlib.sha256(repr((self.role, self.classes)).encode())
+        digest.update(self.source.digest().encode())
+        digest.update(np.ascontiguousarray(self.indices).tobytes())
+        digest.update(np.ascontiguousarray(self.labels[self.indices]).tobytes())
+        return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """The four sets of one collection of images."""
+
+    name: str
+    fit: ImageSet
+    calibration: ImageSet
+    selection: ImageSet
+    test: ImageSet
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of the labels."""
+        return self.fit.classes
+
+    def role(self, role: Role) -> ImageSet:
+        """The set that plays a role."""
+        sets: dict[Role, ImageSet] = {
+            "fit": self.fit,
+            "calibration": self.calibration,
+            "selection": self.selection,
+            "test": self.test,
+        }
+        return sets[role]
+
+
+def split(
+    name: str,
+    classes: tuple[str, ...],
+    train: tuple[ImageSource, np.ndarray],
+    test: tuple[ImageSource, np.ndarray],
+    *,
+    shuffled: bool = False,
+) -> DataSet:
+    """Cut the training images into fit, calibration and selection set.
+
+    Args:
+        name: Name of the data set.
+        classes: Names of the classes.
+        train: Training images and their labels.
+        test: Test images and their labels.
+        shuffled: Whether the images already are in random order; otherwise a fixed one is used.
+
+    Raises:
+        PrimeSVTError: Fewer than 24 training images, no test image, labels that are no class, or odd class names.
+    """
+    if len(classes) < 2 or len(set(classes)) != len(classes):
+        raise PrimeSVTError(f"{name}: needs at least two classes with different names, got {list(classes)[:5]}.")
+    for what, (source, labels) in (("training", train), ("test", test)):
+        if len(source) != len(labels):
+            raise PrimeSVTError(f"{name}: {len(source)} {what} images but {len(labels)} labels.")
+        if len(labels) and (labels.min() < 0 or labels.max() >= len(classes)):
+            raise PrimeSVTError(
+                f"{name}: {what} labels must be 0 to {len(classes) - 1}, got {labels.min()} to {labels.max()}."
+            )
+    count = len(train[0])
+    if count < 24 or not len(test[0]):
+        raise PrimeSVTError(
+            f"{name}: needs at least 24 training images and one test image, got {count} and {len(test[0])}."
+        )
+    # The legacy generator's stream is frozen for ever: the same images play the same role under every numpy.
+    # The test set is in random order too, so that its first images are of all classes.
+    order, test_order = (
+        (np.arange(n) if shuffled else np.random.RandomState(0).permutation(n)).astype(np.int64)
+        for n in (count, len(test[0]))
+    )
+    selection, calibration = split_sizes(count)
+    parts = np.split(order, [selection, selection + calibration])
+    roles: tuple[Role, ...] = ("selection", "calibration", "fit")
+    sets = {role: ImageSet(role, *train, part, classes) for role, part in zip(roles, parts, strict=True)}
+    return DataSet(
+        name=name,
+        fit=sets["fit"],
+        calibration=sets["calibration"],
+        selection=sets["selection"],
+        test=ImageSet("test", *test, test_order, classes),
+    )
+
+
+def split_sizes(count: int) -> tuple[int, int]:
+    """Sizes of selection and calibration set for ``count`` training images.
+
+    12,000 and 60,000 images give the same sizes, so that the embedded sample of Fashion-MNIST and the full data set
+    select on the same images.
+    """
+    return min(count // 3, max(4_000, min(count // 15, 10_000))), min(count // 12, 1_000)
+
+
+def _are_numbers(names: tuple[str, ...]) -> bool:
+    return all(name.isdecimal() for name in names)
+
+
+def _frame(frame: tuple[int, int, int]) -> str:
+    channels, height, width = frame
+    return f"{height}x{width} pixels with {channels} channel{'s' if channels > 1 else ''}"

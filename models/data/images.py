@@ -1,0 +1,129 @@
+"""Images in an array, in memory or memory-mapped, and images in files."""
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from ..errors import PrimeSVTError
+
+# Arrays up to this size are hashed whole, which takes a fraction of a second.
+_HASHED_BYTES = 2**28
+_HASHED_IMAGES = 4_096
+
+
+@dataclass(frozen=True)
+class ArrayImages:
+    """Images in one array, in memory or memory-mapped.
+
+    Args:
+        array: uint8 ``[N, H, W]`` or ``[N, H, W, C]``, or float32 ``[N, T, C, H, W]``.
+    """
+
+    array: np.ndarray = field(repr=False)
+
+    @property
+    def frame(self) -> tuple[int, int, int]:
+        """Channels, height and width."""
+        shape = self.array.shape
+        if self.array.ndim == 5:
+            return (shape[2], shape[3], shape[4])
+        return (shape[3] if self.array.ndim == 4 else 1, shape[1], shape[2])
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def read(self, indices: np.ndarray) -> torch.Tensor:
+        """Images ``[N, C, H, W]`` in [0, 1], or event sequences ``[T, N, C, H, W]``.
+
+        Raises:
+            PrimeSVTError: An event sequence holds NaN or infinity.
+        """
+        # Plain slices of a memory-mapped file are read in one piece.
+        batch = torch.from_numpy(np.array(self.array[indices]))
+        if batch.ndim == 5:
+            if not torch.isfinite(batch).all():
+                raise PrimeSVTError("The event sequences hold NaN or infinity.")
+            return batch.transpose(0, 1).contiguous()
+        batch = batch.unsqueeze(1) if batch.ndim == 3 else batch.permute(0, 3, 1, 2)
+        return batch.to(torch.float32).div(255).contiguous()
+
+    def digest(self) -> str:
+        """Shape, and a hash of all bytes; of 4,096 images spread over an array that is too large for that."""
+        sample = self.array
+        if sample.nbytes > _HASHED_BYTES:
+            sample = sample[_spread(len(sample))]
+        sample = np.ascontiguousarray(sample)
+        return f"{self.array.shape}{self.array.dtype}{hashlib.sha256(sample.data).hexdigest()}"
+
+
+@dataclass(frozen=True)
+class FileImages:
+    """Image files, decoded when they are read; the shorter side is scaled to the frame and the middle cut out.
+
+    Args:
+        files: The files.
+        frame: Channels (1 or 3), height and width they are brought to.
+    """
+
+    files: tuple[Path, ...] = field(repr=False)
+    frame: tuple[int, int, int]
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def read(self, indices: np.ndarray) -> torch.Tensor:
+        """Images ``[N, C, H, W]`` in [0, 1].
+
+        Raises:
+            PrimeSVTError: A file is damaged.
+        """
+        return torch.stack([self._decode(self.files[i]) for i in indices])
+
+    def _decode(self, file: Path) -> torch.Tensor:
+        # Imported where it is needed: torchvision takes seconds, and only image files need it.
+        from torchvision.transforms import functional as transforms
+
+        channels, height, width = self.frame
+        try:
+            with Image.open(file) as image:
+                pixels = _eight_bits(image).convert("L" if channels == 1 else "RGB")
+        except Exception as error:  # Pillow raises whatever the damaged bytes lead to
+            raise PrimeSVTError(f"Cannot read the image {file}: {error}.") from error
+        if pixels.size != (width, height):
+            scale = max(height / pixels.height, width / pixels.width)
+            size = [max(height, round(pixels.height * scale)), max(width, round(pixels.width * scale))]
+            pixels = transforms.center_crop(transforms.resize(pixels, size), [height, width])
+        tensor: torch.Tensor = transforms.to_tensor(pixels)
+        return tensor
+
+    def digest(self) -> str:
+        """Names and sizes of the files, a hash of 4,096 of them spread over all, and the frame."""
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
+        hashed = hashlib.sha256()
+        for file in self.files:
+            hashed.update(f"{file.parent.name}/{file.name}:{file.stat().st_size}\n".encode())
+        for i in _spread(len(self.files)):
+            hashed.update(self.files[i].read_bytes())
+        return f"{self.frame}{hashed.hexdigest()}"
+
+
+def _spread(count: int) -> np.ndarray:
+    """Which of ``count`` images are hashed where not all are: evenly spread over them."""
+    return np.linspace(0, count - 1, min(_HASHED_IMAGES, count)).astype(np.int64)
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Pillow cuts 16-bit grey values off at 255 when it converts them; they are scaled instead."""
+    if image.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.mode in ("I", "F"):
+        raise ValueError(f"its pixels have mode {image.mode}, expected 8 or 16 bits per channel")
+    return image

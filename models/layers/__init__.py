@@ -1,0 +1,1 @@
+"""What models are built from: neurons, convolutions with BatchNorm, stream indices, and the kernels behind them."""

@@ -1,0 +1,143 @@
+"""How accurate a model is, and how sure that is.
+
+Wilson's score interval: E. B. Wilson, *Probable Inference, the Law of Succession, and Statistical Inference*, Journal
+of the American Statistical Association 22, 1927.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.stats import norm
+from torch import nn
+
+from .data.data_set import ImageSet
+from .engine import Forward, forward_of
+from .errors import PrimeSVTError
+from .families.config import ModelConfig
+from .families.registry import config_of
+
+# Measured on two cores: from 64 small images on, larger batches are no faster; of large images, a few are enough, and
+# more only take memory.
+BATCH_SIZE = 64
+_FEWEST, _PIXELS = 8, 2**22
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a model answered on a set of images.
+
+    Args:
+        classes: Predicted class of every image, int64 ``[N]``.
+        labels: True class of every image, int64 ``[N]``.
+        seconds: Time in the model, without reading the images.
+        reason: Why PyTorch answered and not the engine; None where the engine did.
+    """
+
+    classes: np.ndarray
+    labels: np.ndarray
+    seconds: float
+    reason: str | None = None
+
+    @property
+    def right(self) -> int:
+        """Number of images whose class was told."""
+        return int((self.classes == self.labels).sum())
+
+    @property
+    def accuracy(self) -> float:
+        """Fraction of images whose class was told, in [0, 1]."""
+        return self.right / len(self.labels)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval of the accuracy."""
+        return wilson(self.right, len(self.labels))
+
+
+def predict(
+    model: nn.Module,
+    images: ImageSet,
+    *,
+    batch_size: int | None = None,
+    on_batch: Callable[[int], None] = lambda _: None,
+    enough: Callable[[np.ndarray, np.ndarray], bool] | None = None,
+    forward: Forward | None = None,
+) -> Predictions:
+    """Ask a model for the classes of a set of images, in its order, by the engine where that gives the same answers.
+
+    Args:
+        model: Any model of PrimeSVT; it answers in evaluation mode, and is left in the mode it was in.
+        images: The images.
+        batch_size: Images at a time; as :func:`batch_size_of` says where it is None.
+        on_batch: Called after every batch with the number of its images.
+        enough: Called after every batch with the classes predicted and the labels so far; where it is true, no more
+            images are asked, and the answer holds only those.
+        forward: How to ask the model; the fastest way is chosen where it is None.
+
+    Raises:
+        PrimeSVTError: The images do not fit the model.
+    """
+    config = config_of(model)
+    images.check(config)
+    batch_size = batch_size_of(config) if batch_size is None else batch_size
+    answers: list[torch.Tensor] = []
+    labels: list[torch.Tensor] = []
+    dtype, seconds, reading = next(model.parameters()).dtype, 0.0, 0.0
+
+    def read(indices: np.ndarray) -> torch.Tensor:
+        nonlocal reading
+        started = time.perf_counter()
+        batch = images.read(config, indices)[0].to(dtype)
+        reading += time.perf_counter() - started
+        return batch
+
+    with evaluation_mode(model), torch.inference_mode():
+        forward = forward or forward_of(model, read(images.indices[:1]).shape)
+        for start in range(0, len(images), batch_size):
+            indices = images.indices[start : start + batch_size]
+            started, read_before = time.perf_counter(), reading
+            answers.append(forward.answer(indices, read).argmax(1))
+            seconds += time.perf_counter() - started - (reading - read_before)
+            labels.append(images.truth(config, indices))
+            on_batch(len(indices))
+            if enough is not None and enough(torch.cat(answers).numpy(), torch.cat(labels).numpy()):
+                break
+    return Predictions(torch.cat(answers).numpy(), torch.cat(labels).numpy(), seconds, forward.reason)
+
+
+def batch_size_of(config: ModelConfig) -> int:
+    """How many images at a time a model is asked best on a CPU."""
+    height, width = config.image_size
+    return max(_FEWEST, min(BATCH_SIZE, _PIXELS // (config.time_steps * height * width)))
+
+
+@contextmanager
+def evaluation_mode(model: nn.Module) -> Iterator[None]:
+    """Keep a model in evaluation mode, in which its BatchNorm statistics stay as they are."""
+    training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(training)
+
+
+def wilson(right: int, count: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Wilson's interval of a proportion of ``right`` in ``count``.
+
+    Raises:
+        PrimeSVTError: Nothing was counted, or more was right than was counted.
+    """
+    if not 0 <= right <= count or count < 1 or not 0 < confidence < 1:
+        raise PrimeSVTError(
+            f"No {confidence:.0%} interval of {right} in {count}: count at least one, and no more right."
+        )
+    z = float(norm.ppf(0.5 + confidence / 2))
+    middle = (right + z * z / 2) / (count + z * z)
+    half = z / (count + z * z) * (right * (count - right) / count + z * z / 4) ** 0.5
+    # Rounding must not move the ends that are exact.
+    return (max(0.0, middle - half) if right > 0 else 0.0, min(1.0, middle + half) if right < count else 1.0)

@@ -1,0 +1,1 @@
+"""Training a family, and fine-tuning a pruned model."""

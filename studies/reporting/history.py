@@ -1,0 +1,61 @@
+"""What a study found, trial by trial, and at what cost: the curves of a comparison."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from optuna.trial import FrozenTrial
+
+from primesvt.search import REUSED
+
+from ..running.runner import decided_early, is_feasible
+from .pareto import Point, hypervolume_history
+
+
+@dataclass(frozen=True, kw_only=True)
+class History:
+    """What a study found, trial by trial, and what it would have cost to measure every plan itself.
+
+    Args:
+        points: Memory saving and accuracy of every trial.
+        whole: Whether each trial's plan was measured in full; if not, its accuracy is that of the images seen.
+        feasible: Whether each trial keeps the limits.
+        images: Images forwarded up to and with each trial.
+        seconds: Seconds spent up to and with each trial, the sampler's own time included.
+    """
+
+    points: tuple[Point, ...]
+    whole: tuple[bool, ...]
+    feasible: tuple[bool, ...]
+    images: tuple[int, ...]
+    seconds: tuple[float, ...]
+
+    @classmethod
+    def of(cls, trials: Sequence[FrozenTrial]) -> Self:
+        """Read it off finished trials; a plan taken from another study costs what it cost there."""
+        images, seconds = [0], [0.0]
+        for trial in trials:
+            duration = trial.duration.total_seconds() if trial.duration else 0.0
+            taken_over = trial.user_attrs["seconds"] if REUSED in trial.user_attrs else 0.0
+            images.append(images[-1] + trial.user_attrs["images"])
+            seconds.append(seconds[-1] + duration + taken_over)
+        return cls(
+            points=tuple((t.values[0], t.values[1]) for t in trials),
+            whole=tuple(not decided_early(t) for t in trials),
+            feasible=tuple(map(is_feasible, trials)),
+            images=tuple(images[1:]),
+            seconds=tuple(seconds[1:]),
+        )
+
+    def hypervolume(self, reference: Point, *, feasible_only: bool) -> list[float]:
+        """The hypervolume after each trial, of what was measured in full."""
+        # A point below the reference adds nothing, and stands for a trial that does not count.
+        out = (reference[0], reference[1])
+        counts = self.feasible if feasible_only else self.whole
+        counted = [point if count else out for point, count in zip(self.points, counts, strict=True)]
+        return hypervolume_history(counted, reference)
+
+    @property
+    def first_feasible(self) -> int | None:
+        """How many trials it took to find a plan that keeps the limits; None where none did."""
+        return self.feasible.index(True) + 1 if True in self.feasible else None

@@ -1,0 +1,1 @@
+"""Running studies and trainings: settings, storage, progress."""

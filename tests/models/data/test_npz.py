@@ -1,0 +1,164 @@
+"""Arrays in .npz files: compressed or memory-mapped, and every damage named."""
+
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from primesvt.models import PrimeSVTError, open_data
+from primesvt.models.data.npz import load_npz
+
+
+def arrays(**changes: np.ndarray) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(0)
+    base = {
+        "train_images": rng.integers(0, 256, (30, 5, 4), dtype=np.uint8),
+        "train_labels": np.arange(30) % 3,
+        "test_images": rng.integers(0, 256, (6, 5, 4), dtype=np.uint8),
+        "test_labels": np.arange(6) % 3,
+    }
+    return {name: array for name, array in {**base, **changes}.items() if array is not None}
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_grey_images(tmp_path: Path, save, order: str) -> None:
+    given = arrays()
+    given["train_images"] = np.asarray(given["train_images"], order=order)
+    save(tmp_path / "a.npz", **given)
+    data = open_data(tmp_path / "a.npz")
+    assert data.classes == ("0", "1", "2")
+    assert data.fit.source.frame == (1, 5, 4)
+    assert (len(data.fit), len(data.calibration), len(data.selection), len(data.test)) == (18, 2, 10, 6)
+    assert np.array_equal(data.fit.source.array, given["train_images"])
+    assert data.fit.labels.tolist() == given["train_labels"].tolist()
+    assert isinstance(data.fit.source.array, np.memmap) == (save is np.savez)
+    assert data.fit.source.read(data.fit.indices).shape == (18, 1, 5, 4)
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_colour_images_and_events(tmp_path: Path, save) -> None:
+    colour = [np.random.default_rng(0).integers(0, 256, (n, 5, 4, 3), dtype=np.uint8) for n in (30, 6)]
+    save(tmp_path / "c.npz", **arrays(train_images=colour[0], test_images=colour[1]))
+    assert open_data(tmp_path / "c.npz").test.source.frame == (3, 5, 4)
+    events = [np.random.default_rng(0).random((n, 4, 2, 5, 3), dtype=np.float32) for n in (30, 6)]
+    save(tmp_path / "e.npz", **arrays(train_images=events[0], test_images=events[1]))
+    data = open_data(tmp_path / "e.npz")
+    assert data.test.source.frame == (2, 5, 3)
+    batch = data.test.source.read(np.array([5]))
+    assert torch.equal(batch[:, 0], torch.from_numpy(events[1][5]))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint64, ">i4"])
+def test_labels_of_any_integer_type(tmp_path: Path, dtype) -> None:
+    np.savez(tmp_path / "a.npz", **arrays(train_labels=(np.arange(30) % 3).astype(dtype)))
+    data = open_data(tmp_path / "a.npz")
+    assert data.fit.labels.dtype == np.int64
+    assert data.fit.labels.tolist() == (np.arange(30) % 3).tolist()
+
+
+def test_class_names(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", **arrays(classes=np.array(["cat", "dog", "örn", "unseen"])))
+    assert open_data(tmp_path / "a.npz").classes == ("cat", "dog", "örn", "unseen")
+
+
+def objects() -> np.ndarray:
+    return np.array([{}] * 30, dtype=object)
+
+
+BAD_ARRAYS = [
+    ({"test_labels": None, "train_images": None}, "lacks train_images, test_labels; it must have train_images, train"),
+    ({"train_images": np.zeros((30, 5, 4))}, r"train_images must be uint8 .* got float64 \[30, 5, 4\]"),
+    ({"train_images": np.zeros((30, 5, 4), np.float32)}, "train_images must be uint8"),
+    ({"train_images": np.zeros((30, 20), np.uint8)}, r"train_images must be uint8 .* got uint8 \[30, 20\]"),
+    ({"train_images": np.zeros((30, 2, 2, 2, 2), np.uint8)}, "train_images must be uint8"),
+    ({"train_images": np.zeros((30, 2, 2, 2, 2), np.float64)}, "train_images must be uint8"),
+    ({"test_images": np.zeros((6, 0, 4), np.uint8)}, r"test_images must be .* got uint8 \[6, 0, 4\]"),
+    ({"test_images": np.zeros((6, 5, 5), np.uint8)}, r"training images are \(5, 4\) but test images \(5, 5\)"),
+    ({"test_images": np.zeros((7, 5, 4), np.uint8)}, "7 test images but 6 labels"),
+    ({"test_images": np.zeros((0, 5, 4), np.uint8), "test_labels": np.zeros(0, int)}, "and one test image"),
+    ({"train_labels": np.arange(29) % 3}, "30 training images but 29 labels"),
+    ({"train_labels": np.zeros(30)}, r"train_labels must be integers \[N\], got float64 \[30\]"),
+    ({"train_labels": np.zeros((30, 1), int)}, "train_labels must be integers"),
+    ({"train_labels": np.zeros(30, bool)}, "train_labels must be integers"),
+    ({"train_labels": np.arange(30) % 3 - 1}, "training labels must be 0 to 2, got -1 to 1"),
+    ({"train_labels": np.full(30, 2**63 + 1, np.uint64)}, "training labels must be 0 to"),
+    ({"train_labels": np.full(30, 2**62)}, "labels must be 0 to 99999, got 4611686018427387904"),
+    ({"test_labels": np.full(6, 100_000)}, "labels must be 0 to 99999, got 100000"),
+    ({"classes": np.array(["a", "b"])}, "training labels must be 0 to 1, got 0 to 2"),
+    ({"classes": np.array(["a", "b", "b"])}, "classes with different names"),
+    ({"classes": np.array([b"a", b"b", b"c"])}, "classes must be strings"),
+    ({"classes": np.array([1.0, 2.0, 3.0])}, "classes must be strings"),
+    ({"classes": np.array([["a", "b", "c"]])}, "classes must be strings"),
+    ({"train_labels": np.zeros(30, int), "test_labels": np.zeros(6, int)}, "at least two classes"),
+    ({"train_images": objects()}, r"Cannot read .*a\.npz: .*Python objects, which are never loaded"),
+    ({"classes": objects()}, r"Cannot read .*a\.npz: classes\.npy holds Python objects"),
+]
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+@pytest.mark.parametrize(("changes", "message"), BAD_ARRAYS)
+def test_bad_arrays_are_named(tmp_path: Path, save, changes, message: str) -> None:
+    save(tmp_path / "a.npz", **arrays(**changes))
+    with pytest.raises(PrimeSVTError, match=message):
+        open_data(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+@pytest.mark.parametrize("part", [0.0, 0.02, 0.5, 0.9, 0.999])
+def test_truncated_files(tmp_path: Path, save, part: float) -> None:
+    save(tmp_path / "whole.npz", **arrays())
+    content = (tmp_path / "whole.npz").read_bytes()
+    (tmp_path / "a.npz").write_bytes(content[: int(part * len(content))])
+    with pytest.raises(PrimeSVTError, match=r"Cannot read .*a\.npz"):
+        open_data(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_any_damaged_byte_is_harmless_or_named(tmp_path: Path, save) -> None:
+    """Pixels that changed cannot be noticed where they are memory-mapped; nothing else than PrimeSVTError may come."""
+    save(tmp_path / "whole.npz", **arrays())
+    content = (tmp_path / "whole.npz").read_bytes()
+    rng, refused = np.random.default_rng(0), 0
+    for position in rng.integers(0, len(content), 150):
+        damaged = bytearray(content)
+        damaged[position] ^= int(rng.integers(1, 256))
+        (tmp_path / "a.npz").write_bytes(damaged)
+        try:
+            data = open_data(tmp_path / "a.npz")
+            data.fit.source.read(data.fit.indices)
+        except PrimeSVTError as error:
+            assert str(tmp_path / "a.npz") in str(error)  # noqa: PT017
+            refused += 1
+    assert refused > 15
+
+
+def write_member(file: Path, shape: str, content: bytes, *, compressed: bool, descr: str = "|u1") -> None:
+    header = io.BytesIO()
+    text = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}}}\n".encode()
+    header.write(b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text)
+    method = zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED
+    with zipfile.ZipFile(file, "w", method) as archive:
+        archive.writestr("a.npy", header.getvalue() + content)
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize(
+    "shape", ["(10000000000000,)", "(4294967296, 4294967296)", "(3,)", "(-1,)", "(" + "9" * 40 + ",)"]
+)
+def test_a_header_that_lies_claims_no_memory(tmp_path: Path, shape: str, compressed: bool) -> None:
+    write_member(tmp_path / "a.npz", shape, b"ab", compressed=compressed)
+    with pytest.raises(PrimeSVTError, match=r"a\.npy is damaged: its size is not that of its header"):
+        load_npz(tmp_path / "a.npz")
+    write_member(tmp_path / "a.npz", "(2,)", b"ab", compressed=compressed)
+    assert load_npz(tmp_path / "a.npz")["a"].tolist() == [97, 98]
+
+
+def test_other_files_in_the_archive_do_not_matter(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", **arrays())
+    with zipfile.ZipFile(tmp_path / "a.npz", "a") as archive:
+        archive.writestr("README.txt", "about")
+    assert len(open_data(tmp_path / "a.npz").test) == 6

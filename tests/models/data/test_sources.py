@@ -1,0 +1,170 @@
+"""Opening data: the embedded sample, trees of image files, and paths that hold no data."""
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from primesvt.models import DataSet, PrimeSVTError, frame_of, open_data
+from primesvt.models.data import sources as data_sources
+from primesvt.models.data.idx import FASHION_CLASSES
+
+from ...conftest import small_config
+
+FRAME = (3, 8, 8)
+
+
+@pytest.fixture(scope="module")
+def embedded() -> DataSet:
+    return open_data(None)
+
+
+def test_the_embedded_sample(embedded: DataSet) -> None:
+    assert embedded.name == "Fashion-MNIST (embedded sample)"
+    assert embedded.classes == FASHION_CLASSES
+    sizes = (len(embedded.selection), len(embedded.calibration), len(embedded.fit), len(embedded.test))
+    assert sizes == (4_000, 1_000, 7_000, 10_000)
+    parts = (embedded.selection.indices, embedded.calibration.indices, embedded.fit.indices)
+    assert sorted(np.concatenate(parts)) == list(range(12_000))
+    assert embedded.fit.source.frame == (1, 28, 28)
+    assert embedded.fit.source is not embedded.test.source
+
+
+def test_every_part_of_the_sample_has_every_class(embedded: DataSet) -> None:
+    for role, least in (("fit", 600), ("calibration", 70), ("selection", 350), ("test", 1_000)):
+        part = embedded.role(role)
+        assert np.bincount(part.labels[part.indices], minlength=10).min() >= least
+
+
+def test_no_image_is_in_two_parts_of_the_sample(embedded: DataSet) -> None:
+    """Fashion-MNIST itself repeats no image between its training and test set."""
+    seen: set[bytes] = set()
+    for part in (embedded.fit, embedded.calibration, embedded.selection, embedded.test):
+        own = {hashlib.blake2b(part.source.array[i].tobytes()).digest() for i in part.indices}
+        assert not own & seen
+        seen |= own
+
+
+def tree(directory: Path, classes: tuple[str, ...] = ("ant", "bee"), test: str = "test") -> Path:
+    rng = np.random.default_rng(0)
+    for part, count in (("train", 15), (test, 2)):
+        for name in classes:
+            (directory / part / name).mkdir(parents=True)
+            for i in range(count):
+                pixels = rng.integers(0, 256, (9, 10, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(directory / part / name / f"{i}.png")
+    return directory
+
+
+@pytest.mark.parametrize("test", ["test", "val"])
+def test_a_tree_of_images(tmp_path: Path, test: str) -> None:
+    data = open_data(tree(tmp_path, test=test), FRAME)
+    assert data.classes == ("ant", "bee")
+    assert (len(data.selection), len(data.calibration), len(data.fit), len(data.test)) == (10, 2, 18, 4)
+    assert data.fit.source.frame == FRAME
+    assert data.test.labels.tolist() == [0, 0, 1, 1]
+    images, labels = data.test.read(
+        small_config("spikformer").from_json(
+            {
+                **small_config("spikformer").to_json(),
+                "in_channels": 3,
+                "classes": ["bee", "ant"],
+                "mean": [0, 0, 0],
+                "std": [1, 1, 1],
+            }
+        ),
+        np.arange(4),
+    )
+    assert images.shape == (4, *FRAME)
+    assert labels.tolist() == [1, 1, 0, 0]
+
+
+def test_test_goes_before_val(tmp_path: Path) -> None:
+    tree(tmp_path)
+    shutil.copytree(tmp_path / "test", tmp_path / "val")
+    shutil.rmtree(tmp_path / "val" / "ant")
+    assert len(open_data(tmp_path, FRAME).test) == 4
+
+
+def test_what_is_no_image_is_left_out(tmp_path: Path) -> None:
+    tree(tmp_path)
+    (tmp_path / "train" / "ant" / "notes.txt").write_text("about")
+    (tmp_path / "train" / "ant" / "folder.png").mkdir()
+    (tmp_path / "train" / ".cache").mkdir()
+    (tmp_path / "train" / "README").write_text("about")
+    data = open_data(tmp_path, FRAME)
+    assert data.classes == ("ant", "bee")
+    assert len(data.fit.source) == 30
+
+
+def test_images_in_folders_below_a_class(tmp_path: Path) -> None:
+    tree(tmp_path)
+    (tmp_path / "train" / "bee" / "more").mkdir()
+    (tmp_path / "train" / "bee" / "0.png").rename(tmp_path / "train" / "bee" / "more" / "0.PNG")
+    assert len(open_data(tmp_path, FRAME).fit.source) == 30
+
+
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_an_empty_class_is_named(tmp_path: Path, part: str) -> None:
+    tree(tmp_path)
+    shutil.rmtree(tmp_path / part / "bee")
+    (tmp_path / part / "bee").mkdir()
+    with pytest.raises(PrimeSVTError, match=f"{part} has no image of bee: a folder is missing or empty"):
+        open_data(tmp_path, FRAME)
+
+
+def test_a_missing_class_is_named(tmp_path: Path) -> None:
+    tree(tmp_path, ("ant", "bee", "cat"))
+    shutil.rmtree(tmp_path / "test" / "bee")
+    with pytest.raises(PrimeSVTError, match="test has no image of bee"):
+        open_data(tmp_path, FRAME)
+    tree(tmp_path / "b", ("ant", "bee", "cat"))
+    shutil.rmtree(tmp_path / "b" / "train" / "bee")
+    with pytest.raises(PrimeSVTError, match="test has classes that train/ has not: bee"):
+        open_data(tmp_path / "b", FRAME)
+
+
+def test_a_damaged_image_is_named_when_it_is_read(tmp_path: Path) -> None:
+    tree(tmp_path)
+    (tmp_path / "test" / "bee" / "1.png").write_bytes(b"no image")
+    data = open_data(tmp_path, FRAME)
+    data.test.source.read(np.arange(3))
+    with pytest.raises(PrimeSVTError, match=r"Cannot read the image .*bee/1\.png"):
+        data.test.source.read(np.arange(4))
+
+
+def test_a_tree_that_is_no_data_set(tmp_path: Path) -> None:
+    tree(tmp_path / "a")
+    with pytest.raises(PrimeSVTError, match=r"say the size to which they are brought \(--image-size\)"):
+        open_data(tmp_path / "a")
+    with pytest.raises(PrimeSVTError, match="Image files have 1 or 3 channels, but the model reads 2"):
+        open_data(tmp_path / "a", (2, 8, 8))
+    shutil.rmtree(tmp_path / "a" / "test")
+    with pytest.raises(PrimeSVTError, match="has train/ but neither test/ nor val/"):
+        open_data(tmp_path / "a", FRAME)
+    tree(tmp_path / "b", ("ant",))
+    with pytest.raises(PrimeSVTError, match="a folder for each of at least two classes"):
+        open_data(tmp_path / "b", FRAME)
+
+
+def test_paths_that_hold_no_data(tmp_path: Path) -> None:
+    with pytest.raises(PrimeSVTError, match=r"No data at .*nowhere: it does not exist"):
+        open_data(tmp_path / "nowhere")
+    with pytest.raises(PrimeSVTError, match=r"No data set in .*expected IDX files"):
+        open_data(tmp_path)
+    (tmp_path / "data.csv").touch()
+    with pytest.raises(PrimeSVTError, match=r"Cannot read .*data\.csv: a data file must be \.npz"):
+        open_data(str(tmp_path / "data.csv"))
+
+
+def test_a_lost_sample_is_named(monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(data_sources.resources, "files", lambda _package: tmp_path)
+    with pytest.raises(PrimeSVTError, match=r"Cannot read .*sample\.npz"):
+        open_data(None)
+
+
+def test_the_frame_of_a_model() -> None:
+    assert frame_of(small_config("spikformer")) == (1, 8, 8)

@@ -1,0 +1,159 @@
+"""What a study is, and that it stays so."""
+
+import json
+import math
+import re
+from typing import Any
+
+import pytest
+
+from primesvt.models import DataSet, PrimeSVTError
+from primesvt.pruning import PruningPlan, memory_saving, prunable_layers
+from primesvt.search import Constraints
+from primesvt.studies.running.settings import StudySettings, check_identity, study_identity
+
+from ...conftest import noisy_data
+from ...search.models import tiny_model
+
+
+def test_the_defaults_are_the_papers() -> None:
+    settings = StudySettings()
+    assert settings.sampler == "prioritized"
+    assert settings.criterion == "l2"
+    assert settings.rates == (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+    assert (settings.slack, settings.exhaust, settings.embedding, settings.layers) == (0.0, False, False, ())
+    assert settings.risk == 1e-4
+
+
+def test_the_space_has_the_layers_largest_first(family: str) -> None:
+    model = tiny_model(family)
+    names = tuple(layer.name for layer in prunable_layers(model))
+    assert StudySettings().space(model).layers == names
+    assert StudySettings(layers=(names[3], names[1])).space(model).layers == (names[1], names[3])
+    assert "embedding" not in names
+    assert "embedding" in StudySettings(embedding=True).space(model).layers
+    assert StudySettings(layers=("embedding",)).space(model).layers == ("embedding",)
+    policy = StudySettings(rates=(0.5, 0.1, 0.5), slack=1.5, exhaust=True).policy(StudySettings().space(model))
+    assert (policy.layers, policy.rates, policy.slack, policy.exhaust) == (names, (0.1, 0.5), 1.5, True)
+
+
+def test_unknown_layers_are_named() -> None:
+    with pytest.raises(PrimeSVTError, match=r"blocks\.7\.hidden"):
+        StudySettings(layers=("blocks.7.hidden",)).space(tiny_model())
+
+
+def test_the_selection_is_the_first_images(data: DataSet) -> None:
+    assert len(StudySettings(images=7).selection(data)) == 7
+    assert len(StudySettings().selection(data)) == len(data.selection)
+    assert StudySettings(images=7).selection(data).role == "selection"
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ({"sampler": "bohb"}, "Unknown sampler 'bohb'; known are prioritized"),
+        ({"seed": -1}, "seed must be at least 0, got -1"),
+        ({"criterion": "l3"}, "l3"),
+        ({"rates": ()}, "Rates must be above 0"),
+        ({"rates": (0.5, 1.2)}, "below 1"),
+        ({"risk": 1.0}, r"risk is a probability, at least 0 and below 1, got 1\.0"),
+        ({"risk": -0.1}, "risk"),
+        ({"risk": math.nan}, "risk"),
+    ],
+)
+def test_nonsense_is_refused(values: dict[str, Any], text: str) -> None:
+    with pytest.raises(PrimeSVTError, match=text):
+        StudySettings(**values)
+
+
+@pytest.mark.parametrize("sampler", ["prioritized", "random"])
+@pytest.mark.parametrize("layers", [(), ("blocks.0.hidden", "stem.3")])
+def test_what_is_said_to_be_reachable_is_and_more_is_not(sampler: str, layers: tuple[str, ...]) -> None:
+    model = tiny_model()
+
+    def check(min_saving: float) -> None:
+        settings = StudySettings(sampler=sampler, layers=layers, constraints=Constraints(min_saving=min_saving))
+        settings.check_reachable(model, settings.space(model))
+
+    with pytest.raises(PrimeSVTError, match=r"min-saving 0\.99 cannot be reached.*or add --embedding") as caught:
+        check(0.99)
+    said = re.search(r"saves (0\.\d{4}) of its bytes", str(caught.value))
+    assert said is not None
+    check(float(said[1]))
+    with pytest.raises(PrimeSVTError):
+        check(float(said[1]) + 0.0001)
+    # The prioritized sampler never goes beyond its largest rate; the others go to max-ratio.
+    space = StudySettings(layers=layers).space(model)
+    most = dict.fromkeys(space.layers, 0.9 if sampler == "prioritized" else 0.95)
+    assert float(said[1]) == pytest.approx(memory_saving(model, PruningPlan(most)), abs=1e-4)
+
+
+def test_settings_are_data(data: DataSet) -> None:
+    settings = StudySettings(
+        sampler="tpe", seed=3, constraints=Constraints(margin=1), rates=(0.5,), layers=("stem.3",), images=5
+    )
+    identity = json.loads(json.dumps(study_identity(settings, tiny_model(), settings.selection(data))))
+    assert StudySettings.from_json(identity) == settings
+    check_identity("s", identity, study_identity(settings, tiny_model(), settings.selection(data)))
+
+
+BASE: dict[str, Any] = {"sampler": "random", "constraints": Constraints(max_drop=3, min_saving=0.1)}
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"seed": 1}, "another seed (0, now 1)"),
+        ({"sampler": "tpe"}, "another sampler ('random', now 'tpe')"),
+        ({"criterion": "l1"}, "another criterion ('l2', now 'l1')"),
+        ({"constraints": Constraints(max_drop=5, min_saving=0.1)}, "another max-drop (3, now 5)"),
+        ({"constraints": Constraints(max_drop=3, min_saving=0.2)}, "another min-saving (0.1, now 0.2)"),
+        ({"constraints": Constraints(max_drop=3, min_saving=0.1, margin=1)}, "another margin (0.0, now 1)"),
+        ({"images": 5}, "another images (None, now 5)"),
+        ({"max_ratio": 0.9}, "another max-ratio (0.95, now 0.9)"),
+        ({"exhaust": True}, "another exhaust (False, now True)"),
+        ({"layers": ("stem.3",)}, "another layers ([], now ['stem.3'])"),
+        ({"risk": 0.0}, "another risk (0.0001, now 0.0)"),
+        ({"seed": 2, "slack": 1.0}, "another seed (0, now 2), slack (0.0, now 1.0)"),
+    ],
+)
+def test_going_on_with_other_settings_is_refused_naming_what_differs(
+    data: DataSet, change: dict[str, Any], text: str
+) -> None:
+    before, after = StudySettings(**BASE), StudySettings(**{**BASE, **change})
+    stored = json.loads(json.dumps(study_identity(before, tiny_model(), data.selection)))
+    with pytest.raises(PrimeSVTError, match=re.escape(text)):
+        check_identity("s", stored, study_identity(after, tiny_model(), after.selection(data)))
+
+
+@pytest.mark.parametrize("risk", [0.0, 0.01])
+def test_a_study_of_an_earlier_version_goes_on_with_any_risk(data: DataSet, risk: float) -> None:
+    wanted = study_identity(StudySettings(**BASE, risk=risk), tiny_model(), data.selection)
+    stored = {name: value for name, value in wanted.items() if name != "risk"}
+    check_identity("s", stored, wanted)
+    # As it was run, it rejected nothing by chance.
+    assert StudySettings.from_json(stored) == StudySettings(**BASE, risk=0.0)
+    with pytest.raises(PrimeSVTError, match="another seed"):
+        check_identity("s", {**stored, "seed": 1}, wanted)
+
+
+@pytest.mark.parametrize(
+    ("sampler", "slack", "leeway"),
+    [("prioritized", 2.0, 2.0), ("prioritized", -2.0, 0.0), ("prioritized", 0.0, 0.0), ("tpe", 2.0, 0.0)],
+)
+def test_only_the_policy_looks_beyond_the_limit(sampler: str, slack: float, leeway: float) -> None:
+    assert StudySettings(sampler=sampler, slack=slack).leeway == leeway
+
+
+def test_another_model_or_data_set_is_refused(data: DataSet) -> None:
+    settings = StudySettings()
+    stored = study_identity(settings, tiny_model(), data.selection)
+    with pytest.raises(PrimeSVTError, match=r"another model\. Give the same options"):
+        check_identity("s", stored, study_identity(settings, tiny_model(seed=1), data.selection))
+    with pytest.raises(PrimeSVTError, match=r"another data\. Give the same options"):
+        check_identity("s", stored, study_identity(settings, tiny_model(), noisy_data(seed=1).selection))
+
+
+def test_a_study_of_somebody_else_is_refused(data: DataSet) -> None:
+    with pytest.raises(PrimeSVTError, match="'s' exists, but was not made by PrimeSVT"):
+        check_identity("s", None, study_identity(StudySettings(), tiny_model(), data.selection))
