@@ -53,6 +53,7 @@ from .layers.conv import ConvBN, MaxPool
 from .layers.folding import fold
 from .layers.neuron import LIFNode
 from .layers.stream_index import StreamIndex
+from .plugins import Named, named, plugin, with_plugins
 from .prediction import BATCH_SIZE, Predictions, batch_size_of, evaluation_mode, predict, wilson
 from .training.training import Progress, Recipe, train
 from .whole_file import partial_file, whole_file
@@ -86,6 +87,7 @@ __all__ = [
     "MetaSpikeFormer",
     "MetaSpikeFormerConfig",
     "ModelConfig",
+    "Named",
     "Precision",
     "Predictions",
     "PrimeSVTError",
@@ -133,11 +135,13 @@ __all__ = [
     "independent",
     "load_model",
     "model_bytes",
+    "named",
     "named_config",
     "official_state",
     "open_data",
     "parameter_count",
     "partial_file",
+    "plugin",
     "predict",
     "published_names",
     "read_json",
@@ -150,6 +154,7 @@ __all__ = [
     "unsaid_of",
     "whole_file",
     "wilson",
+    "with_plugins",
     "write_directory",
     "writer",
 ]

@@ -33,12 +33,14 @@ class Predictions:
     Args:
         classes: Predicted class of every image, int64 ``[N]``.
         labels: True class of every image, int64 ``[N]``.
+        logits: Of every image, float32 ``[N, classes]``.
         seconds: Time in the model, without reading the images.
         reason: Why PyTorch answered and not the engine; None where the engine did.
     """
 
     classes: np.ndarray
     labels: np.ndarray
+    logits: np.ndarray
     seconds: float
     reason: str | None = None
 
@@ -100,13 +102,14 @@ def predict(
         for start in range(0, len(images), batch_size):
             indices = images.indices[start : start + batch_size]
             started, read_before = time.perf_counter(), reading
-            answers.append(forward.answer(indices, read).argmax(1))
+            answers.append(forward.answer(indices, read).float())
             seconds += time.perf_counter() - started - (reading - read_before)
             labels.append(images.truth(config, indices))
             on_batch(len(indices))
-            if enough is not None and enough(torch.cat(answers).numpy(), torch.cat(labels).numpy()):
+            if enough is not None and enough(torch.cat(answers).argmax(1).numpy(), torch.cat(labels).numpy()):
                 break
-    return Predictions(torch.cat(answers).numpy(), torch.cat(labels).numpy(), seconds, forward.reason)
+    logits = torch.cat(answers)
+    return Predictions(logits.argmax(1).numpy(), torch.cat(labels).numpy(), logits.numpy(), seconds, forward.reason)
 
 
 def batch_size_of(config: ModelConfig) -> int:

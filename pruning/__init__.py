@@ -1,26 +1,38 @@
-"""How a model shrinks: plans, layers, importance, surgery, memory, robustness."""
+"""How a model shrinks: plans, layers, criteria, surgery, measures, memory, robustness."""
 
-from .importance import CRITERIA, Criterion, criterion
+from .calibration import DEFAULT_CALIBRATION, Calibration
+from .criteria import CRITERIA, Criterion, criteria, criterion
 from .kept import Kept, Scores, kept_channels, scores_of
 from .layers import PrunableLayer, check_layers, prunable_layers
-from .memory import InferenceState, inference_state, kept_bytes, largest_saving, memory_saving, pruned_bytes
+from .measures import MEASURES, InferenceState, Measure, inference_state, measure_named, measures
+from .memory import kept_bytes, largest_saving, memory_saving, pruned_bytes
 from .plan import DEFAULT_CRITERION, PruningPlan, kept_count, load_plan, save_plan
+from .pruner import Pruner, Version
 from .robustness import DEFAULT_RATES, Robustness, check_rates, measure_robustness, probes
+from .statistics import Statistics
 from .surgery import prune, remove, version_of
 
 __all__ = [
     "CRITERIA",
+    "DEFAULT_CALIBRATION",
     "DEFAULT_CRITERION",
     "DEFAULT_RATES",
+    "MEASURES",
+    "Calibration",
     "Criterion",
     "InferenceState",
     "Kept",
+    "Measure",
     "PrunableLayer",
+    "Pruner",
     "PruningPlan",
     "Robustness",
     "Scores",
+    "Statistics",
+    "Version",
     "check_layers",
     "check_rates",
+    "criteria",
     "criterion",
     "inference_state",
     "kept_bytes",
@@ -28,7 +40,9 @@ __all__ = [
     "kept_count",
     "largest_saving",
     "load_plan",
+    "measure_named",
     "measure_robustness",
+    "measures",
     "memory_saving",
     "probes",
     "prunable_layers",

@@ -6,31 +6,36 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import nn
 
-from primesvt.models import EMBEDDING, ChannelGroup, config_of
+from primesvt.models import EMBEDDING, ChannelGroup, PrimeSVTError, config_of
 
-from .importance import criterion, importance
+from .criteria import criterion
 from .layers import check_layers
 from .plan import PruningPlan, kept_count
+from .statistics import Statistics
 
 Kept = Mapping[str, torch.Tensor]
 
 
-# From the leaf modules that make some channels together to the scores of those channels, float64 ``[C]``.
-Scores = Callable[[tuple[str, ...]], torch.Tensor]
+# From a layer to the scores of its channels, float64 ``[C]``.
+Scores = Callable[[ChannelGroup], torch.Tensor]
 
 
-def scores_of(model: nn.Module, criterion_name: str) -> Scores:
+def scores_of(model: nn.Module, criterion_name: str, statistics: Statistics | None = None) -> Scores:
     """Scores of a model's channels, each computed once: for many plans of one model.
 
     Args:
         model: Any model of PrimeSVT, whose weights stay as they are.
         criterion_name: Name of the criterion.
+        statistics: What the calibration images say of the model, for a criterion that asks for it.
 
     Raises:
-        PrimeSVTError: There is no such criterion.
+        PrimeSVTError: There is no such criterion, or it asks for statistics and there are none.
     """
-    score, state = criterion(criterion_name), model.state_dict()
-    return functools.cache(lambda modules: importance(score, state, modules))
+    chosen, state = criterion(criterion_name), model.state_dict()
+    if chosen.needs_statistics and statistics is None:
+        raise PrimeSVTError(f"The criterion {criterion_name!r} looks at calibration images; give a data set (--data).")
+    seen = statistics if chosen.needs_statistics else None
+    return functools.cache(lambda group: chosen.score(group, state, seen))
 
 
 def kept_channels(model: nn.Module, plan: PruningPlan, scores: Scores | None = None) -> Kept:
@@ -77,7 +82,7 @@ def _keep_stream(
     # No writer may be left without a channel: the most important one of a narrow writer stays, whatever its rank.
     required = torch.zeros(width, dtype=torch.bool)
     for writer in writers:
-        channels, scores = written_channels(state, writer), score(writer.filters)
+        channels, scores = written_channels(state, writer), score(writer)
         total.index_add_(0, channels, scores)
         if len(channels) < width:
             required[channels[scores.argmax()]] = True
@@ -95,7 +100,7 @@ def _keep_layer(
         remaining = torch.isin(written, kept[group.stream]).nonzero().flatten()
     if ratio == 0:
         return remaining  # Scores cost a pass over the weights.
-    scores = score(group.filters)
+    scores = score(group)
     if group.stream is not None:
         return remaining[_largest(scores[remaining], kept_count(len(remaining), ratio))]
     per_head = scores.view(group.heads, -1)

@@ -20,7 +20,8 @@ class PruningPlan:
     Args:
         ratios: Layer name to ratio, the fraction of its channels removed, in [0, 1). Layers that are not named, or
             named with 0, stay as they are. The order does not matter.
-        criterion: Name of the importance criterion, see :mod:`primesvt.pruning.importance`.
+        criterion: Name of the importance criterion, see :mod:`primesvt.pruning.criteria`.
+        repair: Names of the steps that repair the pruned model, in their order, see :mod:`primesvt.pruning.repair`.
 
     Raises:
         PrimeSVTError: A ratio is no number in [0, 1).
@@ -28,6 +29,7 @@ class PruningPlan:
 
     ratios: Mapping[str, float] = field(default_factory=dict)
     criterion: str = DEFAULT_CRITERION
+    repair: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, ratio in self.ratios.items():
@@ -37,19 +39,16 @@ class PruningPlan:
         object.__setattr__(self, "ratios", MappingProxyType(ordered))
 
     def __hash__(self) -> int:
-        return hash((tuple(self.ratios.items()), self.criterion))
+        return hash((tuple(self.ratios.items()), self.criterion, self.repair))
 
-    def __reduce__(self) -> tuple[type[Self], tuple[dict[str, float], str]]:
+    def __reduce__(self) -> tuple[type[Self], tuple[dict[str, float], str, tuple[str, ...]]]:
         # A mapping proxy can be neither pickled nor copied.
-        return type(self), (dict(self.ratios), self.criterion)
-
-    def with_ratio(self, layer: str, ratio: float) -> Self:
-        """The plan with another ratio for one layer."""
-        return type(self)({**self.ratios, layer: ratio}, self.criterion)
+        return type(self), (dict(self.ratios), self.criterion, self.repair)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data: ``{"criterion": ..., "ratios": {layer: ratio}}``."""
-        return {"criterion": self.criterion, "ratios": dict(self.ratios)}
+        """Plain data: ``{"criterion": ..., "ratios": {layer: ratio}}``; ``"repair": [step, ...]`` if there is any."""
+        repair = {"repair": list(self.repair)} if self.repair else {}
+        return {"criterion": self.criterion, **repair, "ratios": dict(self.ratios)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
@@ -58,12 +57,16 @@ class PruningPlan:
         Raises:
             PrimeSVTError: It is something else.
         """
-        if unknown := sorted(set(data) - {"criterion", "ratios"}):
-            raise PrimeSVTError(f"A plan has 'criterion' and 'ratios', got also {', '.join(map(str, unknown[:5]))}.")
-        ratios, criterion = data.get("ratios"), data.get("criterion", DEFAULT_CRITERION)
+        if unknown := sorted(set(data) - {"criterion", "ratios", "repair"}):
+            raise PrimeSVTError(
+                f"A plan has 'criterion', 'ratios' and 'repair', got also {', '.join(map(str, unknown[:5]))}."
+            )
+        ratios, criterion, repair = data.get("ratios"), data.get("criterion", DEFAULT_CRITERION), data.get("repair", [])
         if not isinstance(ratios, Mapping) or not isinstance(criterion, str):
             raise PrimeSVTError('A plan must look like {"criterion": "l2", "ratios": {"blocks.0.hidden": 0.5}}.')
-        return cls(ratios, criterion)
+        if not isinstance(repair, (list, tuple)) or not all(isinstance(step, str) for step in repair):
+            raise PrimeSVTError(f'The repair of a plan is a list of steps such as ["least-squares"], got {repair!r}.')
+        return cls(ratios, criterion, tuple(repair))
 
 
 def load_plan(file: str | Path) -> PruningPlan:

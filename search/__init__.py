@@ -2,7 +2,8 @@
 
 from .baseline import baseline_of
 from .constraints import ACCURACY_DROP, DIRECTIONS, MEMORY_SAVING, OBJECTIVES, Constraints
-from .evaluator import DEFAULT_MEMORY, Evaluation, Evaluator, Measured, measure
+from .evaluation import Evaluation, Measured, divergence
+from .evaluator import DEFAULT_MEMORY, Evaluator, Forwards
 from .objective import DECIDED_EARLY, REUSED, Objective
 from .policy import LAYER, PHASE, Finished, Outcome, PrioritizedPolicy, Step, ratios
 from .rejection import EXACT, STATISTICAL, Rejection
@@ -31,6 +32,7 @@ __all__ = [
     "Evaluation",
     "Evaluator",
     "Finished",
+    "Forwards",
     "Known",
     "KnownEvaluations",
     "Measured",
@@ -42,9 +44,9 @@ __all__ = [
     "Step",
     "StoppingRule",
     "baseline_of",
+    "divergence",
     "evaluation_of",
     "is_mine",
     "is_running",
-    "measure",
     "ratios",
 ]

@@ -6,7 +6,8 @@ import optuna
 
 from primesvt.pruning import PruningPlan
 
-from .evaluator import Evaluator, Measured
+from .evaluation import Measured
+from .evaluator import Evaluator
 from .reuse import BASELINE, BASELINE_KEY, BASELINE_RIGHT, KnownEvaluations, pack
 
 

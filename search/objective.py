@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import optuna
 
 from .constraints import Constraints
-from .evaluator import Evaluation, Evaluator
+from .evaluation import Evaluation
+from .evaluator import Evaluator
 from .places import place_of
 from .policy import PHASE
 from .rejection import Rejection

@@ -12,7 +12,7 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from .evaluator import Evaluation
+from .evaluation import Evaluation
 from .optuna_private import storage_of
 from .workers import is_running
 

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from .constraints import ACCURACY_DROP, Constraints
-from .evaluator import Measured
+from .evaluation import Measured
 from .rejection import Rejection
 
 

@@ -55,7 +55,7 @@ def test_no_interval_of_nothing(right: int, count: int) -> None:
 
 
 def test_predictions() -> None:
-    predictions = Predictions(np.array([0, 1, 2, 2]), np.array([0, 1, 1, 2]), 0.5)
+    predictions = Predictions(np.array([0, 1, 2, 2]), np.array([0, 1, 1, 2]), np.zeros((4, 3), np.float32), 0.5)
     assert predictions.right == 3
     assert predictions.accuracy == 0.75
     assert predictions.interval == wilson(3, 4)

@@ -48,7 +48,6 @@ def test_ratios_that_are_allowed(ratio: float) -> None:
 def test_ratios_that_are_refused(ratio: object) -> None:
     for make in (
         lambda: PruningPlan({"blocks.0.hidden": ratio}),
-        lambda: PruningPlan().with_ratio("blocks.0.hidden", ratio),
         lambda: PruningPlan.from_json({"ratios": {"blocks.0.hidden": ratio}}),
     ):
         with pytest.raises(
@@ -64,7 +63,7 @@ def test_ratios_that_are_refused(ratio: object) -> None:
         ({"ratios": [0.5]}, "A plan must look like"),
         ({"ratios": None}, "A plan must look like"),
         ({"ratios": {}, "criterion": 2}, "A plan must look like"),
-        ({"ratios": {}, "rates": {}}, "A plan has 'criterion' and 'ratios', got also rates"),
+        ({"ratios": {}, "rates": {}}, "A plan has 'criterion', 'ratios' and 'repair', got also rates"),
     ],
 )
 def test_data_that_is_no_plan(data: dict, message: str) -> None:
@@ -83,11 +82,11 @@ def test_a_plan_cannot_be_changed() -> None:
         plan.criterion = "l1"
 
 
-def test_another_ratio_makes_another_plan() -> None:
+def test_what_makes_another_plan() -> None:
     plan = PruningPlan({"a": 0.5}, "l1")
-    assert plan.with_ratio("b", 0.25) == PruningPlan({"a": 0.5, "b": 0.25}, "l1")
-    assert plan.with_ratio("a", 0.25) == PruningPlan({"a": 0.25}, "l1")
+    assert plan != PruningPlan({"a": 0.5, "b": 0.25}, "l1")
     assert plan == PruningPlan({"a": 0.5}, "l1") != PruningPlan({"a": 0.5}, "l2")
+    assert plan != PruningPlan({"a": 0.5}, "l1", ("norm",))
 
 
 def test_files(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import torch
 
 from primesvt.models import DataSet, PrimeSVTError, model_bytes, predict
 from primesvt.pruning import PruningPlan, prune, pruned_bytes
-from primesvt.search import Constraints, Evaluation, Evaluator, StoppingRule, measure
+from primesvt.search import Constraints, Evaluation, Evaluator, StoppingRule
 
 from ..conftest import noisy_data
 from .models import tiny_model, told
@@ -33,7 +33,10 @@ def test_a_plan_is_measured_on_the_model_that_it_makes(family: str, data: DataSe
     model = tiny_model(family)
     before = copy.deepcopy(model.state_dict())
     seen: list[int] = []
-    evaluation = Evaluator(model, data.selection, seen.append).evaluate(PLAN)
+    evaluator = Evaluator(model, data.selection, seen.append)
+    evaluator.baseline()
+    seen.clear()
+    evaluation = evaluator.evaluate(PLAN)
     pruned = prune(model, PLAN)
     assert evaluation.right == predict(pruned, data.selection).right
     assert evaluation.bytes == model_bytes(pruned) == pruned_bytes(model, PLAN)
@@ -57,10 +60,6 @@ def test_the_first_images_of_the_test_set_are_refused_too(data: DataSet) -> None
 def test_images_that_do_not_fit_are_refused() -> None:
     with pytest.raises(PrimeSVTError, match=r"12|16"):
         Evaluator(tiny_model(), noisy_data(size=12).selection)
-
-
-def test_any_set_can_be_measured_when_not_searching(data: DataSet) -> None:
-    assert measure(tiny_model(), PLAN, data.test).images == len(data.test)
 
 
 def test_unknown_layers_are_named(data: DataSet) -> None:

@@ -12,7 +12,8 @@ from ...conftest import noisy_data
 
 
 def answers(classes: list[int]) -> Predictions:
-    return Predictions(np.array(classes), np.array([0, 1, 2, 0, 1, 2, 0, 1, 2, 0]), 1.0)
+    labels = np.array([0, 1, 2, 0, 1, 2, 0, 1, 2, 0])
+    return Predictions(np.array(classes), labels, np.eye(3, dtype=np.float32)[classes], 1.0)
 
 
 def test_pairs_are_counted() -> None:

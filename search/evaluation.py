@@ -1,0 +1,109 @@
+"""What was measured of one plan: data that a trial keeps."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+import numpy as np
+
+from primesvt.models import wilson
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """What was measured of one plan.
+
+    Args:
+        right: Images whose class was told, of those seen.
+        images: Images seen.
+        bytes: Bytes of the pruned model.
+        memory_saving: Fraction of the unpruned model's bytes that is saved.
+        seconds: Time of surgery, repair, reading the images and inference.
+        decided_early: Why the evaluation stopped before the last image, as the plan misses the limit of accuracy:
+            ``exact`` or ``statistical`` (see :mod:`primesvt.search.rejection`); empty where all images were seen.
+        unpruned_right: Of the images seen, those whose class the unpruned model tells; None where all were seen.
+        least_drop: Percentage points that the plan loses at least, whatever the images seen look like; None where all
+            were seen.
+        divergence: How far the answers are from the unpruned model's on the images seen, see :func:`divergence`; None
+            where an earlier version measured it.
+        measures: Further numbers of the pruned model by name, see :mod:`primesvt.pruning.measures`.
+    """
+
+    right: int
+    images: int
+    bytes: int
+    memory_saving: float
+    seconds: float
+    decided_early: str = ""
+    unpruned_right: int | None = None
+    least_drop: float | None = None
+    divergence: float | None = None
+    measures: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def accuracy(self) -> float:
+        """Fraction of the images seen whose class was told."""
+        return self.right / self.images
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval of the accuracy."""
+        return wilson(self.right, self.images)
+
+    def drop_from(self, baseline: "Evaluation") -> float:
+        """Percentage points of accuracy lost against the unpruned model on the same images.
+
+        Where the evaluation was decided early, an estimate from the images seen that never keeps the limit.
+        """
+        if self.unpruned_right is None or self.least_drop is None:
+            return 100 * (baseline.accuracy - self.accuracy)
+        return max(100 * (self.unpruned_right - self.right) / self.images, self.least_drop)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; :meth:`from_json` reads it back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Read what :meth:`to_json` wrote, also that of earlier versions.
+
+        Raises:
+            TypeError: It is none.
+        """
+        # Earlier versions said False, always.
+        return cls(**{**data, "decided_early": data.get("decided_early") or ""})
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """An evaluation, and what it was counted from.
+
+    Args:
+        evaluation: What was measured.
+        right: Whether the class of each image seen was told, bool ``[n]``, in the order in which they were asked.
+    """
+
+    evaluation: Evaluation
+    right: np.ndarray
+
+
+def divergence(unpruned: np.ndarray, pruned: np.ndarray) -> float:
+    """Mean Kullback-Leibler divergence, in nats, of a pruned model's answers from the unpruned model's.
+
+    Smooth where accuracy is coarse: it tells two plans apart that lose the same images. Infinite where an answer is no
+    number.
+
+    Args:
+        unpruned: Logits ``[N, classes]`` of the unpruned model.
+        pruned: Logits ``[N, classes]`` of the pruned model on the same images.
+    """
+    expected, answered = _log_softmax(unpruned), _log_softmax(pruned)
+    mean = float((np.exp(expected) * (expected - answered)).sum(1).mean())
+    return max(mean, 0.0) if math.isfinite(mean) else math.inf
+
+
+def _log_softmax(logits: np.ndarray) -> np.ndarray:
+    shifted = logits.astype(np.float64) - logits.max(1, keepdims=True)
+    shares: np.ndarray = shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
+    return shares

@@ -1,0 +1,75 @@
+"""From a plan to all that follows from it: one way, and three traps on it."""
+
+import copy
+
+import pytest
+import torch
+
+from primesvt.models import DataSet, PrimeSVTError, fingerprint, model_bytes
+from primesvt.pruning import Calibration, Pruner, PruningPlan, kept_channels, memory_saving, prune, pruned_bytes
+
+PLAN = PruningPlan({"blocks.0.hidden": 0.5, "stem.3": 0.25})
+IMAGES = "0123456789abcdef"
+RECORDED_KEY = "eab0fdff0c5544d83ff796c4"
+
+
+def test_it_says_what_surgery_does(make_model, family: str) -> None:
+    model = make_model(family)
+    pruner = Pruner(model)
+    expected = kept_channels(model, PLAN)
+    assert all(torch.equal(pruner.kept(PLAN)[layer], channels) for layer, channels in expected.items())
+    assert pruner.bytes(PLAN) == pruned_bytes(model, PLAN) == model_bytes(pruner.prune(PLAN))
+    assert pruner.saving(PLAN) == pytest.approx(memory_saving(model, PLAN), abs=0)
+    assert pruner.unpruned_bytes == model_bytes(model)
+    for made in (pruner.prune(PLAN), pruner.version(PLAN).model):
+        assert fingerprint(made) == fingerprint(prune(model, PLAN))
+
+
+def test_a_pruned_model_is_on_its_own(make_model) -> None:
+    model = make_model()
+    before = copy.deepcopy(model.state_dict())
+    made = Pruner(model).prune(PruningPlan())
+    with torch.no_grad():
+        for tensor in made.state_dict().values():
+            tensor.zero_()
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
+
+
+def test_keys(make_model) -> None:
+    pruner = Pruner(make_model())
+    key = pruner.key(PLAN, IMAGES)
+    assert key == Pruner(make_model()).key(PLAN, IMAGES), "the same in another process"
+    assert key == pruner.key(PruningPlan({**PLAN.ratios, "stem.3": 0.26}), IMAGES), "the same channels"
+    others = [
+        pruner.key(PLAN, "another set"),
+        pruner.key(PruningPlan(), IMAGES),
+        pruner.key(PruningPlan(PLAN.ratios, "random"), IMAGES),
+        Pruner(make_model(seed=1)).key(PLAN, IMAGES),
+    ]
+    assert len({key, *others}) == 5
+
+
+def test_the_key_is_that_of_earlier_versions(make_model) -> None:
+    """Recorded with version 0.1: what a storage holds is found again."""
+    model = make_model()
+    with torch.no_grad():
+        for i, tensor in enumerate(model.state_dict().values()):
+            tensor.copy_(torch.arange(tensor.numel()).view(tensor.shape) % 7 + i)
+    assert Pruner(model).key(PLAN, IMAGES) == RECORDED_KEY
+
+
+def test_versions_tell_equal_weights(make_model) -> None:
+    pruner = Pruner(make_model())
+    one, two = pruner.version(PLAN), pruner.version(PruningPlan({**PLAN.ratios, "blocks.1.hidden": 0.5}))
+    assert one.weights("blocks.0.hidden") == two.weights("blocks.0.hidden")
+    assert one.weights("blocks.1.hidden") != two.weights("blocks.1.hidden")
+    assert one.weights("blocks.1.output") != two.weights("blocks.1.output")
+
+
+def test_criteria_that_look_at_data(make_model, data: DataSet) -> None:
+    plan = PruningPlan({"blocks.0.hidden": 0.5}, "activity")
+    with pytest.raises(PrimeSVTError, match="looks at calibration images"):
+        Pruner(make_model()).kept(plan)
+    few, many = (Pruner(make_model(), Calibration(data.calibration, count)) for count in (1, 6))
+    assert few.bytes(plan) == many.bytes(plan)
+    assert not torch.equal(few.kept(plan)["blocks.0.hidden"], many.kept(plan)["blocks.0.hidden"])
