@@ -21,8 +21,8 @@ from torch import nn
 from primesvt.models import DataSet, SpikeDrivenTransformerConfig, open_data
 from primesvt.pruning import prunable_layers
 from primesvt.pruning.family_contract import calibrated
-from primesvt.search import Constraints
-from primesvt.search.samplers import SAMPLERS
+from primesvt.search import Constraints, Evaluator
+from primesvt.search.samplers import PRIORITIZED, SAMPLERS, PrioritizedOptions
 from primesvt.studies.running.runner import run_study
 from primesvt.studies.running.settings import StudySettings
 from primesvt.studies.running.storage import open_storage
@@ -30,7 +30,7 @@ from primesvt.studies.running.storage import open_storage
 DEPTHS = (2, 8, 24)
 # The first trials of TPE and GP are random, as they learn from others; NSGA-II's first generation is.
 FIRST = 12
-COLUMNS = ("asking", "building", "other", "sampler")
+COLUMNS = ("asking", "building", "sampler")
 
 
 def model_of(depth: int, data: DataSet) -> nn.Module:
@@ -59,14 +59,15 @@ def trial_seconds(
         constraints=Constraints(max_drop=100, min_saving=0.0),
         images=args.images,
         layers=layers,
-        rates=(0.5,),
+        options=PrioritizedOptions(rates=(0.5,)) if sampler == PRIORITIZED else None,
     )
     storage = optuna.storages.InMemoryStorage() if args.storage is None else open_storage(args.storage)
     name = f"scaling-{sampler}-{len(layers)}-{id(model)}"
     run_study(name, storage, model, data, settings, trials=FIRST)
     watch = Stopwatch()
     with watch.running():
-        run_study(name, storage, model, data, settings, trials=FIRST + args.trials)
+        way = watch.around_evaluator(Evaluator)
+        run_study(name, storage, model, data, settings, trials=FIRST + args.trials, evaluator_type=way)
     return {part: seconds / max(1, watch.evaluations) for part, seconds in watch.shares().items()}
 
 

@@ -1,76 +1,67 @@
-"""Where the time of a search goes: clocks put around the functions that it calls. Shared by the benchmarks."""
+"""Where the time of a search goes: an evaluator with clocks. Shared by the benchmarks."""
 
-import functools
 import platform
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 
-import primesvt.search.evaluator as evaluator_module
-from primesvt.search import Evaluator
-
-# Functions that the evaluator calls, by what they are for; the rest of an evaluation is counted as `other`.
-_PARTS = {
-    "building": ("kept_channels", "remove", "version_of", "kept_bytes", "model_bytes"),
-    "asking": ("predict",),
-}
+from primesvt.models import Predictions
+from primesvt.pruning import PruningPlan, Version
+from primesvt.search import Evaluation, Evaluator, Rejection
 
 
 class Stopwatch:
-    """Seconds by part: ``building`` a candidate, ``asking`` it for images, and all of the ``evaluation``."""
+    """Seconds by part: ``asking`` a candidate for images, and all of the ``evaluation``."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
         self.evaluations = 0
 
-    def around(self, part: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The function, with its time added to a part."""
-
-        @functools.wraps(function)
-        def timed(*args: Any, **kwargs: Any) -> Any:
-            started = time.perf_counter()
-            try:
-                return function(*args, **kwargs)
-            finally:
-                self.seconds[part] += time.perf_counter() - started
-
-        return timed
-
     @contextmanager
-    def running(self) -> Iterator[None]:
-        """Clocks on while the context lasts, also over the ``total``."""
-        names = [(part, name) for part, functions in _PARTS.items() for name in functions]
-        originals = {name: getattr(evaluator_module, name) for _, name in names}
-        evaluate, baseline = Evaluator.evaluate, Evaluator.baseline
-        for part, name in names:
-            setattr(evaluator_module, name, self.around(part, originals[name]))
-
-        def counted(*args: Any, **kwargs: Any) -> Any:
-            self.evaluations += 1
-            return self.around("evaluation", evaluate)(*args, **kwargs)
-
-        Evaluator.evaluate = counted  # type: ignore[method-assign]
-        Evaluator.baseline = self.around("evaluation", baseline)  # type: ignore[method-assign]
+    def timed(self, part: str) -> Iterator[None]:
+        """Add the time of the context to a part."""
         started = time.perf_counter()
         try:
             yield
         finally:
-            self.seconds["total"] += time.perf_counter() - started
-            Evaluator.evaluate, Evaluator.baseline = evaluate, baseline  # type: ignore[method-assign]
-            for name, function in originals.items():
-                setattr(evaluator_module, name, function)
+            self.seconds[part] += time.perf_counter() - started
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """The ``total``."""
+        with self.timed("total"):
+            yield
+
+    def around_evaluator(self, kind: type[Evaluator]) -> type[Evaluator]:
+        """An evaluator of a kind, with the time of what it does added to the parts."""
+        watch = self
+
+        class Timed(kind):  # type: ignore[misc, valid-type]
+            def evaluate(self, plan: PruningPlan, rejection: Rejection | None = None) -> Evaluation:
+                watch.evaluations += 1
+                with watch.timed("evaluation"):
+                    return super().evaluate(plan, rejection)
+
+            def _ask(self, version: Version, rejection: Rejection | None) -> Predictions:
+                with watch.timed("asking"):
+                    return super()._ask(version, rejection)
+
+        return Timed
 
     def shares(self) -> dict[str, float]:
-        """Seconds of each part that add up to the total: what is not evaluation is the sampler with its storage."""
+        """Seconds of each part that add up to the total.
+
+        ``building`` is surgery, repair and bookkeeping of an evaluation; what is no evaluation is the sampler with its
+        storage.
+        """
         s = self.seconds
         return {
             "asking": s["asking"],
-            "building": s["building"],
-            "other": s["evaluation"] - s["asking"] - s["building"],
+            "building": s["evaluation"] - s["asking"],
             "sampler": s["total"] - s["evaluation"],
         }
 

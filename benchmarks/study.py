@@ -14,9 +14,9 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import optuna
 from stopwatch import Stopwatch, machine
@@ -24,7 +24,9 @@ from torch import nn
 
 from primesvt.models import DataSet, load_model, open_data
 from primesvt.models.engine.forward import DirectForward
-from primesvt.search import DEFAULT_MEMORY, Evaluator
+from primesvt.pruning import PruningPlan
+from primesvt.search import DEFAULT_MEMORY, Evaluation, Evaluator, Rejection
+from primesvt.search.samplers import PrioritizedOptions
 from primesvt.studies.running.runner import StudyRun, run_study
 from primesvt.studies.running.settings import DEFAULT_RISK, StudySettings
 
@@ -52,9 +54,25 @@ class Outcome:
     parts: Mapping[str, float]
 
 
-def ask_plainly(_shared: Any, version: nn.Module, _version_of: Any) -> DirectForward:
+class Plainly:
     """Instead of the engine."""
-    return DirectForward(version, "it is the naive way")
+
+    def of(self, version: nn.Module, _version_of: Any) -> DirectForward:
+        """Every plan is asked from the images on."""
+        return DirectForward(version, "it is the naive way")
+
+
+class NaiveEvaluator(Evaluator):
+    """Asks every image of every plan, whatever the first ones were like."""
+
+    @cached_property
+    def forwards(self) -> Plainly:
+        """How versions are asked."""
+        return Plainly()
+
+    def evaluate(self, plan: PruningPlan, _rejection: Rejection | None = None) -> Evaluation:
+        """Every image."""
+        return super().evaluate(plan)
 
 
 def run(model: nn.Module, data: DataSet, settings: StudySettings, *, naive: bool) -> Outcome:
@@ -65,23 +83,16 @@ def run(model: nn.Module, data: DataSet, settings: StudySettings, *, naive: bool
         nonlocal images
         images += batch
 
-    with mock.patch("primesvt.models.SharedForward.of", ask_plainly) if naive else mock.patch.dict({}):
-        plain = mock.patch.object(Evaluator, "evaluate", lambda self, plan, _rejection=None: _full(self, plan))
-        with plain if naive else mock.patch.dict({}), watch.running():
-            started = time.perf_counter()
-            storage = optuna.storages.InMemoryStorage()
-            memory = 0 if naive else DEFAULT_MEMORY
-            study = run_study("benchmark", storage, model, data, settings, memory=memory, on_batch=count)
-            seconds = time.perf_counter() - started
+    way = watch.around_evaluator(NaiveEvaluator if naive else Evaluator)
+    with watch.running():
+        started = time.perf_counter()
+        storage = optuna.storages.InMemoryStorage()
+        memory = 0 if naive else DEFAULT_MEMORY
+        study = run_study(
+            "benchmark", storage, model, data, settings, memory=memory, on_batch=count, evaluator_type=way
+        )
+        seconds = time.perf_counter() - started
     return Outcome(seconds, images, _plan(study), _feasible(study), watch.shares())
-
-
-_EVALUATE = Evaluator.evaluate
-
-
-def _full(evaluator: Evaluator, plan: Any) -> Any:
-    """Every image, whatever the first ones were like."""
-    return _EVALUATE(evaluator, plan, None)
 
 
 def _plan(run: StudyRun) -> dict[str, float]:
@@ -104,11 +115,13 @@ def main() -> None:
     rates = args.rates or ("0.3,0.6" if args.quick else "0.1,0.3,0.5,0.7,0.9")
     settings = StudySettings(
         images=args.images or (400 if args.quick else 1000),
-        rates=tuple(float(rate) for rate in rates.split(",")),
+        options=PrioritizedOptions(rates=tuple(float(rate) for rate in rates.split(","))),
         risk=DEFAULT_RISK,
     )
     model, data = load_model("demo"), open_data(None)
-    run(model, data, StudySettings(images=64, rates=(0.5,)), naive=False)  # kernels are compiled now
+    run(
+        model, data, StudySettings(images=64, options=PrioritizedOptions(rates=(0.5,))), naive=False
+    )  # kernels are compiled now
     outcomes: dict[str, list[Outcome]] = {"naive": [], "engine": []}
     for number in range(1 if args.quick else 3):
         for way, done in outcomes.items():

@@ -1,13 +1,38 @@
 """How a plan is chosen: space, constraints, evaluator, objective, policy, samplers."""
 
+from .attributes import (
+    BASELINE,
+    BASELINE_KEY,
+    DECIDED_EARLY,
+    DIVERGENCE,
+    EVALUATION,
+    KEY,
+    LAYER,
+    PHASE,
+    REUSED,
+)
 from .baseline import baseline_of
-from .constraints import ACCURACY_DROP, DIRECTIONS, MEMORY_SAVING, OBJECTIVES, Constraints
+from .constraints import ACCURACY_DROP, MEMORY_SAVING, Constraints
 from .evaluation import Evaluation, Measured, divergence
 from .evaluator import DEFAULT_MEMORY, Evaluator, Forwards
-from .objective import DECIDED_EARLY, REUSED, Objective
-from .policy import LAYER, PHASE, Finished, Outcome, PrioritizedPolicy, Step, ratios
+from .goals import (
+    DIRECTIONS,
+    OBJECTIVES,
+    Goals,
+    Quantity,
+    accuracy_of,
+    best_trial,
+    decided_early,
+    has_goals,
+    is_feasible,
+    nearest_trial,
+    saving_of,
+    violation,
+)
+from .objective import Objective
+from .policy import Finished, Outcome, PrioritizedPolicy, Step, ratios
 from .rejection import EXACT, STATISTICAL, Rejection
-from .reuse import BASELINE, BASELINE_KEY, EVALUATION, KEY, Known, KnownEvaluations, evaluation_of
+from .reuse import Known, KnownEvaluations, evaluation_of
 from .space import SearchSpace
 from .stopping import StoppingRule
 from .workers import is_mine, is_running
@@ -19,6 +44,7 @@ __all__ = [
     "DECIDED_EARLY",
     "DEFAULT_MEMORY",
     "DIRECTIONS",
+    "DIVERGENCE",
     "EVALUATION",
     "EXACT",
     "KEY",
@@ -33,20 +59,30 @@ __all__ = [
     "Evaluator",
     "Finished",
     "Forwards",
+    "Goals",
     "Known",
     "KnownEvaluations",
     "Measured",
     "Objective",
     "Outcome",
     "PrioritizedPolicy",
+    "Quantity",
     "Rejection",
     "SearchSpace",
     "Step",
     "StoppingRule",
+    "accuracy_of",
     "baseline_of",
+    "best_trial",
+    "decided_early",
     "divergence",
     "evaluation_of",
+    "has_goals",
+    "is_feasible",
     "is_mine",
     "is_running",
+    "nearest_trial",
     "ratios",
+    "saving_of",
+    "violation",
 ]

@@ -6,9 +6,10 @@ import optuna
 
 from primesvt.pruning import PruningPlan
 
+from .attributes import BASELINE, BASELINE_KEY, BASELINE_RIGHT
 from .evaluation import Measured
 from .evaluator import Evaluator
-from .reuse import BASELINE, BASELINE_KEY, BASELINE_RIGHT, KnownEvaluations, pack
+from .reuse import KnownEvaluations, pack
 
 
 def baseline_of(study: optuna.Study, evaluator: Evaluator, known: KnownEvaluations) -> Measured:

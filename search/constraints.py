@@ -1,15 +1,14 @@
-"""The user's hard limits, and what a search optimizes."""
+"""The user's hard limits."""
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field, fields, replace
+from types import MappingProxyType
+from typing import Any, Self
 
 from primesvt.models import PrimeSVTError
 
-# The objectives, in the order of a trial's values; both are maximized.
-OBJECTIVES = ("memory_saving", "accuracy")
-DIRECTIONS: tuple[Literal["maximize"], Literal["maximize"]] = ("maximize", "maximize")
+from .evaluation import Evaluation
 
 ACCURACY_DROP = "accuracy_drop"
 MEMORY_SAVING = "memory_saving"
@@ -29,6 +28,7 @@ class Constraints:
         min_saving: At least this fraction of the model's bytes must be saved.
         margin: Points by which a search stays clear of ``max_drop``, because a limit kept on the selection set can be
             missed on unseen images by chance.
+        limits: The most that each of some measures may be, by the measure's name.
 
     Raises:
         PrimeSVTError: A value makes no sense.
@@ -37,6 +37,7 @@ class Constraints:
     max_drop: float = PAPER_MAX_DROP
     min_saving: float = PAPER_MIN_SAVING
     margin: float = 0.0
+    limits: Mapping[str, float] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.max_drop) and 0 <= self.max_drop <= 100):
@@ -48,26 +49,54 @@ class Constraints:
             )
         if not 0 <= self.margin <= self.max_drop:
             raise PrimeSVTError(f"margin must be between 0 and max-drop ({self.max_drop}) points, got {self.margin}.")
+        for name, most in self.limits.items():
+            if not (math.isfinite(most) and most > 0):
+                raise PrimeSVTError(f"The limit of {name} must be a number above 0, got {most}.")
+        object.__setattr__(self, "limits", MappingProxyType({name: float(most) for name, most in self.limits.items()}))
 
-    def values(self, *, drop: float, saving: float) -> Mapping[str, float]:
+    def __reduce__(self) -> tuple[object, ...]:
+        # A mapping proxy can be neither pickled nor copied.
+        return type(self).from_json, (self.to_json(),)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; :meth:`from_json` reads it back."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {**values, "limits": dict(self.limits)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Read what :meth:`to_json` wrote, also that of earlier versions."""
+        return cls(**data)
+
+    def of(self, evaluation: Evaluation, baseline: Evaluation) -> Mapping[str, float]:
+        """The constraint values of what was measured, see :meth:`values`."""
+        drop, measures = evaluation.drop_from(baseline), evaluation.measures
+        return self.values(drop=drop, saving=evaluation.memory_saving, measures=measures)
+
+    def values(
+        self, *, drop: float, saving: float, measures: Mapping[str, float] = MappingProxyType({})
+    ) -> Mapping[str, float]:
         """Optuna's constraint values, by name: at most 0 where the limit is kept.
 
-        Both are in percentage points: Optuna's samplers add them up to say which plan misses the limits less.
+        All are on one scale, as Optuna's samplers add them up to say which plan misses the limits less: percentage
+        points of accuracy and of the bytes, and of a measure the per cent by which it is above its limit.
 
         Args:
             drop: Percentage points lost against the unpruned model.
             saving: Fraction of the bytes saved.
+            measures: What is limited beside them, by name.
         """
         # Rounded, because 3.0000000000000004 points are 3 points.
         return {
             ACCURACY_DROP: round(drop - (self.max_drop - self.margin), 9),
             MEMORY_SAVING: round(100 * (self.min_saving - saving), 9),
+            **{name: round(100 * (measures[name] / most - 1), 9) for name, most in self.limits.items()},
         }
 
-    def kept(self, *, drop: float, saving: float) -> bool:
+    def kept(self, *, drop: float, saving: float, measures: Mapping[str, float] = MappingProxyType({})) -> bool:
         """Whether all limits are kept."""
-        return all(value <= 0 for value in self.values(drop=drop, saving=saving).values())
+        return all(value <= 0 for value in self.values(drop=drop, saving=saving, measures=measures).values())
 
     def without_margin(self) -> "Constraints":
         """The limits that the user asked for: what the test set is held against."""
-        return Constraints(max_drop=self.max_drop, min_saving=self.min_saving)
+        return replace(self, margin=0.0)

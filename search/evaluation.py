@@ -9,6 +9,9 @@ import numpy as np
 
 from primesvt.models import wilson
 
+# No storage knows infinity.
+MAX_DIVERGENCE = 1e6
+
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
@@ -91,8 +94,8 @@ class Measured:
 def divergence(unpruned: np.ndarray, pruned: np.ndarray) -> float:
     """Mean Kullback-Leibler divergence, in nats, of a pruned model's answers from the unpruned model's.
 
-    Smooth where accuracy is coarse: it tells two plans apart that lose the same images. Infinite where an answer is no
-    number.
+    Smooth where accuracy is coarse: it tells two plans apart that lose the same images. Very large, and never above
+    :data:`MAX_DIVERGENCE`, where an answer is no number.
 
     Args:
         unpruned: Logits ``[N, classes]`` of the unpruned model.
@@ -100,7 +103,7 @@ def divergence(unpruned: np.ndarray, pruned: np.ndarray) -> float:
     """
     expected, answered = _log_softmax(unpruned), _log_softmax(pruned)
     mean = float((np.exp(expected) * (expected - answered)).sum(1).mean())
-    return max(mean, 0.0) if math.isfinite(mean) else math.inf
+    return min(max(mean, 0.0), MAX_DIVERGENCE) if math.isfinite(mean) else MAX_DIVERGENCE
 
 
 def _log_softmax(logits: np.ndarray) -> np.ndarray:

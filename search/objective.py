@@ -1,21 +1,19 @@
 """What Optuna calls: a trial's plan in, memory saving, accuracy and constraints out, with what a person reads."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import optuna
 
+from .attributes import DECIDED_EARLY, DIVERGENCE, EVALUATION, KEY, PHASE, REUSED
 from .constraints import Constraints
 from .evaluation import Evaluation
 from .evaluator import Evaluator
+from .goals import Goals
 from .places import place_of
-from .policy import PHASE
 from .rejection import Rejection
-from .reuse import EVALUATION, KEY, KnownEvaluations
+from .reuse import KnownEvaluations
 from .space import SearchSpace
 from .stopping import StoppingRule
-
-REUSED = "reused"
-DECIDED_EARLY = "decided_early"
 
 
 @dataclass(frozen=True)
@@ -29,6 +27,7 @@ class Objective:
         baseline: The unpruned model on the same images.
         known: What the storage already holds.
         stopping: When to stop measuring a plan that misses the limit of accuracy; None measures every plan in full.
+        goals: What a trial returns.
     """
 
     space: SearchSpace
@@ -37,14 +36,16 @@ class Objective:
     baseline: Evaluation
     known: KnownEvaluations
     stopping: StoppingRule | None = None
+    goals: Goals = field(default_factory=Goals)
 
-    def __call__(self, trial: optuna.Trial) -> tuple[float, float]:
-        """Memory saving and accuracy of the trial's plan, both to be maximized.
+    def __call__(self, trial: optuna.Trial) -> tuple[float, ...]:
+        """The objectives of the trial's plan: memory saving, accuracy, and whatever else the goals name.
 
         User attributes: ``evaluation`` (all that was measured), ``accuracy_drop`` in points, ``interval`` of the
-        accuracy, ``bytes``, ``images`` and ``seconds`` of the evaluation, ``decided_early`` (``exact`` or
-        ``statistical``, absent where every image was asked), ``reused`` (where it was taken from, or absent), ``phase``
-        (``search`` where the sampler knows no phases) and ``key``.
+        accuracy, ``bytes``, ``divergence`` (see :func:`~primesvt.search.divergence`), every measure by its name,
+        ``images`` and ``seconds`` of the evaluation, ``decided_early`` (``exact`` or ``statistical``, absent where
+        every image was asked), ``reused`` (where it was taken from, or absent), ``phase`` (``search`` where the sampler
+        knows no phases) and ``key``.
 
         Where it was decided early, accuracy and interval are those of the ``images`` seen, ``accuracy_drop`` compares
         them with the unpruned model's on the same, and the constraint on it is never kept.
@@ -58,11 +59,11 @@ class Objective:
         if known is None:
             evaluation = self.evaluator.evaluate(plan, self._rejection(key, trial))
         else:
-            evaluation = known.evaluation
+            evaluation = self.evaluator.completed(known.evaluation, plan)
             source = "baseline" if known.trial is None else f"trial {known.trial}"
             trial.set_user_attr(REUSED, f"{source} of {known.study}")
         self._record(trial, evaluation)
-        return evaluation.memory_saving, evaluation.accuracy
+        return self.goals.values(evaluation)
 
     def _rejection(self, key: str, trial: optuna.Trial) -> Rejection | None:
         if self.stopping is None:
@@ -71,14 +72,17 @@ class Objective:
         return self.stopping.rejection(key, place_of(frozen))
 
     def _record(self, trial: optuna.Trial, evaluation: Evaluation) -> None:
-        drop = evaluation.drop_from(self.baseline)
-        for name, value in self.constraints.values(drop=drop, saving=evaluation.memory_saving).items():
+        for name, value in self.constraints.of(evaluation, self.baseline).items():
             trial.set_constraint(name, value)
-        trial.set_user_attr("accuracy_drop", round(drop, 6))
+        trial.set_user_attr("accuracy_drop", round(evaluation.drop_from(self.baseline), 6))
         trial.set_user_attr("interval", [round(bound, 6) for bound in evaluation.interval])
         trial.set_user_attr("bytes", evaluation.bytes)
         trial.set_user_attr("images", evaluation.images)
         trial.set_user_attr("seconds", round(evaluation.seconds, 3))
+        if evaluation.divergence is not None:
+            trial.set_user_attr(DIVERGENCE, evaluation.divergence)
+        for name, value in evaluation.measures.items():
+            trial.set_user_attr(name, value)
         if evaluation.decided_early:
             trial.set_user_attr(DECIDED_EARLY, evaluation.decided_early)
         trial.set_user_attr(EVALUATION, evaluation.to_json())

@@ -35,10 +35,6 @@ from dataclasses import dataclass
 from primesvt.models import PrimeSVTError
 from primesvt.pruning import check_rates
 
-# Attributes of a trial: the step of the policy that it is.
-PHASE = "phase"
-LAYER = "layer"
-
 Ratios = frozenset[tuple[str, float]]
 
 

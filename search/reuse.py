@@ -12,16 +12,10 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from .attributes import BASELINE, BASELINE_KEY, BASELINE_RIGHT, EVALUATION, KEY
 from .evaluation import Evaluation
 from .optuna_private import storage_of
 from .workers import is_running
-
-KEY = "key"
-EVALUATION = "evaluation"
-BASELINE = "baseline"
-BASELINE_KEY = "baseline_key"
-# Whether the unpruned model tells each image of the set, in its order: bits, in base64.
-BASELINE_RIGHT = "baseline_right"
 
 _POLL_SECONDS = 0.2
 

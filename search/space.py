@@ -20,6 +20,7 @@ class SearchSpace:
         step: Distance of neighbouring ratios.
         max_ratio: No ratio is larger; rounded down to a multiple of ``step``.
         criterion: Which channels of a layer go first.
+        repair: Steps that repair every plan's model, in their order.
 
     Raises:
         PrimeSVTError: The grid makes no sense.
@@ -29,6 +30,7 @@ class SearchSpace:
     step: float = 0.05
     max_ratio: float = 0.95
     criterion: str = DEFAULT_CRITERION
+    repair: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.layers:
@@ -63,12 +65,14 @@ class SearchSpace:
 
     def suggest(self, trial: optuna.trial.BaseTrial) -> PruningPlan:
         """The plan that a trial proposes."""
-        ratios = {
-            layer: round(trial.suggest_float(layer, 0.0, self.max_ratio, step=self.step), 9) for layer in self.layers
-        }
-        return PruningPlan({layer: ratio for layer, ratio in ratios.items() if ratio > 0}, self.criterion)
+        ratios = {layer: trial.suggest_float(layer, 0.0, self.max_ratio, step=self.step) for layer in self.layers}
+        return self.plan(ratios)
 
     def plan_of(self, trial: optuna.trial.FrozenTrial) -> PruningPlan:
         """The plan that a finished trial tried."""
-        ratios = {layer: round(float(trial.params[layer]), 9) for layer in self.layers if layer in trial.params}
-        return PruningPlan({layer: ratio for layer, ratio in ratios.items() if ratio > 0}, self.criterion)
+        return self.plan({layer: trial.params[layer] for layer in self.layers if layer in trial.params})
+
+    def plan(self, ratios: Mapping[str, float]) -> PruningPlan:
+        """The plan of some ratios, by this space's criterion and repair."""
+        rounded = {layer: round(float(ratio), 9) for layer, ratio in ratios.items() if ratio > 0}
+        return PruningPlan(rounded, self.criterion, self.repair)

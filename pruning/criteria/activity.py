@@ -25,7 +25,8 @@ def _score(group: ChannelGroup, weights: Weights, statistics: Statistics | None)
 
 def _read(weight: torch.Tensor) -> torch.Tensor:
     """L2 norms ``[C]`` of what a reader weighs each of its inputs with."""
-    return weight.detach().double().transpose(0, 1).flatten(1).norm(dim=1)
+    norms: torch.Tensor = weight.detach().double().transpose(0, 1).flatten(1).norm(dim=1)
+    return norms
 
 
 ACTIVITY = Criterion(name="activity", score=_score, needs_statistics=True)

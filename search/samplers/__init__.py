@@ -1,7 +1,21 @@
-"""Samplers by name: how the next plan is chosen."""
+"""Samplers: how the next plan is chosen, one a file."""
 
-from .names import PRIORITIZED, SAMPLERS, make_sampler
-from .prioritized import PrioritizedSampler
+from .kind import DEFAULT_TRIALS, NoOptions, Problem, SamplerKind
+from .prioritized import PRIORITIZED, PrioritizedOptions, PrioritizedSampler
+from .registry import SAMPLERS, make_sampler, sampler_kind, samplers
 from .reseeded import ReseededSampler
 
-__all__ = ["PRIORITIZED", "SAMPLERS", "PrioritizedSampler", "ReseededSampler", "make_sampler"]
+__all__ = [
+    "DEFAULT_TRIALS",
+    "PRIORITIZED",
+    "SAMPLERS",
+    "NoOptions",
+    "PrioritizedOptions",
+    "PrioritizedSampler",
+    "Problem",
+    "ReseededSampler",
+    "SamplerKind",
+    "make_sampler",
+    "sampler_kind",
+    "samplers",
+]

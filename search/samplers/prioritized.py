@@ -27,6 +27,7 @@ The objective suggests a ratio for every layer and sets the constraints ``accura
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import optuna
@@ -35,13 +36,18 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from primesvt.models import PrimeSVTError
+from primesvt.pruning import DEFAULT_RATES, check_rates
 
+from ..attributes import LAYER, PHASE
 from ..constraints import ACCURACY_DROP, MEMORY_SAVING
 from ..optuna_private import write_system_attr, write_user_attr
 from ..places import take_place
-from ..policy import LAYER, PHASE, Finished, Outcome, PrioritizedPolicy, Ratios, ratios
+from ..policy import Finished, Outcome, PrioritizedPolicy, Ratios, ratios
+from ..space import SearchSpace
 from ..workers import is_running, sign
+from .kind import Problem, SamplerKind
 
+PRIORITIZED = "prioritized"
 _STEP = "PrioritizedSampler:ratios"
 
 
@@ -180,3 +186,54 @@ def _contains(distribution: FloatDistribution, ratio: float) -> bool:
 def _stop(study: optuna.Study) -> None:
     with suppress(RuntimeError):  # asked and told by hand: there is no loop to stop
         study.stop()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrioritizedOptions:
+    """Options of the policy.
+
+    Args:
+        rates: Ratios that it tries in every layer.
+        slack: Points beyond the limit of accuracy that a target may lose alone.
+        exhaust: Whether it goes on to the limit of accuracy after the memory target is met.
+
+    Raises:
+        PrimeSVTError: A rate makes no sense.
+    """
+
+    rates: tuple[float, ...] = DEFAULT_RATES
+    slack: float = 0.0
+    exhaust: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rates", check_rates(tuple(self.rates)))
+
+    def policy(self, space: SearchSpace) -> PrioritizedPolicy:
+        """The policy on a space.
+
+        Raises:
+            PrimeSVTError: A rate is not in the space, or an option makes no sense.
+        """
+        space.check(self.rates)
+        return PrioritizedPolicy(layers=space.layers, rates=self.rates, slack=self.slack, exhaust=self.exhaust)
+
+
+def _make(problem: Problem, options: PrioritizedOptions, seed: int) -> BaseSampler:
+    return PrioritizedSampler(options.policy(problem.space), problem.space.distributions, seed=seed)
+
+
+def _result(sampler: BaseSampler, study: optuna.Study) -> Mapping[str, float] | None:
+    return sampler.result(study) if isinstance(sampler, PrioritizedSampler) else None
+
+
+PRIORITIZED_POLICY = SamplerKind(
+    name=PRIORITIZED,
+    summary="the paper's policy",
+    make=_make,
+    options=PrioritizedOptions,
+    deterministic=True,
+    trials=lambda problem, options: options.policy(problem.space).most_trials,
+    result=_result,
+    leeway=lambda options: max(options.slack, 0.0),
+    largest_ratio=lambda _space, options: max(options.rates),
+)

@@ -7,6 +7,7 @@ import os
 import re
 import tempfile
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_args
 
@@ -15,7 +16,7 @@ from torch import nn
 from primesvt.models import DataSet, Precision, PrimeSVTError, config_of, frame_of, load_model, open_data, whole_file
 from primesvt.pruning import CRITERIA, DEFAULT_CRITERION, DEFAULT_RATES
 from primesvt.search import DEFAULT_MEMORY, Constraints
-from primesvt.search.samplers import SAMPLERS
+from primesvt.search.samplers import sampler_kind
 
 from ..running.progress import out
 from ..running.settings import DEFAULT_RISK, StudySettings
@@ -235,17 +236,17 @@ def add_rates(parser: Any, what: str) -> None:
 
 def settings_of(args: argparse.Namespace, sampler: str, seed: int) -> StudySettings:
     """The search that the options ask for."""
+    kind = sampler_kind(sampler)
+    told = {f.name: getattr(args, f.name) for f in fields(kind.options) if hasattr(args, f.name)}
     return StudySettings(
         sampler=sampler,
+        options=kind.options(**told),
         seed=seed,
         constraints=Constraints(max_drop=args.max_drop, min_saving=args.min_saving, margin=args.margin),
         criterion=args.criterion,
         images=args.images,
         step=args.step,
         max_ratio=args.max_ratio,
-        rates=args.rates,
-        slack=args.slack,
-        exhaust=args.exhaust,
         embedding=args.embedding,
         layers=args.layers,
         risk=args.risk,
@@ -254,9 +255,10 @@ def settings_of(args: argparse.Namespace, sampler: str, seed: int) -> StudySetti
 
 def sampler_name(text: str) -> str:
     """A known sampler."""
-    if text not in SAMPLERS:
-        raise argparse.ArgumentTypeError(f"unknown sampler {text!r}; known are {', '.join(SAMPLERS)}")
-    return text
+    try:
+        return sampler_kind(text).name
+    except PrimeSVTError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def open_model_and_data(args: argparse.Namespace) -> tuple[nn.Module, DataSet]:

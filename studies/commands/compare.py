@@ -4,15 +4,24 @@ import argparse
 from pathlib import Path
 
 from primesvt.models import DEMO, PrimeSVTError
-from primesvt.search.samplers import SAMPLERS
+from primesvt.search.samplers import DEFAULT_TRIALS, PRIORITIZED, SAMPLERS
 
 from ..reporting.comparison import Comparison
-from ..reporting.comparison_run import MODEL, REPORT, measure_and_write, open_test_set, prepare, run_studies, storage_in
+from ..reporting.comparison_run import (
+    MODEL,
+    REPORT,
+    Arm,
+    measure_and_write,
+    open_test_set,
+    prepare,
+    run_studies,
+    storage_in,
+)
 from ..reporting.figures import best_of_samplers
 from ..reporting.report import limits_kept, summary
 from ..reporting.tables import table
 from ..reporting.verdict import words
-from ..running.runner import DEFAULT_TRIALS, finished_run
+from ..running.runner import finished_run
 from ..running.settings import StudySettings
 from ..running.storage import open_storage
 from .arguments import (
@@ -38,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--samplers",
         metavar="A,B,...",
         type=names,
-        default=SAMPLERS,
+        default=tuple(SAMPLERS),
         help=f"samplers to run (default: all, {','.join(SAMPLERS)})",
     )
     parser.add_argument(
@@ -88,8 +97,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run the command."""
-    settings = settings_of(args, SAMPLERS[0], args.seed)
-    if args.studies and settings != StudySettings(sampler=SAMPLERS[0]):
+    if args.studies and settings_of(args, PRIORITIZED, args.seed) != StudySettings():
         raise PrimeSVTError("--studies takes studies with the limits and settings they have; leave those options out.")
     place = Path(args.model).resolve()
     if args.model != DEMO and args.output.resolve() in (place, *place.parents):
@@ -104,11 +112,9 @@ def run(args: argparse.Namespace) -> None:
             storage,
             model,
             data,
-            settings,
-            samplers=args.samplers,
+            [Arm(name, settings_of(args, name, args.seed), args.trials) for name in dict.fromkeys(args.samplers)],
             seeds=args.seeds,
             prefix=args.prefix,
-            trials=dict.fromkeys(args.samplers, args.trials),
             memory=args.cache,
         )
     comparison = measure_and_write(args.output, runs, open_test_set(model, data), data, front=args.front)

@@ -2,18 +2,20 @@
 
 import argparse
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from primesvt.models import DataSet, load_model, model_bytes, open_data
 from primesvt.pruning import prune
 from primesvt.search import Constraints
-from primesvt.search.samplers import PRIORITIZED
+from primesvt.search.samplers import PRIORITIZED, PrioritizedOptions
 
 from ..reporting.comparison import Comparison, ReportedPlan
 from ..reporting.comparison_run import (
     FINETUNED,
     REPORT,
+    Arm,
     measure_and_write,
     open_test_set,
     prepare,
@@ -59,17 +61,13 @@ def run(args: argparse.Namespace) -> None:
     prepare(args.output)
     storage = open_storage(storage_in(args.output))
     model, data = load_model("demo"), open_data(None)
-    settings = StudySettings(constraints=Constraints(margin=MARGIN), images=IMAGES, rates=RATES, seed=args.seed)
+    common = StudySettings(constraints=Constraints(margin=MARGIN), images=IMAGES, seed=args.seed)
+    arms = [
+        Arm(PRIORITIZED, replace(common, options=PrioritizedOptions(rates=RATES))),
+        Arm(SEARCH_SAMPLER, replace(common, sampler=SEARCH_SAMPLER, options=None), SEARCH_TRIALS),
+    ]
     say(f"Demo model: {model_bytes(model):,} bytes. Searching on {IMAGES:,} selection images of {data.name}.")
-    runs = run_studies(
-        storage,
-        model,
-        data,
-        settings,
-        samplers=(PRIORITIZED, SEARCH_SAMPLER),
-        seeds=1,
-        trials={PRIORITIZED: None, SEARCH_SAMPLER: SEARCH_TRIALS},
-    )
+    runs = run_studies(storage, model, data, arms, seeds=1)
     test = open_test_set(model, data)
     comparison = measure_and_write(args.output, runs, test, data, front=2)
     plan = comparison.samplers[PRIORITIZED][0].best

@@ -4,9 +4,12 @@ import argparse
 
 from optuna.trial import FrozenTrial
 
+from primesvt.search import accuracy_of, decided_early, saving_of
+from primesvt.search.samplers import DEFAULT_TRIALS
+
 from ..reporting.tables import table
 from ..running.progress import bar, say
-from ..running.runner import DEFAULT_TRIALS, StudyRun, decided_early, run_study
+from ..running.runner import StudyRun, run_study
 from ..running.storage import open_storage, without_password
 from .arguments import (
     add_cache,
@@ -76,13 +79,13 @@ def _text(result: StudyRun, args: argparse.Namespace) -> str:
         if nearest is None:
             return head + "no trial was finished"
         return head + (
-            f"No plan keeps the limits. The nearest, trial {nearest.number}, saves {nearest.values[0]:.2%} and loses "
+            f"No plan keeps the limits. The nearest, trial {nearest.number}, saves {saving_of(nearest):.2%} and loses "
             f"{nearest.user_attrs['accuracy_drop']:.2f} points{_stopped(nearest)}. Loosen a limit, or give more trials."
         )
     low, high = best.user_attrs["interval"]
     rows = [[layer, f"{ratio:.2f}"] for layer, ratio in result.plan(best).ratios.items()]
     return head + (
-        f"best: trial {best.number} saves {best.values[0]:.2%}, accuracy {best.values[1]:.2%} "
+        f"best: trial {best.number} saves {saving_of(best):.2%}, accuracy {accuracy_of(best):.2%} "
         f"(95 % interval {low:.2%} to {high:.2%}) on {best.user_attrs['images']:,} selection images, "
         f"{best.user_attrs['accuracy_drop']:.2f} points below the unpruned model's {result.baseline.accuracy:.2%}\n"
         + table(["layer", "ratio"], rows)

@@ -1,18 +1,28 @@
 """A comparison: several studies on one model, data set and constraint set, and what their plans do on the test set."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
 from optuna.trial import FrozenTrial
 
 from primesvt.models import PrimeSVTError, config_of, model_bytes, parameter_count
-from primesvt.pruning import DEFAULT_CRITERION, PrunableLayer, PruningPlan, Robustness, probes, prunable_layers
-from primesvt.search import KEY, Constraints, Evaluation, evaluation_of, ratios
-from primesvt.search.samplers import PRIORITIZED
+from primesvt.pruning import DEFAULT_CRITERION, PrunableLayer, PruningPlan, Robustness, prunable_layers
+from primesvt.search import (
+    KEY,
+    Constraints,
+    Evaluation,
+    accuracy_of,
+    decided_early,
+    evaluation_of,
+    is_feasible,
+    saving_of,
+    violation,
+)
 
-from ..running.runner import StudyRun, decided_early, is_feasible, violation
+from ..running.runner import StudyRun
+from ..running.settings import StudySettings
 from .history import History
 from .measurement import Measurement, TestSet
 from .pareto import Point, pareto_front
@@ -20,8 +30,9 @@ from .pareto import Point, pareto_front
 # Plans that lose more than so many times the limit interest nobody, and are not measured again.
 _WINDOW = 4.0
 # Settings that may differ between studies of one comparison; with other constraints or images there is none.
-_TELLING = ("criterion", "embedding", "layers", "step", "max_ratio", "risk")
-_TELLING_PRIORITIZED = (*_TELLING, "rates", "slack", "exhaust")
+_TELLING = ("criterion", "repair", "embedding", "layers", "step", "max_ratio", "risk")
+# Settings that tell something even where all studies of a sampler agree.
+_ALWAYS = {"criterion": DEFAULT_CRITERION, "repair": ()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,13 +242,16 @@ def _label(run: StudyRun, runs: Sequence[StudyRun]) -> str:
     """The sampler, with the settings in which this study differs from others of the same sampler."""
     same = [other.settings for other in runs if other.settings.sampler == run.settings.sampler]
     told = []
-    for name in _TELLING_PRIORITIZED if run.settings.sampler == PRIORITIZED else _TELLING:
-        value = getattr(run.settings, name)
-        varies = any(getattr(other, name) != value for other in same)
-        if varies or (name == "criterion" and value != DEFAULT_CRITERION):
+    for name, value in _telling(run.settings).items():
+        varies = any(_telling(other)[name] != value for other in same)
+        if varies or (name in _ALWAYS and value != _ALWAYS[name]):
             text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-            told.append(f"{name.replace('_', '-')} {text or 'all'}")
+            told.append(f"{name.replace('_', '-')} {text or ('all' if name == 'layers' else 'none')}")
     return run.settings.sampler + (f" ({'; '.join(told)})" if told else "")
+
+
+def _telling(settings: StudySettings) -> dict[str, Any]:
+    return {name: getattr(settings, name) for name in _TELLING} | asdict(settings.options)
 
 
 def _choose(run: StudyRun, limit: int) -> list[FrozenTrial]:
@@ -246,15 +260,15 @@ def _choose(run: StudyRun, limit: int) -> list[FrozenTrial]:
     What was decided early is on no front: its accuracy is that of a few images.
     """
     least = run.baseline.accuracy - _WINDOW * max(run.settings.constraints.max_drop, 1.0) / 100
-    near = [t for t in run.finished if t.values[1] >= least and t.values[0] > 0 and not decided_early(t)]
-    front = [near[i] for i in pareto_front([(t.values[0], t.values[1]) for t in near])]
+    near = [t for t in run.finished if accuracy_of(t) >= least and saving_of(t) > 0 and not decided_early(t)]
+    front = [near[i] for i in pareto_front([(saving_of(t), accuracy_of(t)) for t in near])]
     best = run.best or run.nearest
     if len(front) > limit:
         spread = {round(i * (len(front) - 1) / max(1, limit - 1)) for i in range(limit)}
         front = [trial for i, trial in enumerate(front) if i in spread]
     if best is not None and best.number not in {trial.number for trial in front}:
         front = [*front[: limit - 1], best]
-    return sorted(front, key=lambda t: -t.values[0])
+    return sorted(front, key=lambda t: -saving_of(t))
 
 
 def _report(run: StudyRun, trial: FrozenTrial, test: Measurement) -> ReportedPlan:
@@ -278,7 +292,7 @@ def _result(run: StudyRun, label: str, plans: list[ReportedPlan]) -> StudyResult
     return StudyResult(
         name=run.study.study_name,
         sampler=label,
-        deterministic=settings.sampler == PRIORITIZED,
+        deterministic=settings.kind.deterministic,
         seed=settings.seed,
         over=run.over,
         history=History.of(run.finished),
@@ -289,17 +303,23 @@ def _result(run: StudyRun, label: str, plans: list[ReportedPlan]) -> StudyResult
 
 
 def _robustness(runs: Sequence[StudyRun]) -> Robustness | None:
-    """Robustness from the trials of a prioritized study that prune one layer alone."""
-    run = next((run for run in runs if run.settings.sampler == PRIORITIZED), None)
-    if run is None:
+    """Robustness from the trials of all studies that prune one layer alone, by the same criterion, without repair."""
+    table: dict[str, dict[float, float]] = {}
+    estimated: set[tuple[str, float]] = set()
+    for run in runs:
+        if run.settings.repair or run.settings.criterion != runs[0].settings.criterion:
+            continue
+        table = {layer: {} for layer in run.space.layers} | table
+        for trial in run.finished:
+            ratios = run.plan(trial).ratios
+            if len(ratios) != 1:
+                continue
+            ((layer, rate),) = ratios.items()
+            early = bool(decided_early(trial))
+            if rate in table[layer] and (early or (layer, rate) not in estimated):
+                continue
+            table[layer][rate] = accuracy_of(trial)
+            estimated = estimated - {(layer, rate)} | ({(layer, rate)} if early else set())
+    if not any(table.values()):
         return None
-    policy = run.settings.policy(run.space)
-    alone = {ratios(trial.params): trial for trial in run.finished}
-    table: dict[str, dict[float, float]] = {layer: {} for layer in policy.layers}
-    estimated = set()
-    for layer, rate, plan in probes(policy.layers, policy.rates):
-        if (trial := alone.get(ratios(plan.ratios))) is not None:
-            table[layer][rate] = trial.values[1]
-            if decided_early(trial):
-                estimated.add((layer, rate))
-    return Robustness(run.baseline.accuracy, table, frozenset(estimated))
+    return Robustness(runs[0].baseline.accuracy, table, frozenset(estimated))

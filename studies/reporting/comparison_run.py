@@ -2,17 +2,16 @@
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from optuna.storages import BaseStorage
 from torch import nn
 
 from primesvt.models import DataSet, PrimeSVTError, save_model
-from primesvt.pruning import prune, save_plan
+from primesvt.pruning import DEFAULT_CALIBRATION, Calibration, save_plan
 from primesvt.search import DEFAULT_MEMORY
-from primesvt.search.samplers import PRIORITIZED, SAMPLERS
 
 from ..commands.arguments import write_text
 from ..running.progress import bar, say
@@ -56,47 +55,56 @@ def storage_in(directory: Path) -> str:
     return f"sqlite:///{directory / STORAGE}"
 
 
+@dataclass(frozen=True)
+class Arm:
+    """One way to search, which is run with several seeds.
+
+    Args:
+        name: Begins the names of its studies.
+        settings: How it searches; the seed is the first one.
+        trials: Trials of each study in all; None for as many as the sampler needs.
+    """
+
+    name: str
+    settings: StudySettings
+    trials: int | None = None
+
+
 def run_studies(
     storage: BaseStorage,
     model: nn.Module,
     data: DataSet,
-    settings: StudySettings,
+    arms: Sequence[Arm],
     *,
-    samplers: Sequence[str],
     seeds: int,
-    trials: Mapping[str, int | None],
     prefix: str = "",
     memory: int = DEFAULT_MEMORY,
 ) -> list[StudyRun]:
-    """Run every sampler with every seed; the prioritized one draws nothing at random, and runs once.
+    """Run every arm with every seed; one whose sampler draws nothing at random runs once.
 
     Args:
         storage: Where the trials are kept; studies that are there go on.
         model: The unpruned model.
         data: The data set.
-        settings: How to search; sampler and seed are replaced.
-        samplers: Names of the samplers.
+        arms: What to run.
         seeds: How many seeds, from that of the settings on.
-        trials: Trials of each study in all, by sampler; None for the sampler's default.
         prefix: Begins the studies' names.
         memory: Bytes of activations that each study may keep.
 
     Raises:
-        PrimeSVTError: A sampler is unknown, or a study cannot run.
+        PrimeSVTError: There is nothing to run, or a study cannot run.
         KeyboardInterrupt: The user stopped it; all finished trials stay.
     """
-    if unknown := [name for name in samplers if name not in SAMPLERS]:
-        raise PrimeSVTError(f"Unknown sampler {unknown[0]!r}; known are {', '.join(SAMPLERS)}.")
-    if not samplers or seeds < 1:
+    if not arms or seeds < 1:
         raise PrimeSVTError("There must be at least one sampler and one seed.")
     runs = []
-    for sampler in dict.fromkeys(samplers):
-        for seed in range(settings.seed, settings.seed + (1 if sampler == PRIORITIZED else seeds)):
-            name = f"{prefix}{sampler}-seed{seed}"
-            own = replace(settings, sampler=sampler, seed=seed)
+    for arm in arms:
+        for i in range(1 if arm.settings.kind.deterministic else seeds):
+            own = replace(arm.settings, seed=arm.settings.seed + i)
+            name = f"{prefix}{arm.name}-seed{own.seed}"
             with bar(name) as progress:
                 run = run_study(
-                    name, storage, model, data, own, trials=trials[sampler], memory=memory, on_status=progress.status
+                    name, storage, model, data, own, trials=arm.trials, memory=memory, on_status=progress.status
                 )
             if run.interrupted:
                 say("Stopped; all finished trials are kept. Run the same command again to go on.")
@@ -105,8 +113,14 @@ def run_studies(
     return runs
 
 
-def open_test_set(model: nn.Module, data: DataSet) -> TestSet:
-    """The test set with the unpruned model's answers on it."""
+def open_test_set(model: nn.Module, data: DataSet, calibration: int = DEFAULT_CALIBRATION) -> TestSet:
+    """The test set with the unpruned model's answers on it.
+
+    Args:
+        model: The unpruned model.
+        data: The data set.
+        calibration: How many calibration images criteria and repair steps may look at.
+    """
     seen = 0
     with bar("test set: unpruned model") as progress:
 
@@ -115,7 +129,8 @@ def open_test_set(model: nn.Module, data: DataSet) -> TestSet:
             seen += batch
             progress.update(seen, len(data.test))
 
-        return replace(TestSet.open(model, data.test, count), on_batch=lambda _: None)
+        opened = TestSet.open(model, data.test, count, Calibration(data.calibration, calibration))
+        return replace(opened, on_batch=lambda _: None)
 
 
 def measure_and_write(
@@ -134,7 +149,7 @@ def measure_and_write(
         shutil.rmtree(directory / MODEL, ignore_errors=True)
         (directory / PLAN).unlink(missing_ok=True)
     else:
-        save_model(prune(test.model, winner.plan), directory / MODEL, overwrite=True)
+        save_model(test.pruner.prune(winner.plan), directory / MODEL, overwrite=True)
         save_plan(winner.plan, directory / PLAN)
     write_text(directory / SUMMARY, json.dumps(summary(comparison), indent=1) + "\n")
     write_text(directory / REPORT, report_page(comparison))

@@ -6,9 +6,8 @@ from typing import Self
 
 from optuna.trial import FrozenTrial
 
-from primesvt.search import REUSED
+from primesvt.search import REUSED, accuracy_of, decided_early, is_feasible, saving_of
 
-from ..running.runner import decided_early, is_feasible
 from .pareto import Point, hypervolume_history
 
 
@@ -40,7 +39,7 @@ class History:
             images.append(images[-1] + trial.user_attrs["images"])
             seconds.append(seconds[-1] + duration + taken_over)
         return cls(
-            points=tuple((t.values[0], t.values[1]) for t in trials),
+            points=tuple((saving_of(t), accuracy_of(t)) for t in trials),
             whole=tuple(not decided_early(t) for t in trials),
             feasible=tuple(map(is_feasible, trials)),
             images=tuple(images[1:]),

@@ -9,6 +9,7 @@ certainty.
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -17,7 +18,7 @@ from scipy.stats import norm
 from torch import nn
 
 from primesvt.models import ImageSet, Predictions, predict, wilson
-from primesvt.pruning import PruningPlan, prune
+from primesvt.pruning import Calibration, Pruner, PruningPlan
 
 # Attribute of a study: what its plans did on the test set, by the key of the plan.
 TEST = "test"
@@ -93,6 +94,7 @@ class TestSet:
         images: The test set.
         unpruned: What the unpruned model answers on it.
         on_batch: Called after every batch with the number of its images.
+        calibration: For criteria and repair steps that look at data; None where no plan names one.
     """
 
     # The name begins with Test, but it holds no tests for pytest.
@@ -102,15 +104,27 @@ class TestSet:
     images: ImageSet
     unpruned: Predictions
     on_batch: Callable[[int], None] = lambda _: None
+    calibration: Calibration | None = None
+
+    @cached_property
+    def pruner(self) -> Pruner:
+        """The way from plans to models."""
+        return Pruner(self.model, self.calibration)
 
     @classmethod
-    def open(cls, model: nn.Module, images: ImageSet, on_batch: Callable[[int], None] = lambda _: None) -> Self:
+    def open(
+        cls,
+        model: nn.Module,
+        images: ImageSet,
+        on_batch: Callable[[int], None] = lambda _: None,
+        calibration: Calibration | None = None,
+    ) -> Self:
         """Ask the unpruned model for every test image.
 
         Raises:
             PrimeSVTError: The images do not fit the model.
         """
-        return cls(model, images, predict(model, images, on_batch=on_batch), on_batch)
+        return cls(model, images, predict(model, images, on_batch=on_batch), on_batch, calibration)
 
     @property
     def baseline(self) -> Measurement:
@@ -119,7 +133,7 @@ class TestSet:
 
     def measure(self, plan: PruningPlan) -> Measurement:
         """Prune, and ask for every test image."""
-        return self.compare(prune(self.model, plan))
+        return self.compare(self.pruner.version(plan).model)
 
     def compare(self, model: nn.Module) -> Measurement:
         """Ask any model for every test image."""

@@ -16,6 +16,7 @@ from rich.progress import (
 )
 
 from primesvt import models
+from primesvt.search import saving_of
 
 from .runner import Status
 
@@ -42,7 +43,7 @@ class Bar:
 
     def status(self, status: Status) -> None:
         """Show where a study is."""
-        best = f", best saves {status.best.values[0]:.2%}" if status.best else ""
+        best = f", best saves {saving_of(status.best):.2%}" if status.best else ""
         self.update(status.done, status.total, f"{status.feasible} feasible{best}")
 
     def training(self, step: models.Progress, epochs: int) -> None:

@@ -12,30 +12,33 @@ from optuna.trial import FrozenTrial, TrialState
 from torch import nn
 
 from primesvt.models import DataSet, PrimeSVTError, fingerprint
-from primesvt.pruning import PruningPlan
+from primesvt.pruning import Pruner, PruningPlan
 from primesvt.search import (
     BASELINE,
-    DECIDED_EARLY,
     DEFAULT_MEMORY,
-    DIRECTIONS,
-    OBJECTIVES,
     Evaluation,
     Evaluator,
     KnownEvaluations,
     Objective,
     SearchSpace,
     StoppingRule,
+    accuracy_of,
     baseline_of,
+    best_trial,
+    decided_early,
+    has_goals,
+    is_feasible,
     is_mine,
     is_running,
+    nearest_trial,
+    saving_of,
 )
-from primesvt.search.samplers import PRIORITIZED, PrioritizedSampler, make_sampler
+from primesvt.search.samplers import Problem, make_sampler
 
 from .settings import StudySettings, check_identity, study_identity
 from .storage import storage_errors
 
 SETTINGS = "settings"
-DEFAULT_TRIALS = 200
 
 
 @dataclass(frozen=True)
@@ -62,16 +65,21 @@ class StudyRun:
     Args:
         study: Optuna's study.
         settings: How it searches.
-        space: What it chooses from.
+        problem: What its sampler is made for.
         baseline: The unpruned model on the images of the search.
         interrupted: Whether the user stopped it.
     """
 
     study: optuna.Study
     settings: StudySettings
-    space: SearchSpace
+    problem: Problem
     baseline: Evaluation
     interrupted: bool = False
+
+    @property
+    def space(self) -> SearchSpace:
+        """What it chooses from."""
+        return self.problem.space
 
     @property
     def finished(self) -> list[FrozenTrial]:
@@ -85,23 +93,19 @@ class StudyRun:
 
     @property
     def best(self) -> FrozenTrial | None:
-        """The feasible trial with the largest saving, of equal ones the most accurate; None where there is none."""
-        return max(self.feasible, key=lambda t: (t.values[0], t.values[1], -t.number), default=None)
+        """The feasible trial with the largest saving; None where there is none."""
+        return best_trial(self.finished)
 
     @property
     def nearest(self) -> FrozenTrial | None:
-        """The finished trial that misses the limits least, of equal ones the most accurate.
-
-        It may have been decided early: then how much it misses them by is an estimate.
-        """
-        return min(self.finished, key=lambda t: (violation(t), -t.values[1], t.number), default=None)
+        """The finished trial that misses the limits least."""
+        return nearest_trial(self.finished)
 
     @property
     def over(self) -> bool:
         """Whether the sampler came to an end of its own; samplers that know none never do."""
-        return _is_over(
-            make_sampler(self.settings.sampler, self.space, self.settings.policy(self.space), seed=0), self.study
-        )
+        sampler = make_sampler(self.settings.sampler, self.problem, self.settings.options, seed=0)
+        return self.settings.kind.result(sampler, self.study) is not None
 
     def plan(self, trial: FrozenTrial) -> PruningPlan:
         """The plan that a trial tried."""
@@ -120,27 +124,12 @@ class StudyRun:
             if best is None
             else {
                 "trial": best.number,
-                "memory_saving": best.values[0],
-                "accuracy": best.values[1],
+                "memory_saving": saving_of(best),
+                "accuracy": accuracy_of(best),
                 "accuracy_drop": best.user_attrs["accuracy_drop"],
                 "ratios": dict(self.plan(best).ratios),
             },
         }
-
-
-def is_feasible(trial: FrozenTrial) -> bool:
-    """Whether a finished trial keeps all limits."""
-    return bool(trial.constraints) and all(value <= 0 for value in trial.constraints.values())
-
-
-def decided_early(trial: FrozenTrial) -> str:
-    """Why measuring a finished trial's plan stopped before the last image; empty where it did not."""
-    return str(trial.user_attrs.get(DECIDED_EARLY, ""))
-
-
-def violation(trial: FrozenTrial) -> float:
-    """By how much a trial misses its limits: points of accuracy plus points of memory, as Optuna's samplers count."""
-    return sum(max(0.0, excess) for excess in trial.constraints.values())
 
 
 def run_study(
@@ -154,6 +143,7 @@ def run_study(
     memory: int = DEFAULT_MEMORY,
     on_status: Callable[[Status], None] = lambda _: None,
     on_batch: Callable[[int], None] = lambda _: None,
+    evaluator_type: type[Evaluator] = Evaluator,
 ) -> StudyRun:
     """Run a study until it has ``trials`` finished trials, or its sampler has ended it; go on where it is.
 
@@ -164,42 +154,60 @@ def run_study(
         name: Name of the study in the storage.
         storage: Where its trials are kept.
         model: The unpruned model.
-        data: The data set; only its selection set is looked at.
+        data: The data set; only its selection set is looked at, and its calibration set by what needs it.
         settings: How to search.
-        trials: Finished trials that the study shall have in all; None is as many as the prioritized sampler needs, and
-            :data:`DEFAULT_TRIALS` for any other.
+        trials: Finished trials that the study shall have in all; None is as many as the sampler needs.
         memory: Bytes of activations to keep, so that plans which agree on the first layers need not compute them again.
         on_status: Called before the first and after every trial.
         on_batch: Called after every batch of images with their number.
+        evaluator_type: How plans are measured.
 
     Raises:
         PrimeSVTError: The settings make no sense for this model, the study exists with other ones, or the storage
             fails.
     """
-    space = settings.space(model)
-    if trials is None:
-        trials = settings.policy(space).most_trials if settings.sampler == PRIORITIZED else DEFAULT_TRIALS
+    evaluator = evaluator_type(
+        model,
+        settings.selection(data),
+        on_batch,
+        memory,
+        calibration=settings.calibration_of(data),
+        measures=settings.all_measures,
+    )
+    problem = settings.problem(evaluator.pruner)
+    trials = settings.kind.trials(problem, settings.options) if trials is None else trials
     if trials < 1:
         raise PrimeSVTError(f"trials must be at least 1, got {trials}.")
-    settings.check_reachable(model, space)
-    evaluator = Evaluator(model, settings.selection(data), on_batch, memory)
-    sampler = make_sampler(settings.sampler, space, settings.policy(space), seed=settings.seed)
+    settings.check_reachable(model, problem.space)
+    sampler = make_sampler(settings.sampler, problem, settings.options, seed=settings.seed)
     with storage_errors(f"study {name!r}"):
-        study = _open_study(name, storage, sampler, study_identity(settings, model, evaluator.images))
-        known = KnownEvaluations(study)
-        _bury_dead_trials(study)
-        baseline = baseline_of(study, evaluator, known)
-        run = StudyRun(study, settings, space, baseline.evaluation)
-        stopping = StoppingRule(
-            baseline=baseline, constraints=settings.constraints, slack=settings.leeway, risk=settings.risk
-        )
-        objective = Objective(space, evaluator, settings.constraints, baseline.evaluation, known, stopping)
+        study = _open_study(name, storage, sampler, settings, study_identity(settings, model, evaluator.images))
+        run, objective = _begin(study, settings, problem, evaluator)
         try:
             _optimize(run, objective, trials, on_status)
         except KeyboardInterrupt:
             _bury_dead_trials(study)
             run = replace(run, interrupted=True)
     return run
+
+
+def _begin(
+    study: optuna.Study, settings: StudySettings, problem: Problem, evaluator: Evaluator
+) -> tuple[StudyRun, Objective]:
+    """What a study needs before its first trial, or to go on: the unpruned model's answers above all."""
+    known = KnownEvaluations(study)
+    _bury_dead_trials(study)
+    baseline = baseline_of(study, evaluator, known)
+    stopping = StoppingRule(
+        baseline=baseline,
+        constraints=settings.constraints,
+        slack=settings.kind.leeway(settings.options),
+        risk=settings.risk,
+    )
+    objective = Objective(
+        problem.space, evaluator, settings.constraints, baseline.evaluation, known, stopping, settings.goals
+    )
+    return StudyRun(study, settings, problem, baseline.evaluation), objective
 
 
 def _optimize(run: StudyRun, objective: Objective, trials: int, on_status: Callable[[Status], None]) -> None:
@@ -210,7 +218,7 @@ def _optimize(run: StudyRun, objective: Objective, trials: int, on_status: Calla
 
     done = report()
     # One trial at a time: other workers on the same study count towards its trials, too.
-    while done < trials and not _is_over(run.study.sampler, run.study):
+    while done < trials and run.settings.kind.result(run.study.sampler, run.study) is None:
         run.study.optimize(objective, n_trials=1)
         done = report()
 
@@ -243,7 +251,8 @@ def finished_run(name: str, storage: BaseStorage, model: nn.Module, data: DataSe
     if BASELINE not in study.user_attrs:
         raise PrimeSVTError(f"The study {name!r} has no finished trial yet; run it first.")
     baseline = Evaluation.from_json(study.user_attrs[BASELINE])
-    return StudyRun(study, settings, settings.space(model), baseline)
+    pruner = Pruner(model, settings.calibration_of(data))
+    return StudyRun(study, settings, settings.problem(pruner), baseline)
 
 
 def plan_of_trial(study: optuna.Study, number: int, model: nn.Module) -> PruningPlan:
@@ -262,12 +271,15 @@ def plan_of_trial(study: optuna.Study, number: int, model: nn.Module) -> Pruning
         raise PrimeSVTError(
             f"Study {study.study_name!r} has no finished trial {number}; it has {len(finished)} finished trials."
         )
-    ratios = {layer: round(float(ratio), 9) for layer, ratio in finished[number].params.items() if ratio > 0}
-    return PruningPlan(ratios, study.user_attrs[SETTINGS]["criterion"])
+    return StudySettings.from_json(study.user_attrs[SETTINGS]).space(model).plan_of(finished[number])
 
 
 def _open_study(
-    name: str, storage: BaseStorage, sampler: optuna.samplers.BaseSampler, identity: Mapping[str, Any]
+    name: str,
+    storage: BaseStorage,
+    sampler: optuna.samplers.BaseSampler,
+    settings: StudySettings,
+    identity: Mapping[str, Any],
 ) -> optuna.Study:
     # The progress bar says what Optuna's log would, and a trial that is interrupted is no reason for a traceback.
     optuna.logging.set_verbosity(logging.ERROR)
@@ -275,11 +287,11 @@ def _open_study(
         study = optuna.load_study(study_name=name, storage=storage, sampler=sampler)
     except KeyError:
         with suppress(optuna.exceptions.DuplicatedStudyError):  # another worker was faster
-            optuna.create_study(study_name=name, storage=storage, directions=DIRECTIONS)
+            optuna.create_study(study_name=name, storage=storage, directions=settings.goals.directions)
         study = optuna.load_study(study_name=name, storage=storage, sampler=sampler)
-    new = not study.get_trials(deepcopy=False) and [d.name.lower() for d in study.directions] == list(DIRECTIONS)
+    new = not study.get_trials(deepcopy=False) and has_goals(study, settings.goals)
     if new and SETTINGS not in study.user_attrs:  # also where the process that created it came no further
-        study.set_metric_names(list(OBJECTIVES))
+        study.set_metric_names(list(settings.goals.names))
         study.set_user_attr(SETTINGS, dict(identity))
     check_identity(name, study.user_attrs.get(SETTINGS), identity)
     stored = study.user_attrs[SETTINGS]
@@ -294,7 +306,3 @@ def _bury_dead_trials(study: optuna.Study) -> None:
         # This thread is about to begin a trial, so it runs none.
         if is_mine(trial) or not is_running(trial):
             study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
-
-
-def _is_over(sampler: optuna.samplers.BaseSampler, study: optuna.Study) -> bool:
-    return isinstance(sampler, PrioritizedSampler) and sampler.result(study) is not None

@@ -3,26 +3,39 @@
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
 from typing import Any, Self
 
 from torch import nn
 
 from primesvt.models import DataSet, ImageSet, PrimeSVTError, fingerprint, streams
 from primesvt.pruning import (
+    DEFAULT_CALIBRATION,
     DEFAULT_CRITERION,
-    DEFAULT_RATES,
+    Calibration,
+    Measure,
+    Pruner,
     check_layers,
-    check_rates,
     criterion,
     largest_saving,
+    measure_named,
     prunable_layers,
 )
-from primesvt.search import Constraints, PrioritizedPolicy, SearchSpace
-from primesvt.search.samplers import PRIORITIZED, SAMPLERS
+from primesvt.search import Constraints, Goals, SearchSpace
+from primesvt.search.samplers import PRIORITIZED, Problem, SamplerKind, sampler_kind
 
 DEFAULT_RISK = 1e-4
 # Settings that studies of earlier versions lack, and how those studies were run.
-_ADDED_LATER: Mapping[str, Any] = {"risk": 0.0}
+_EARLIER: Mapping[str, Any] = {
+    "risk": 0.0,
+    "repair": (),
+    "calibration": DEFAULT_CALIBRATION,
+    "measures": (),
+    "objectives": (),
+}
+# Of those, what may be anything when such a study goes on: what it has measured in full is right under any risk.
+_ANYTHING = ("risk", "calibration")
+_LISTS = ("layers", "repair", "measures", "objectives")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,15 +44,17 @@ class StudySettings:
 
     Args:
         sampler: Name of the sampler.
+        options: Of the sampler, an object of its kind's class of options; its defaults where it is None.
         seed: Of the sampler's random draws.
         constraints: The hard limits.
         criterion: Which channels of a layer go first.
+        repair: Steps that repair every plan's model, in their order.
+        calibration: How many calibration images criteria and repair steps may look at.
+        measures: Further numbers to take of every plan.
+        objectives: Measures to keep as small as possible, beside the two objectives that every study has.
         images: Search on the first so many images of the selection set; None for all.
         step: Distance of neighbouring ratios.
         max_ratio: The largest ratio.
-        rates: Ratios that the prioritized sampler tries.
-        slack: Points beyond the limit that its targets may lose alone.
-        exhaust: Whether it goes on after the memory target is met.
         embedding: Whether the embedding width is pruned too.
         layers: Only these layers; empty for all.
         risk: Largest probability that the study rejects a plan early that keeps the limit of accuracy; 0 rejects only
@@ -47,28 +62,52 @@ class StudySettings:
     """
 
     sampler: str = PRIORITIZED
+    options: Any = None
     seed: int = 0
     constraints: Constraints = field(default_factory=Constraints)
     criterion: str = DEFAULT_CRITERION
+    repair: tuple[str, ...] = ()
+    calibration: int = DEFAULT_CALIBRATION
+    measures: tuple[str, ...] = ()
+    objectives: tuple[str, ...] = ()
     images: int | None = None
     step: float = 0.05
     max_ratio: float = 0.95
-    rates: tuple[float, ...] = DEFAULT_RATES
-    slack: float = 0.0
-    exhaust: bool = False
     embedding: bool = False
     layers: tuple[str, ...] = ()
     risk: float = DEFAULT_RISK
 
     def __post_init__(self) -> None:
-        if self.sampler not in SAMPLERS:
-            raise PrimeSVTError(f"Unknown sampler {self.sampler!r}; known are {', '.join(SAMPLERS)}.")
+        kind = sampler_kind(self.sampler)
+        if self.options is None:
+            object.__setattr__(self, "options", kind.options())
+        if not isinstance(self.options, kind.options):
+            raise PrimeSVTError(
+                f"The options of {self.sampler} are {kind.options.__name__}, got {type(self.options).__name__}."
+            )
         if self.seed < 0:
             raise PrimeSVTError(f"seed must be at least 0, got {self.seed}.")
         if not 0 <= self.risk < 1:
             raise PrimeSVTError(f"risk is a probability, at least 0 and below 1, got {self.risk}.")
         criterion(self.criterion)
-        check_rates(self.rates)
+        for name in (*self.measures, *self.objectives, *self.constraints.limits):
+            measure_named(name)
+
+    @property
+    def kind(self) -> SamplerKind:
+        """The sampler that it names."""
+        return sampler_kind(self.sampler)
+
+    @cached_property
+    def goals(self) -> Goals:
+        """What the study optimizes."""
+        return Goals.of([measure_named(name) for name in self.objectives])
+
+    @property
+    def all_measures(self) -> tuple[Measure, ...]:
+        """Everything to be measured beside accuracy and bytes: columns, objectives and limits."""
+        names = (*self.measures, *self.objectives, *self.constraints.limits)
+        return tuple(measure_named(name) for name in dict.fromkeys(names))
 
     def space(self, model: nn.Module) -> SearchSpace:
         """What there is to choose for a model, the largest layer first.
@@ -80,22 +119,25 @@ class StudySettings:
         wanted = set(self.layers)
         layers = prunable_layers(model, embedding=self.embedding or bool(wanted & streams(model)))
         names = tuple(layer.name for layer in layers if not wanted or layer.name in wanted)
-        return SearchSpace(layers=names, step=self.step, max_ratio=self.max_ratio, criterion=self.criterion)
-
-    def policy(self, space: SearchSpace) -> PrioritizedPolicy:
-        """The rules of the prioritized sampler."""
-        return PrioritizedPolicy(
-            layers=space.layers, rates=check_rates(self.rates), slack=self.slack, exhaust=self.exhaust
+        return SearchSpace(
+            layers=names, step=self.step, max_ratio=self.max_ratio, criterion=self.criterion, repair=self.repair
         )
 
-    @property
-    def leeway(self) -> float:
-        """Points beyond the limit of accuracy up to which the sampler's decisions need a plan measured in full."""
-        return max(self.slack, 0.0) if self.sampler == PRIORITIZED else 0.0
+    def problem(self, pruner: Pruner) -> Problem:
+        """What the sampler is made for.
+
+        Raises:
+            PrimeSVTError: A layer does not exist.
+        """
+        return Problem(space=self.space(pruner.model), constraints=self.constraints, saving=pruner.saving)
 
     def selection(self, data: DataSet) -> ImageSet:
         """The images that the search looks at."""
         return data.selection.first(self.images)
+
+    def calibration_of(self, data: DataSet) -> Calibration:
+        """The images that criteria and repair steps look at."""
+        return Calibration(data.calibration, self.calibration)
 
     def check_reachable(self, model: nn.Module, space: SearchSpace) -> None:
         """Refuse a memory target that no plan of the space meets.
@@ -103,7 +145,7 @@ class StudySettings:
         Raises:
             PrimeSVTError: Saying what is reachable.
         """
-        most = max(self.rates) if self.sampler == PRIORITIZED else space.max_ratio
+        most = self.kind.largest_ratio(space, self.options)
         reachable = largest_saving(model, space.layers, most)
         if reachable < self.constraints.min_saving:
             floor = math.floor(reachable * 1e4) / 1e4  # what is said to be reachable must be
@@ -114,22 +156,26 @@ class StudySettings:
             )
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data, to be compared with what a study holds."""
-        return {**asdict(self), "rates": list(self.rates), "layers": list(self.layers)}
+        """Plain data, to be compared with what a study holds; the sampler's options stand beside the settings."""
+        own = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("options", "constraints")}
+        values = {**own, **asdict(self.options), "constraints": self.constraints.to_json()}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Read what :meth:`to_json` wrote; what else a study holds is passed over."""
-        data = {**_ADDED_LATER, **data}
-        values = {f.name: data[f.name] for f in fields(cls)}
-        return cls(
-            **{
-                **values,
-                "constraints": Constraints(**data["constraints"]),
-                "rates": tuple(data["rates"]),
-                "layers": tuple(data["layers"]),
-            }
-        )
+        data = {**_EARLIER, **data}
+        kind = sampler_kind(data["sampler"])
+        values = {f.name: data[f.name] for f in fields(cls) if f.name not in ("options", "constraints")}
+        lists = {name: tuple(values[name]) for name in _LISTS}
+        told = {**kind.earlier, **data}
+        options = {f.name: _tuples(told[f.name]) for f in fields(kind.options) if f.name in told}
+        constraints = Constraints.from_json(data["constraints"])
+        return cls(**{**values, **lists, "constraints": constraints, "options": kind.options(**options)})
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def study_identity(settings: StudySettings, model: nn.Module, images: ImageSet) -> dict[str, Any]:
@@ -140,15 +186,17 @@ def study_identity(settings: StudySettings, model: nn.Module, images: ImageSet) 
 def check_identity(study_name: str, stored: Mapping[str, Any] | None, wanted: Mapping[str, Any]) -> None:
     """Refuse to go on with a study that was started with something else.
 
-    A setting that a study lacks, because an earlier version made it, may be anything: what it has measured in full is
-    right under any risk.
+    A setting that a study lacks, because an earlier version made it, is what that version did.
 
     Raises:
         PrimeSVTError: Naming what differs.
     """
     if stored is None:
         raise PrimeSVTError(f"The study {study_name!r} exists, but was not made by PrimeSVT; choose another name.")
-    before, now = {**{name: wanted[name] for name in _ADDED_LATER}, **_flat(stored)}, _flat(wanted)
+    earlier = {**_EARLIER, "limits": {}, **sampler_kind(wanted["sampler"]).earlier}
+    anything = {name: wanted[name] for name in _ANYTHING}
+    now = _flat(wanted)
+    before = {**{name: _lists(value) for name, value in earlier.items()}, **anything, **_flat(stored)}
     differing = [
         name if name in ("model", "data") else f"{name.replace('_', '-')} ({before.get(name)!r}, now {now[name]!r})"
         for name in now
@@ -159,6 +207,10 @@ def check_identity(study_name: str, stored: Mapping[str, Any] | None, wanted: Ma
             f"The study {study_name!r} was started with another {', '.join(differing)}. Give the same options to go "
             "on, or begin a new one: another --study in a search, another -o or --prefix in a comparison."
         )
+
+
+def _lists(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _flat(identity: Mapping[str, Any]) -> dict[str, Any]:

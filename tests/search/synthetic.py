@@ -10,7 +10,7 @@ from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBSto
 from optuna.storages.journal import JournalFileBackend
 
 from primesvt.search import DIRECTIONS, Constraints, Outcome, PrioritizedPolicy, SearchSpace
-from primesvt.search.samplers import PrioritizedSampler
+from primesvt.search.samplers import PrioritizedSampler, Problem
 
 LAYERS = ("large", "middle", "small")
 RATES = (0.3, 0.6, 0.9)
@@ -38,6 +38,10 @@ class Landscape:
     @property
     def space(self) -> SearchSpace:
         return SearchSpace(layers=tuple(self.shares), step=0.1, max_ratio=0.9)
+
+    @property
+    def problem(self) -> Problem:
+        return Problem(space=self.space, constraints=self.constraints, saving=lambda plan: self.saving(plan.ratios))
 
     def policy(self, **options: float | bool) -> PrioritizedPolicy:
         return PrioritizedPolicy(layers=tuple(self.shares), rates=RATES, **options)  # type: ignore[arg-type]

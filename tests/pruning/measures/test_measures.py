@@ -10,7 +10,7 @@ def test_parameters(make_model) -> None:
     model = make_model()
     plan = PruningPlan({"blocks.0.hidden": 0.5})
     fewer = prune(model, plan)
-    # 16 of 32 hidden channels: 16 filters of 16 weights, a bias and a BatchNorm each, and 16 columns of the output layer.
+    # 16 of 32 hidden channels: filters of 16 weights, a bias and a BatchNorm, and 16 columns of the output layer.
     assert parameter_count(model) - measure_named("parameters").of(fewer) == 16 * (16 + 1 + 2) + 16 * 16
 
 

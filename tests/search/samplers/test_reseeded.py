@@ -48,7 +48,7 @@ LENGTHS = {"random": 12, "tpe": 16, "nsga2": 56, "gp": 13}
 
 
 def own(name: str, land: Landscape, seed: int = 3) -> BaseSampler:
-    return make_sampler(name, land.space, land.policy(), seed=seed)
+    return make_sampler(name, land.problem, seed=seed)
 
 
 def uninterrupted(name: str, seed: int = 3) -> list[dict[str, float]]:
@@ -173,13 +173,13 @@ def test_the_constraints_are_seen(name: str) -> None:
 def test_same_seed_in_a_fresh_process() -> None:
     script = """
 import json, optuna
-from primesvt.search import DIRECTIONS, SearchSpace, PrioritizedPolicy
-from primesvt.search.samplers import make_sampler
+from primesvt.search import DIRECTIONS, Constraints, SearchSpace
+from primesvt.search.samplers import Problem, make_sampler
 space = SearchSpace(layers=("a", "b"), step=0.1, max_ratio=0.9)
-policy = PrioritizedPolicy(layers=space.layers, rates=(0.3, 0.6))
+problem = Problem(space=space, constraints=Constraints(), saving=lambda plan: 0.0)
 result = {}
 for name, count in (("random", 5), ("tpe", 14), ("nsga2", 55), ("gp", 12)):
-    study = optuna.create_study(sampler=make_sampler(name, space, policy, seed=7), directions=DIRECTIONS)
+    study = optuna.create_study(sampler=make_sampler(name, problem, seed=7), directions=DIRECTIONS)
     def objective(trial):
         plan = space.suggest(trial).ratios
         trial.set_constraint("accuracy_drop", sum(plan.values()) - 1)

@@ -9,14 +9,15 @@ from typing import cast
 import pytest
 from optuna.storages import InMemoryStorage
 
-from primesvt.search import Constraints
+from primesvt.search import Constraints, decided_early
+from primesvt.search.samplers import PrioritizedOptions
 from primesvt.studies.reporting import figures
 from primesvt.studies.reporting.comparison import compare
 from primesvt.studies.reporting.measurement import TestSet
 from primesvt.studies.reporting.pareto import hypervolume
 from primesvt.studies.reporting.report import report_page, summary
 from primesvt.studies.reporting.verdict import words
-from primesvt.studies.running.runner import StudyRun, decided_early, run_study
+from primesvt.studies.running.runner import StudyRun, run_study
 from primesvt.studies.running.settings import StudySettings
 
 from ...search.models import told
@@ -97,13 +98,16 @@ def studies() -> tuple[list[StudyRun], TestSet]:
     """Of a model that stands little: many plans are rejected early."""
     model, data = told()
     settings = StudySettings(
-        layers=("blocks.0.attention", "blocks.0.output", "stem.3"), rates=(0.25, 0.5, 0.75), step=0.25, max_ratio=0.75,
+        layers=("blocks.0.attention", "blocks.0.output", "stem.3"), step=0.25, max_ratio=0.75,
         constraints=Constraints(max_drop=12, min_saving=0.01),
     )  # fmt: skip
     storage = InMemoryStorage()
     runs = [
-        run_study(sampler, storage, model, data, replace(settings, sampler=sampler), trials=trials)
-        for sampler, trials in (("prioritized", 100), ("random", 25))
+        run_study(sampler, storage, model, data, replace(settings, sampler=sampler, options=options), trials=trials)
+        for sampler, options, trials in (
+            ("prioritized", PrioritizedOptions(rates=(0.25, 0.5, 0.75)), 100),
+            ("random", None, 25),
+        )
     ]
     return runs, TestSet.open(model, data.test)
 

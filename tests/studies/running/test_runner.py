@@ -22,19 +22,25 @@ from torch import nn
 
 from primesvt.models import DataSet, PrimeSVTError
 from primesvt.pruning import PruningPlan, largest_saving
-from primesvt.search import DIRECTIONS, OBJECTIVES, Constraints, Evaluator, StoppingRule
-from primesvt.search.samplers import PrioritizedSampler
+from primesvt.search import (
+    DIRECTIONS,
+    OBJECTIVES,
+    Constraints,
+    Evaluator,
+    StoppingRule,
+    decided_early,
+    is_feasible,
+    violation,
+)
+from primesvt.search.samplers import PrioritizedOptions, PrioritizedSampler
 from primesvt.search.workers import WORKER
 from primesvt.studies.running.runner import (
     Status,
     StudyRun,
-    decided_early,
     finished_run,
-    is_feasible,
     load_run,
     plan_of_trial,
     run_study,
-    violation,
 )
 from primesvt.studies.running.settings import StudySettings
 from primesvt.studies.running.storage import open_storage
@@ -46,7 +52,16 @@ from ...search.synthetic import STORAGES, Store, plans
 ROOT = Path(__file__).parents[3]
 LAYERS = ("stem.3", "blocks.0.hidden", "blocks.0.output")
 LIMITS = Constraints(max_drop=12, min_saving=0.2)
-SETTINGS = StudySettings(layers=LAYERS, rates=(0.25, 0.5), step=0.25, max_ratio=0.75, constraints=LIMITS)
+SETTINGS = StudySettings(
+    layers=LAYERS, options=PrioritizedOptions(rates=(0.25, 0.5)), step=0.25, max_ratio=0.75, constraints=LIMITS
+)
+
+
+def settings_of(
+    sampler: str = "prioritized", *, exhaust: bool = False, slack: float = 0.0, **changes: Any
+) -> StudySettings:
+    policy = PrioritizedOptions(rates=(0.25, 0.5), exhaust=exhaust, slack=slack)
+    return replace(SETTINGS, sampler=sampler, options=policy if sampler == "prioritized" else None, **changes)
 
 
 def run(
@@ -64,7 +79,7 @@ def run(
         storage,
         model or tiny_model(),
         data or noisy_data(),
-        replace(SETTINGS, **changes),
+        settings_of(**changes),
         trials=trials,
         on_batch=on_batch,
     )
@@ -236,7 +251,7 @@ def test_ctrl_c_says_nothing_of_its_own(capfd: pytest.CaptureFixture[str]) -> No
 SCRIPT = """
 import sys, time
 from optuna.storages import InMemoryStorage
-from tests.studies.test_runner import SETTINGS, run
+from tests.studies.running.test_runner import SETTINGS, run
 from primesvt.studies.running.storage import open_storage
 count = 0
 def on_batch(_):

@@ -10,6 +10,7 @@ import pytest
 from primesvt.models import DataSet, PrimeSVTError
 from primesvt.pruning import PruningPlan, memory_saving, prunable_layers
 from primesvt.search import Constraints
+from primesvt.search.samplers import NoOptions, PrioritizedOptions
 from primesvt.studies.running.settings import StudySettings, check_identity, study_identity
 
 from ...conftest import noisy_data
@@ -20,8 +21,9 @@ def test_the_defaults_are_the_papers() -> None:
     settings = StudySettings()
     assert settings.sampler == "prioritized"
     assert settings.criterion == "l2"
-    assert settings.rates == (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-    assert (settings.slack, settings.exhaust, settings.embedding, settings.layers) == (0.0, False, False, ())
+    assert settings.options.rates == (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+    assert (settings.options.slack, settings.options.exhaust) == (0.0, False)
+    assert (settings.embedding, settings.layers, settings.repair) == (False, (), ())
     assert settings.risk == 1e-4
 
 
@@ -33,7 +35,8 @@ def test_the_space_has_the_layers_largest_first(family: str) -> None:
     assert "embedding" not in names
     assert "embedding" in StudySettings(embedding=True).space(model).layers
     assert StudySettings(layers=("embedding",)).space(model).layers == ("embedding",)
-    policy = StudySettings(rates=(0.5, 0.1, 0.5), slack=1.5, exhaust=True).policy(StudySettings().space(model))
+    options = PrioritizedOptions(rates=(0.5, 0.1, 0.5), slack=1.5, exhaust=True)
+    policy = options.policy(StudySettings().space(model))
     assert (policy.layers, policy.rates, policy.slack, policy.exhaust) == (names, (0.1, 0.5), 1.5, True)
 
 
@@ -54,8 +57,10 @@ def test_the_selection_is_the_first_images(data: DataSet) -> None:
         ({"sampler": "bohb"}, "Unknown sampler 'bohb'; known are prioritized"),
         ({"seed": -1}, "seed must be at least 0, got -1"),
         ({"criterion": "l3"}, "l3"),
-        ({"rates": ()}, "Rates must be above 0"),
-        ({"rates": (0.5, 1.2)}, "below 1"),
+        ({"options": NoOptions()}, "options of prioritized are PrioritizedOptions, got NoOptions"),
+        ({"measures": ("joy",)}, "Unknown measure 'joy'; known are parameters"),
+        ({"objectives": ("joy",)}, "Unknown measure 'joy'"),
+        ({"constraints": Constraints(limits={"joy": 1})}, "Unknown measure 'joy'"),
         ({"risk": 1.0}, r"risk is a probability, at least 0 and below 1, got 1\.0"),
         ({"risk": -0.1}, "risk"),
         ({"risk": math.nan}, "risk"),
@@ -90,7 +95,13 @@ def test_what_is_said_to_be_reachable_is_and_more_is_not(sampler: str, layers: t
 
 def test_settings_are_data(data: DataSet) -> None:
     settings = StudySettings(
-        sampler="tpe", seed=3, constraints=Constraints(margin=1), rates=(0.5,), layers=("stem.3",), images=5
+        seed=3,
+        constraints=Constraints(margin=1, limits={"state-bytes": 1e6}),
+        options=PrioritizedOptions(rates=(0.5,), slack=0.5),
+        layers=("stem.3",),
+        repair=("norm",),
+        objectives=("parameters",),
+        images=5,
     )
     identity = json.loads(json.dumps(study_identity(settings, tiny_model(), settings.selection(data))))
     assert StudySettings.from_json(identity) == settings
@@ -111,10 +122,10 @@ BASE: dict[str, Any] = {"sampler": "random", "constraints": Constraints(max_drop
         ({"constraints": Constraints(max_drop=3, min_saving=0.1, margin=1)}, "another margin (0.0, now 1)"),
         ({"images": 5}, "another images (None, now 5)"),
         ({"max_ratio": 0.9}, "another max-ratio (0.95, now 0.9)"),
-        ({"exhaust": True}, "another exhaust (False, now True)"),
         ({"layers": ("stem.3",)}, "another layers ([], now ['stem.3'])"),
         ({"risk": 0.0}, "another risk (0.0001, now 0.0)"),
-        ({"seed": 2, "slack": 1.0}, "another seed (0, now 2), slack (0.0, now 1.0)"),
+        ({"seed": 2, "repair": ("norm",)}, "another seed (0, now 2), repair ([], now ['norm'])"),
+        ({"constraints": Constraints(max_drop=3, min_saving=0.1, limits={"parameters": 9})}, "another limits ({}, now"),
     ],
 )
 def test_going_on_with_other_settings_is_refused_naming_what_differs(
@@ -138,11 +149,41 @@ def test_a_study_of_an_earlier_version_goes_on_with_any_risk(data: DataSet, risk
 
 
 @pytest.mark.parametrize(
-    ("sampler", "slack", "leeway"),
-    [("prioritized", 2.0, 2.0), ("prioritized", -2.0, 0.0), ("prioritized", 0.0, 0.0), ("tpe", 2.0, 0.0)],
+    ("sampler", "options", "leeway"),
+    [
+        ("prioritized", PrioritizedOptions(slack=2.0), 2.0),
+        ("prioritized", PrioritizedOptions(slack=-2.0), 0.0),
+        ("prioritized", PrioritizedOptions(), 0.0),
+        ("tpe", NoOptions(), 0.0),
+    ],
 )
-def test_only_the_policy_looks_beyond_the_limit(sampler: str, slack: float, leeway: float) -> None:
-    assert StudySettings(sampler=sampler, slack=slack).leeway == leeway
+def test_only_the_policy_looks_beyond_the_limit(sampler: str, options: Any, leeway: float) -> None:
+    assert StudySettings(sampler=sampler, options=options).kind.leeway(options) == leeway
+
+
+def test_going_on_with_other_options_of_the_sampler_is_refused(data: DataSet) -> None:
+    before, after = (StudySettings(options=PrioritizedOptions(exhaust=exhaust)) for exhaust in (False, True))
+    stored = json.loads(json.dumps(study_identity(before, tiny_model(), data.selection)))
+    with pytest.raises(PrimeSVTError, match=re.escape("another exhaust (False, now True)")):
+        check_identity("s", stored, study_identity(after, tiny_model(), data.selection))
+
+
+def test_a_study_of_the_first_version_goes_on(data: DataSet) -> None:
+    """As version 0.1 wrote it: the policy's options in every study, and nothing of repair, measures or objectives."""
+    wanted = study_identity(StudySettings(**BASE), tiny_model(), data.selection)
+    stored = {
+        "sampler": "random", "seed": 0, "constraints": {"max_drop": 3, "min_saving": 0.1, "margin": 0.0},
+        "criterion": "l2", "images": None, "step": 0.05, "max_ratio": 0.95, "rates": [0.1, 0.5], "slack": 0.0,
+        "exhaust": False, "embedding": False, "layers": [], "risk": 0.0001,
+        "model": wanted["model"], "data": wanted["data"],
+    }  # fmt: skip
+    check_identity("s", stored, wanted)
+    assert StudySettings.from_json(stored) == StudySettings(**BASE)
+    policy = {**stored, "sampler": "prioritized"}
+    assert StudySettings.from_json(policy).options == PrioritizedOptions(rates=(0.1, 0.5))
+    repaired = study_identity(StudySettings(**BASE, repair=("norm",)), tiny_model(), data.selection)
+    with pytest.raises(PrimeSVTError, match=re.escape("another repair ([], now ['norm'])")):
+        check_identity("s", stored, repaired)
 
 
 def test_another_model_or_data_set_is_refused(data: DataSet) -> None:

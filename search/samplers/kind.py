@@ -1,0 +1,67 @@
+"""What a sampler is to PrimeSVT: one file of this room with a :class:`SamplerKind` in it.
+
+A package of anybody's adds one by an entry point in the group ``primesvt.samplers``.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import optuna
+from optuna.samplers import BaseSampler
+
+from primesvt.pruning import PruningPlan
+
+from ..constraints import Constraints
+from ..space import SearchSpace
+
+DEFAULT_TRIALS = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """What a sampler is made for.
+
+    Args:
+        space: What it chooses from.
+        constraints: The limits.
+        saving: Fraction of the bytes that a plan saves: known exactly, without asking an image.
+    """
+
+    space: SearchSpace
+    constraints: Constraints
+    saving: Callable[[PruningPlan], float]
+
+
+@dataclass(frozen=True)
+class NoOptions:
+    """A sampler without options."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplerKind:
+    """A sampler by name. Its functions get the options that a study was given, an object of the class ``options``.
+
+    Args:
+        name: As on the command line.
+        summary: What it is, in a few words.
+        make: Makes the sampler from a problem, options, and the seed of its random draws.
+        options: A frozen dataclass whose fields are its options, with defaults, all values of JSON.
+        deterministic: Whether it draws nothing at random, so that one study stands for every seed.
+        trials: How many trials it shall have where the user does not say.
+        result: The ratios of the plan that it ended with, where it ends by itself; None while it goes on.
+        leeway: Points beyond the limit of accuracy up to which its decisions need a plan measured in full.
+        largest_ratio: The largest ratio that it tries.
+        earlier: Options that studies of earlier versions lack, and how those studies were run.
+    """
+
+    name: str
+    summary: str
+    make: Callable[[Problem, Any, int], BaseSampler]
+    options: type[Any] = NoOptions
+    deterministic: bool = False
+    trials: Callable[[Problem, Any], int] = lambda _problem, _options: DEFAULT_TRIALS
+    result: Callable[[BaseSampler, optuna.Study], Mapping[str, float] | None] = lambda _sampler, _study: None
+    leeway: Callable[[Any], float] = lambda _options: 0.0
+    largest_ratio: Callable[[SearchSpace, Any], float] = lambda space, _options: space.max_ratio
+    earlier: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,48 @@
+"""Samplers by name."""
+
+import pytest
+
+from primesvt.models import PrimeSVTError
+from primesvt.search.samplers import (
+    SAMPLERS,
+    PrioritizedOptions,
+    PrioritizedSampler,
+    ReseededSampler,
+    make_sampler,
+    sampler_kind,
+)
+
+from ..synthetic import RATES, Landscape
+
+OF_OPTUNA = ("random", "tpe", "nsga2", "gp")
+
+
+def test_all_names_make_a_sampler() -> None:
+    assert tuple(SAMPLERS)[:5] == ("prioritized", *OF_OPTUNA)
+    made = {name: make_sampler(name, Landscape().problem, seed=0) for name in SAMPLERS}
+    assert type(made["prioritized"]) is PrioritizedSampler
+    assert all(type(made[name]) is ReseededSampler for name in OF_OPTUNA)
+
+
+def test_what_is_said_of_them() -> None:
+    assert [name for name in ("prioritized", *OF_OPTUNA) if sampler_kind(name).deterministic] == ["prioritized"]
+    for name, kind in SAMPLERS.items():
+        assert kind.name == name
+        assert kind.summary
+
+
+def test_how_many_trials_they_need() -> None:
+    policy = sampler_kind("prioritized")
+    land, options = Landscape(), PrioritizedOptions(rates=RATES)
+    assert policy.trials(land.problem, options) == land.policy().most_trials
+    assert sampler_kind("random").trials(land.problem, None) == 200
+
+
+def test_an_unknown_name_is_refused_with_those_known() -> None:
+    with pytest.raises(PrimeSVTError, match="Unknown sampler 'bohb'; known are prioritized, random, tpe, nsga2, gp"):
+        make_sampler("bohb", Landscape().problem, seed=0)
+
+
+def test_rates_off_the_grid_are_refused() -> None:
+    with pytest.raises(PrimeSVTError, match=r"0\.25 is not among those of the search"):
+        make_sampler("prioritized", Landscape().problem, PrioritizedOptions(rates=(0.25,)), seed=0)
