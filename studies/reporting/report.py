@@ -11,7 +11,9 @@ from primesvt.pruning import Robustness
 
 from . import figures
 from .comparison import Comparison, ReportedPlan
-from .verdict import hypervolumes, savings, words
+from .evidence import claim_to_json
+from .standings import comparison_claims, hypervolumes, savings, standings
+from .verdict import verdict, words
 
 FORMAT = 1
 
@@ -29,9 +31,10 @@ th:first-child, td:first-child { text-align: left; } tr.chosen { background: #ff
 
 def summary(comparison: Comparison) -> dict[str, Any]:
     """Everything that the page shows, as plain data."""
-    limits = comparison.constraints
+    limits, stands = comparison.constraints, standings(comparison)
     return {
         "format": FORMAT,
+        "outcome": verdict(comparison).outcome,
         "summary": words(comparison),
         "model": {
             "family": comparison.family,
@@ -60,11 +63,13 @@ def summary(comparison: Comparison) -> dict[str, Any]:
                 "deterministic": studies[0].deterministic,
                 "feasible": sum(sum(study.history.feasible) for study in studies),
                 "best": _plan(figures.best_of_samplers(comparison)[sampler]),
+                "expected_until_first": stands[sampler].running.to_json(),
             }
             for sampler, studies in comparison.samplers.items()
         },
-        "memory_saving_within_limits": {s.sampler: list(s.values) for s in savings(comparison)},
-        "hypervolume_within_limits": {s.sampler: list(s.values) for s in hypervolumes(comparison)},
+        "claims": [claim_to_json(claim) for claim in comparison_claims(comparison)],
+        "memory_saving_within_limits": {s.sampler: s.to_json() for s in savings(comparison)},
+        "hypervolume_within_limits": {s.sampler: s.to_json() for s in hypervolumes(comparison)},
         "studies": [
             {
                 "study": study.name,
@@ -110,7 +115,7 @@ def report_page(comparison: Comparison) -> str:
             f"{comparison.data}; limits: at most {limits.max_drop:g} points of accuracy lost{margin}, "
             f"at least {limits.min_saving:.2%} of the bytes saved"
         ),
-        _words(words(comparison), alarm=winner is None),
+        _words(words(comparison), alarm=verdict(comparison).alarm),
         "<h2>The plans chosen</h2>" if winner else "<h2>The plans that miss the limits least</h2>",
         _note(
             "Chosen on the selection set; the test set was looked at once, for the plans shown here. "

@@ -161,8 +161,11 @@ def test_the_nearest_plan_is_said_to_be_an_estimate_where_it_is_one(studies: tup
     assert comparison.nearest is not None
     assert comparison.nearest.test.images == len(test.images)
     assert comparison.studies[0].front == ()
-    text = words(comparison)[0]
-    assert f"points on the selection set, by an estimate: measuring stopped early, after {images} images." in text
+    text = words(comparison)[1]
+    assert (
+        f"points on the selection set, by an estimate: measuring stopped early, after {images} images: it misses by"
+        in text
+    )
     page = report_page(comparison)
     assert f"lost, stopped after {images} images)" in page
     assert summary(comparison)["nearest"]["selection"]["decided_early"] == trial.user_attrs["decided_early"]
@@ -215,7 +218,7 @@ def test_studies_of_one_sampler_with_other_settings_are_told_apart(primesvt, mod
     primesvt("search", *common, *limits, "--study", "r", "--sampler", "random", "--trials", "2", "--rates", "0.5")
     result = primesvt("compare", *common, "--studies", "0.2,0.8,r", "-o", tmp_path / "out", "--json").json
     assert list(result["samplers"]) == ["prioritized (rates 0.2)", "prioritized (rates 0.8)", "random"]
-    assert "prioritized (rates 0.8)" in result["summary"][2]
+    assert "prioritized (rates 0.8)" in result["summary"][3]
     ran = primesvt("compare", *common, "--studies", "0.2,r", "--max-drop", "1", "-o", tmp_path / "out")
     assert ran.code == 2
     assert "leave those options out" in ran.err

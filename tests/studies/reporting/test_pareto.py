@@ -1,5 +1,8 @@
-"""Fronts and hypervolume against brute force."""
+"""Fronts and hypervolume against brute force, and against a second library."""
 
+import moocore
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,3 +40,11 @@ def test_the_history_ends_with_the_hypervolume_and_never_falls(cloud: list[tuple
     assert len(history) == len(cloud)
     assert history == sorted(history)
     assert all(value == hypervolume(cloud[: i + 1], (1.0, 2.0)) for i, value in enumerate(history))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_hypervolume_is_that_of_moocore(seed: int) -> None:
+    cloud = np.random.default_rng(seed).random((60, 2))
+    for reference in ((0.0, 0.0), (0.3, 0.8), (1.0, 1.0)):
+        theirs = moocore.hypervolume(cloud, ref=reference, maximise=True)
+        assert hypervolume([(x, y) for x, y in cloud.tolist()], reference) == pytest.approx(theirs)
