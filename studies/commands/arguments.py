@@ -6,13 +6,12 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from torch import nn
 
-from primesvt.models import DataSet, Precision, PrimeSVTError, config_of, frame_of, load_model, open_data, whole_file
+from primesvt.models import DataSet, PrimeSVTError, config_of, frame_of, load_model, open_data, whole_file
 from primesvt.pruning import CRITERIA, DEFAULT_CRITERION, DEFAULT_RATES
 from primesvt.search import DEFAULT_MEMORY, Constraints
 from primesvt.search.samplers import SAMPLERS
@@ -20,10 +19,10 @@ from primesvt.search.samplers import SAMPLERS
 from ..running.progress import out
 from ..running.settings import DEFAULT_RISK, StudySettings
 from ..running.storage import DEFAULT_STORAGE
+from .options import add_options, options_of
 
 _MIB, _MOST_MIB = 2**20, 2**30
 Parser = argparse.ArgumentParser
-Command = Callable[[argparse.Namespace], None]
 
 
 def numbers(text: str) -> tuple[float, ...]:
@@ -90,17 +89,6 @@ def add_device(parser: Any) -> None:
     )
 
 
-def add_precision(parser: Any) -> None:
-    """--precision, of inference."""
-    parser.add_argument(
-        "--precision",
-        choices=get_args(Precision),
-        default="float32",
-        help="of convolutions and matrix products; bfloat16 is compared with float32 on the same images "
-        "(default: %(default)s)",
-    )
-
-
 def add_json(parser: Parser) -> None:
     """--json."""
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
@@ -140,27 +128,7 @@ def add_storage(parser: Parser, default: str | None = DEFAULT_STORAGE, note: str
 def add_limits(parser: Parser) -> None:
     """Constraints and everything that defines a search, except sampler and seed."""
     group = parser.add_argument_group("limits")
-    group.add_argument(
-        "--max-drop",
-        metavar="POINTS",
-        type=float,
-        default=Constraints.max_drop,
-        help="accuracy may fall by at most so many percentage points (default: %(default)s)",
-    )
-    group.add_argument(
-        "--min-saving",
-        metavar="FRACTION",
-        type=float,
-        default=Constraints.min_saving,
-        help="at least this fraction of the bytes must be saved (default: %(default)s, that is 26.68 %%)",
-    )
-    group.add_argument(
-        "--margin",
-        metavar="POINTS",
-        type=float,
-        default=0.0,
-        help="stay clear of --max-drop by so many points, so that unseen images keep it too (default: %(default)s)",
-    )
+    add_options(group, Constraints)
     group.add_argument(
         "--risk",
         metavar="PROBABILITY",
@@ -238,7 +206,7 @@ def settings_of(args: argparse.Namespace, sampler: str, seed: int) -> StudySetti
     return StudySettings(
         sampler=sampler,
         seed=seed,
-        constraints=Constraints(max_drop=args.max_drop, min_saving=args.min_saving, margin=args.margin),
+        constraints=options_of(args, Constraints),
         criterion=args.criterion,
         images=args.images,
         step=args.step,
