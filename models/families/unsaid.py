@@ -40,7 +40,7 @@ class Unsaid:
         None, help="which of the 4 stem stages halve the image, such as 0011", metavar="DIGITS"
     )
     image_size: tuple[int, int] | None = option(
-        None, help="224, or 32x48 for height and width", metavar="S", read=read_size
+        None, help="size of an image: 224, or 32x48 for height and width", metavar="S", read=read_size
     )
     mean: Sequence[float] | None = option(
         None, help="per channel, subtracted from an image in [0, 1]", metavar="A,B,..."

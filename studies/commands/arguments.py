@@ -1,17 +1,14 @@
 """Options that several commands share, each declared once."""
 
 import argparse
-import errno
 import json
-import os
 import re
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from primesvt.models import DataSet, PrimeSVTError, config_of, frame_of, load_model, open_data, whole_file
+from primesvt.models import DataSet, config_of, frame_of, load_model, open_data
 from primesvt.pruning import CRITERIA, DEFAULT_CRITERION, DEFAULT_RATES
 from primesvt.search import DEFAULT_MEMORY, Constraints
 from primesvt.search.samplers import SAMPLERS
@@ -242,27 +239,3 @@ def open_model_and_data(args: argparse.Namespace) -> tuple[nn.Module, DataSet]:
 def print_result(args: argparse.Namespace, result: dict[str, Any], text: str) -> None:
     """The result as JSON where it was asked for, otherwise as text."""
     out(json.dumps(result) if args.json else text)
-
-
-def check_file(file: Path) -> None:
-    """Refuse an output file that cannot be written, before the work whose result it would hold.
-
-    Raises:
-        PrimeSVTError: It is a directory, or no file can be made where it would be.
-    """
-    try:
-        if file.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        tempfile.TemporaryFile(dir=file.parent).close()
-    except OSError as error:
-        raise PrimeSVTError(f"Cannot write {file}: {error.strerror or error}.") from error
-
-
-def write_text(file: Path, text: str) -> None:
-    """Write a file whole or not at all.
-
-    Raises:
-        PrimeSVTError: It cannot be written.
-    """
-    with whole_file(file) as partial:
-        partial.write_text(text, encoding="utf-8")

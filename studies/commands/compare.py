@@ -7,13 +7,15 @@ from primesvt.models import DEMO, PrimeSVTError
 from primesvt.search.samplers import SAMPLERS
 
 from ..reporting.comparison import Comparison
-from ..reporting.comparison_run import MODEL, REPORT, measure_and_write, open_test_set, prepare, run_studies, storage_in
 from ..reporting.figures import best_of_samplers
-from ..reporting.report import limits_kept, summary
+from ..reporting.report import limits_kept
+from ..reporting.result_directory import MODEL, REPORT, measured, open_test_set, prepare, storage_in, write
+from ..reporting.summary import summary
 from ..reporting.tables import table
 from ..reporting.verdict import words
 from ..running.runner import DEFAULT_TRIALS, finished_run
 from ..running.settings import StudySettings
+from ..running.several import run_studies
 from ..running.storage import open_storage
 from .arguments import (
     add_cache,
@@ -111,7 +113,8 @@ def run(args: argparse.Namespace) -> None:
             trials=dict.fromkeys(args.samplers, args.trials),
             memory=args.cache,
         )
-    comparison = measure_and_write(args.output, runs, open_test_set(model, data), data, front=args.front)
+    comparison = measured(runs, open_test_set(model, data), data, front=args.front)
+    write(args.output, comparison, model)
     text = comparison_text(comparison) + f"\nreport: {args.output / REPORT}"
     if comparison.winner is not None:
         text += f"\nmodel of the chosen plan: {args.output / MODEL}"

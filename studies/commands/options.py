@@ -40,14 +40,14 @@ def add_options(
 
 
 def options_of(
-    args: argparse.Namespace, settings: type[_T], given: Mapping[str, Any] = _NOTHING, *, prefix: str = ""
+    args: argparse.Namespace, settings: type[_T], otherwise: Mapping[str, Any] = _NOTHING, *, prefix: str = ""
 ) -> _T:
     """The settings that a command was given.
 
     Args:
-        args: What the parser read; a field without a flag there is as in the class.
+        args: What the parser read.
         settings: The dataclass.
-        given: Further fields, which are no flags.
+        otherwise: Fields that have no flag in this command; what is not there either is as in the class.
         prefix: As in :func:`add_options`.
 
     Raises:
@@ -55,7 +55,7 @@ def options_of(
     """
     said = vars(args)
     found = {each.name: _attribute(each, prefix) for each in options(settings)}
-    return settings(**{name: said[key] for name, key in found.items() if key in said}, **given)
+    return settings(**{**otherwise, **{name: said[key] for name, key in found.items() if key in said}})
 
 
 def _add(parser: Any, each: Option, default: Any, unset: str | None, prefix: str) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from primesvt.pruning import PruningPlan, Robustness, check_rates, measure_robustness, prunable_layers
 from primesvt.search import Evaluator
 
+from ..reporting.output_file import check_file, write_text
 from ..reporting.report import robustness_page
 from ..reporting.tables import table
 from ..running.progress import bar
@@ -16,10 +17,8 @@ from .arguments import (
     add_json,
     add_model,
     add_rates,
-    check_file,
     open_model_and_data,
     print_result,
-    write_text,
 )
 
 
