@@ -134,7 +134,12 @@ def add_limits(parser: Parser) -> None:
         help="measuring a plan stops as soon as it very surely misses --max-drop; this is the probability that a study "
         "rejects any plan wrongly (default: %(default)g; 0 stops only where the limit cannot be kept any more)",
     )
-    group = parser.add_argument_group("what is searched")
+    _add_space(parser.add_argument_group("what is searched"))
+    add_criterion(parser)
+    _add_prioritized(parser.add_argument_group("the prioritized sampler"))
+
+
+def _add_space(group: Any) -> None:
     group.add_argument(
         "--images", metavar="N", type=int, help="look at the first N selection images only (default: all)"
     )
@@ -152,8 +157,9 @@ def add_limits(parser: Parser) -> None:
     group.add_argument(
         "--max-ratio", metavar="RATIO", type=float, default=0.95, help="the largest ratio (default: %(default)s)"
     )
-    add_criterion(parser)
-    group = parser.add_argument_group("the prioritized sampler")
+
+
+def _add_prioritized(group: Any) -> None:
     add_rates(group, "ratios that it tries in every layer")
     group.add_argument(
         "--slack",

@@ -36,6 +36,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_model(parser)
     add_data(parser)
+    _add_studies(parser)
+    parser.add_argument(
+        "--front",
+        metavar="N",
+        type=positive,
+        default=8,
+        help="plans of each study that are measured on the test set, at most (default: %(default)s)",
+    )
+    add_output(parser, "report.html, summary.json and the winner's model; an earlier comparison there goes on")
+    add_limits(parser)
+    add_cache(parser)
+    add_json(parser)
+
+
+def _add_studies(parser: argparse.ArgumentParser) -> None:
+    """Which studies there shall be, and where they are."""
     parser.add_argument(
         "--samplers",
         metavar="A,B,...",
@@ -75,17 +91,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="URL",
         help="Optuna storage that keeps the trials (default: a file in the output directory)",
     )
-    parser.add_argument(
-        "--front",
-        metavar="N",
-        type=positive,
-        default=8,
-        help="plans of each study that are measured on the test set, at most (default: %(default)s)",
-    )
-    add_output(parser, "report.html, summary.json and the winner's model; an earlier comparison there goes on")
-    add_limits(parser)
-    add_cache(parser)
-    add_json(parser)
 
 
 def run(args: argparse.Namespace) -> None:
