@@ -1,0 +1,15 @@
+"""Names of what a study and its trials keep beside Optuna's own fields, each once."""
+
+# Of a trial: the step of its sampler that it is, and the layer in question; what was measured, and how.
+PHASE = "phase"
+LAYER = "layer"
+KEY = "key"
+EVALUATION = "evaluation"
+REUSED = "reused"
+DECIDED_EARLY = "decided_early"
+DIVERGENCE = "divergence"
+
+# Of a study: the unpruned model on its images; whether it tells each of them, in their order: bits, in base64.
+BASELINE = "baseline"
+BASELINE_KEY = "baseline_key"
+BASELINE_RIGHT = "baseline_right"
