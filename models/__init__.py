@@ -1,5 +1,6 @@
 """What is pruned: the families of spiking vision transformers, data sets, model directories, training."""
 
+from .accuracy import Accuracy, wilson
 from .checkpoints.importing import Imported, UnusedKey, import_checkpoint, import_state
 from .checkpoints.model_directory import (
     DEMO,
@@ -54,7 +55,7 @@ from .layers.folding import fold
 from .layers.neuron import LIFNode
 from .layers.stream_index import StreamIndex
 from .plugins import Named, named, plugin, with_plugins
-from .prediction import BATCH_SIZE, Predictions, batch_size_of, evaluation_mode, predict, wilson
+from .prediction import BATCH_SIZE, Predictions, batch_size_of, evaluation_mode, predict
 from .training.training import Progress, Recipe, train
 from .whole_file import partial_file, whole_file
 
@@ -64,6 +65,7 @@ __all__ = [
     "DEMO",
     "EMBEDDING",
     "FAMILIES",
+    "Accuracy",
     "ArrayImages",
     "ChannelGroup",
     "Checkpoint",

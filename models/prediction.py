@@ -1,8 +1,4 @@
-"""How accurate a model is, and how sure that is.
-
-Wilson's score interval: E. B. Wilson, *Probable Inference, the Law of Succession, and Statistical Inference*, Journal
-of the American Statistical Association 22, 1927.
-"""
+"""What a model answers on a set of images."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -11,12 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.stats import norm
 from torch import nn
 
+from .accuracy import wilson
 from .data.data_set import ImageSet
 from .engine import Forward, forward_of
-from .errors import PrimeSVTError
 from .families.config import ModelConfig
 from .families.registry import config_of
 
@@ -127,20 +122,3 @@ def evaluation_mode(model: nn.Module) -> Iterator[None]:
         yield
     finally:
         model.train(training)
-
-
-def wilson(right: int, count: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson's interval of a proportion of ``right`` in ``count``.
-
-    Raises:
-        PrimeSVTError: Nothing was counted, or more was right than was counted.
-    """
-    if not 0 <= right <= count or count < 1 or not 0 < confidence < 1:
-        raise PrimeSVTError(
-            f"No {confidence:.0%} interval of {right} in {count}: count at least one, and no more right."
-        )
-    z = float(norm.ppf(0.5 + confidence / 2))
-    middle = (right + z * z / 2) / (count + z * z)
-    half = z / (count + z * z) * (right * (count - right) / count + z * z / 4) ** 0.5
-    # Rounding must not move the ends that are exact.
-    return (max(0.0, middle - half) if right > 0 else 0.0, min(1.0, middle + half) if right < count else 1.0)

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from primesvt.models import PrimeSVTError
+from primesvt.models.options import check_options, option
 
 from .evaluation import Evaluation
 
@@ -22,31 +23,38 @@ PAPER_MIN_SAVING = 0.2668
 class Constraints:
     """What a plan must keep.
 
-    Args:
-        max_drop: Accuracy may fall by at most this many percentage points below the unpruned model's on the same
-            images.
-        min_saving: At least this fraction of the model's bytes must be saved.
-        margin: Points by which a search stays clear of ``max_drop``, because a limit kept on the selection set can be
-            missed on unseen images by chance.
-        limits: The most that each of some measures may be, by the measure's name.
+    A margin is there because a limit that is kept on the selection set can be missed on unseen images by chance. Beside
+    the options, ``limits`` is the most that each of some measures may be, by the measure's name.
 
     Raises:
         PrimeSVTError: A value makes no sense.
     """
 
-    max_drop: float = PAPER_MAX_DROP
-    min_saving: float = PAPER_MIN_SAVING
-    margin: float = 0.0
+    max_drop: float = option(
+        PAPER_MAX_DROP,
+        help="percentage points by which accuracy may fall at most, below the unpruned model's on the same images",
+        metavar="POINTS",
+        meaning="in percentage points",
+        least=0,
+        most=100,
+    )
+    min_saving: float = option(
+        PAPER_MIN_SAVING,
+        help="fraction of the model's bytes that must be saved at least; 0.2668 is 26.68 %",
+        metavar="FRACTION",
+        meaning="a fraction of the model's bytes (0.2668 is 26.68 %)",
+        least=0,
+        below=1,
+    )
+    margin: float = option(
+        0.0,
+        help="points by which a search stays clear of --max-drop, so that unseen images keep it too",
+        metavar="POINTS",
+    )
     limits: Mapping[str, float] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.max_drop) and 0 <= self.max_drop <= 100):
-            raise PrimeSVTError(f"max-drop is in percentage points, between 0 and 100; got {self.max_drop}.")
-        if not 0 <= self.min_saving < 1:
-            raise PrimeSVTError(
-                f"min-saving is a fraction of the model's bytes, at least 0 and below 1 (0.2668 is 26.68 %); "
-                f"got {self.min_saving}."
-            )
+        check_options(self)
         if not 0 <= self.margin <= self.max_drop:
             raise PrimeSVTError(f"margin must be between 0 and max-drop ({self.max_drop}) points, got {self.margin}.")
         for name, most in self.limits.items():

@@ -5,7 +5,8 @@ nodes as they are; whatever else a family does, such as a sum or a product, is a
 what the images are: static, or a sequence of events.
 """
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -20,6 +21,10 @@ from ..layers.stream_index import StreamIndex
 _LAYERS = (ConvBN, LIFNode, MaxPool, RepConv, SelfAttention, StreamIndex)
 
 
+# While torch.fx traces, it replaces how every module of the process is called: one trace at a time.
+_TRACING = threading.Lock()
+
+
 class _Images(fx.Proxy):
     """The images of a forward pass, of which number of dimensions and of time steps are known."""
 
@@ -30,9 +35,24 @@ class _Images(fx.Proxy):
 
 
 class _Tracer(fx.Tracer):
+    """Follows the thread that it was made in; what other threads do with modules meanwhile is no part of the graph."""
+
     def __init__(self, shape: tuple[int, ...]) -> None:
         super().__init__()
         self._images = shape
+        self._thread = threading.get_ident()
+
+    def call_module(
+        self, m: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        return super().call_module(m, forward, args, kwargs) if self._is_mine else forward(*args, **kwargs)
+
+    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, fx.Proxy]) -> Any:
+        return super().getattr(attr, attr_val, parameter_proxy_cache) if self._is_mine else attr_val
+
+    @property
+    def _is_mine(self) -> bool:
+        return threading.get_ident() == self._thread
 
     def proxy(self, node: fx.Node) -> fx.Proxy:
         return _Images(node, self, self._images) if node.op == "placeholder" else super().proxy(node)
@@ -48,7 +68,7 @@ def trace(model: nn.Module, shape: tuple[int, ...]) -> fx.Graph:
         Exception: Whatever torch.fx raises where the forward pass does what cannot be traced.
     """
     # As in inference: what a layer does for training alone is no part of it.
-    with torch.no_grad():
+    with torch.no_grad(), _TRACING:
         graph = _Tracer(shape).trace(model)
     modules = dict(model.named_modules())
     for node in list(graph.nodes):

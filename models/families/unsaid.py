@@ -3,44 +3,73 @@
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from .config import ModelConfig
+from ..errors import PrimeSVTError
+from ..options import check_options, option
+from .config import MAX_TIME_STEPS, MAX_WIDTH, ModelConfig
+
+
+def read_size(text: str) -> tuple[int, int]:
+    """A size, ``224`` or ``HxW``.
+
+    Raises:
+        PrimeSVTError: It is none.
+    """
+    parts = text.lower().split("x")
+    if not 1 <= len(parts) <= 2 or not all(part.isdigit() for part in parts):
+        raise PrimeSVTError(f"expected a size such as 224 or 32x48, got {text!r}")
+    return int(parts[0]), int(parts[-1])
 
 
 @dataclass(frozen=True, kw_only=True)
 class Unsaid:
     """What weights do not say; None where the caller does not say it either.
 
-    Args:
-        heads: Numbers of attention heads, one for all stages or one per stage.
-        time_steps: T.
-        pooling: Which of the four stem stages halve the image, such as ``0011``.
-        image_size: Height and width of an image.
-        mean: Per channel, subtracted from an image in [0, 1]; 0 where it is None.
-        std: Per channel, divides it afterwards; 1 where it is None.
-        classes: Names of the classes in the order of the logits; their numbers where it is None.
-        tau: Membrane time constant; 2 where it is None.
-        v_threshold: Threshold of the neurons; 1 where it is None.
-        attention_threshold: Threshold of the neurons after attention; 0.5 where it is None.
-        attention: Kind of query-key attention, ``token`` or ``channel``; token where it is None.
-        spiking_head: Whether Meta-SpikeFormer's head reads spikes rather than potentials; spikes where it is None.
-        batch_coupling: Whether the images of a batch meet as in the official QKFormer; as its code has it where None.
+    Raises:
+        PrimeSVTError: A number is out of its range. What the rest may be depends on the model.
     """
 
-    heads: tuple[int, ...] | None = None
-    time_steps: int | None = None
-    pooling: str | None = None
-    image_size: tuple[int, int] | None = None
-    mean: Sequence[float] | None = None
-    std: Sequence[float] | None = None
+    heads: tuple[int, ...] | None = option(
+        None, help="attention heads, one number for all stages or one per stage", metavar="N", least=1, most=MAX_WIDTH
+    )
+    time_steps: int | None = option(
+        None, help="T, how often an image is presented", metavar="T", least=1, most=MAX_TIME_STEPS
+    )
+    pooling: str | None = option(
+        None, help="which of the 4 stem stages halve the image, such as 0011", metavar="DIGITS"
+    )
+    image_size: tuple[int, int] | None = option(
+        None, help="size of an image: 224, or 32x48 for height and width", metavar="S", read=read_size
+    )
+    mean: Sequence[float] | None = option(
+        None, help="per channel, subtracted from an image in [0, 1]", metavar="A,B,..."
+    )
+    std: Sequence[float] | None = option(None, help="per channel, divides it afterwards", metavar="A,B,...")
+    # Names of the classes in the order of the logits; their numbers where it is None.
     classes: Sequence[str] | None = None
-    tau: float | None = None
-    v_threshold: float | None = None
-    attention_threshold: float | None = None
-    attention: str | None = None
-    spiking_head: bool | None = None
-    batch_coupling: bool | None = None
+    tau: float | None = option(None, help="membrane time constant of the neurons (guessed: 2)", metavar="TAU")
+    v_threshold: float | None = option(None, help="threshold of the neurons (guessed: 1)", metavar="V")
+    attention_threshold: float | None = option(
+        None, help="threshold of the neurons after attention (guessed: 0.5)", metavar="V"
+    )
+    attention: Literal["token", "channel"] | None = option(
+        None, help="kind of query-key attention of QKFormer's first two stages (guessed: token)"
+    )
+    spiking_head: bool | None = option(
+        None,
+        help="the head of this Meta-SpikeFormer reads membrane potentials, as in earlier versions of its code",
+        flag="potential-head",
+        sets=False,
+    )
+    batch_coupling: bool | None = option(
+        None,
+        help="answer every image for itself, where the official code (QKFormer) lets the images of a batch meet",
+        sets=False,
+    )
+
+    def __post_init__(self) -> None:
+        check_options(self)
 
 
 def unsaid_of(config: ModelConfig) -> Unsaid:

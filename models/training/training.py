@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,67 +25,56 @@ from ..engine.device import CPU, Precision, placed, to_device
 from ..errors import PrimeSVTError
 from ..families.config import MAX_NUMBER, MAX_WIDTH, ModelConfig
 from ..families.registry import config_of
+from ..options import check_options, option
 from .state import load_state, save_state
-
-_RANGES = (
-    ("epochs", 1, MAX_NUMBER),
-    ("batch_size", 1, MAX_NUMBER),
-    ("weight_decay", 0, MAX_NUMBER),
-    ("warm_up", 0, 1),
-    ("label_smoothing", 0, 1),
-    ("shift", 0, MAX_WIDTH),
-    ("erase", 0, 1),
-    ("distillation", 0, 1),
-    ("seed", 0, 2**32 - 1),
-)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """How to train.
 
-    Args:
-        epochs: Passes over the fit set.
-        batch_size: Images per step.
-        learning_rate: Peak of the schedule.
-        weight_decay: Of AdamW, on weights with two or more dimensions.
-        warm_up: Fraction of all steps over which the learning rate rises linearly.
-        label_smoothing: Share of the target spread over all classes.
-        flip: Whether images are mirrored at random.
-        shift: Images are moved by up to this many pixels in each direction.
-        erase: Probability that a random rectangle of an image is blanked.
-        distillation: Weight of the teacher's answers against the labels, where there is a teacher.
-        temperature: Softness of the teacher's answers.
-        frozen_statistics: Whether BatchNorm keeps the mean and variance it has, in training too; a model that is good
-            already is then changed by the gradient alone.
-        precision: Arithmetic of the convolutions in training; the model is stored and measured in float32.
-        seed: Of every random draw.
+    With frozen statistics, BatchNorm keeps the mean and variance it has in training, too: a model that is good already
+    is then changed by the gradient alone. The precision is that of training; the model is stored and measured in
+    float32.
+
+    Raises:
+        PrimeSVTError: A value makes no sense.
     """
 
-    epochs: int = 20
-    batch_size: int = 64
-    learning_rate: float = 6e-3
-    weight_decay: float = 0.02
-    warm_up: float = 0.05
-    label_smoothing: float = 0.05
-    flip: bool = True
-    shift: int = 2
-    erase: float = 0.0
-    distillation: float = 0.0
-    temperature: float = 2.0
-    frozen_statistics: bool = False
-    precision: Precision = "float32"
-    seed: int = 0
+    epochs: int = option(20, help="passes over the fit set", metavar="E", least=1, most=MAX_NUMBER)
+    batch_size: int = option(64, help="images per step", metavar="N", least=1, most=MAX_NUMBER)
+    learning_rate: float = option(6e-3, help="peak of the schedule", metavar="RATE", above=0)
+    weight_decay: float = option(
+        0.02, help="of AdamW, on weights with two or more dimensions", metavar="W", least=0, most=MAX_NUMBER
+    )
+    warm_up: float = option(
+        0.05, help="fraction of all steps over which the learning rate rises linearly", least=0, most=1
+    )
+    label_smoothing: float = option(
+        0.05, help="share of the target that is spread over all classes", metavar="S", least=0, most=1
+    )
+    flip: bool = option(True, help="do not mirror images at random")
+    shift: int = option(
+        2, help="move images by up to this many pixels in each direction", metavar="PIXELS", least=0, most=MAX_WIDTH
+    )
+    erase: float = option(
+        0.0, help="probability that a random rectangle of an image is blanked", metavar="P", least=0, most=1
+    )
+    distillation: float = option(
+        0.0, help="weight of the teacher's answers against the labels, where there is one", metavar="W", least=0, most=1
+    )
+    temperature: float = option(2.0, help="softness of the teacher's answers", above=0)
+    frozen_statistics: bool = option(
+        False,
+        help="let BatchNorm's mean and variance follow the fit images instead of staying as they are",
+        flag="update-norm",
+        sets=False,
+    )
+    precision: Precision = option("float32", help="arithmetic of the convolutions in training")
+    seed: int = option(0, help="of every random draw", metavar="K", least=0, most=2**32 - 1)
 
     def __post_init__(self) -> None:
-        for name, low, high in _RANGES:
-            if not low <= getattr(self, name) <= high:
-                raise PrimeSVTError(f"{name} must be between {low:g} and {high:g}, got {getattr(self, name)}.")
-        for name in ("learning_rate", "temperature"):
-            if not 0 < getattr(self, name) <= MAX_NUMBER:
-                raise PrimeSVTError(f"{name} must be above 0 and finite, got {getattr(self, name)}.")
-        if self.precision not in get_args(Precision):
-            raise PrimeSVTError(f"precision must be {' or '.join(get_args(Precision))}, got {self.precision!r}.")
+        check_options(self)
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from primesvt.models import PrimeSVTError
+from primesvt.models.options import option
 from primesvt.pruning import DEFAULT_RATES, check_rates
 
 from ..attributes import LAYER, PHASE
@@ -192,18 +193,17 @@ def _stop(study: optuna.Study) -> None:
 class PrioritizedOptions:
     """Options of the policy.
 
-    Args:
-        rates: Ratios that it tries in every layer.
-        slack: Points beyond the limit of accuracy that a target may lose alone.
-        exhaust: Whether it goes on to the limit of accuracy after the memory target is met.
-
     Raises:
-        PrimeSVTError: A rate makes no sense.
+        PrimeSVTError: A value is not allowed.
     """
 
-    rates: tuple[float, ...] = DEFAULT_RATES
-    slack: float = 0.0
-    exhaust: bool = False
+    rates: tuple[float, ...] = option(
+        DEFAULT_RATES, help="ratios that it tries in every layer", metavar="A,B,...", above=0, below=1
+    )
+    slack: float = option(
+        0.0, help="a layer is a target if, alone, it misses the limit of accuracy by at most this", metavar="POINTS"
+    )
+    exhaust: bool = option(False, help="go on to the limit of accuracy after the memory target is met")
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rates", check_rates(tuple(self.rates)))

@@ -1,40 +1,28 @@
 """Options that several commands share, each declared once."""
 
 import argparse
-import errno
 import json
-import os
 import re
-import tempfile
-from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from torch import nn
 
-from primesvt.models import DataSet, Precision, PrimeSVTError, config_of, frame_of, load_model, open_data, whole_file
-from primesvt.pruning import CRITERIA, DEFAULT_CRITERION, DEFAULT_RATES
+from primesvt.models import DataSet, PrimeSVTError, config_of, frame_of, load_model, open_data
+from primesvt.models.options import options
+from primesvt.pruning import measure_named, measures
 from primesvt.search import DEFAULT_MEMORY, Constraints
-from primesvt.search.samplers import sampler_kind
+from primesvt.search.samplers import sampler_kind, samplers
 
 from ..running.progress import out
-from ..running.settings import DEFAULT_RISK, StudySettings
+from ..running.settings import StudySettings
 from ..running.storage import DEFAULT_STORAGE
+from .options import add_options, options_of
 
 _MIB, _MOST_MIB = 2**20, 2**30
+# What a default of None or nothing means.
+_UNSET = {"images": "all", "layers": "all", "repair": "none"}
 Parser = argparse.ArgumentParser
-Command = Callable[[argparse.Namespace], None]
-
-
-def numbers(text: str) -> tuple[float, ...]:
-    """Comma-separated numbers."""
-    try:
-        return tuple(float(part) for part in text.split(",") if part.strip())
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"expected numbers separated by commas, such as 0.1,0.5, got {text!r}"
-        ) from None
 
 
 def positive(text: str) -> int:
@@ -91,17 +79,6 @@ def add_device(parser: Any) -> None:
     )
 
 
-def add_precision(parser: Any) -> None:
-    """--precision, of inference."""
-    parser.add_argument(
-        "--precision",
-        choices=get_args(Precision),
-        default="float32",
-        help="of convolutions and matrix products; bfloat16 is compared with float32 on the same images "
-        "(default: %(default)s)",
-    )
-
-
 def add_json(parser: Parser) -> None:
     """--json."""
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
@@ -117,16 +94,6 @@ def add_overwrite(parser: Parser) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace what is in the output directory")
 
 
-def add_criterion(parser: Parser) -> None:
-    """--criterion."""
-    parser.add_argument(
-        "--criterion",
-        choices=sorted(CRITERIA),
-        default=DEFAULT_CRITERION,
-        help="which channels of a layer go first (default: %(default)s, the paper's: smallest L2 norm)",
-    )
-
-
 def add_storage(parser: Parser, default: str | None = DEFAULT_STORAGE, note: str = "") -> None:
     """--storage."""
     parser.add_argument(
@@ -138,69 +105,40 @@ def add_storage(parser: Parser, default: str | None = DEFAULT_STORAGE, note: str
     )
 
 
-def add_limits(parser: Parser) -> None:
-    """Constraints and everything that defines a search, except sampler and seed."""
+def add_search(parser: Parser) -> None:
+    """Everything that defines a search, except the sampler and its seed."""
     group = parser.add_argument_group("limits")
+    add_options(group, Constraints)
     group.add_argument(
-        "--max-drop",
-        metavar="POINTS",
-        type=float,
-        default=Constraints.max_drop,
-        help="accuracy may fall by at most so many percentage points (default: %(default)s)",
-    )
-    group.add_argument(
-        "--min-saving",
-        metavar="FRACTION",
-        type=float,
-        default=Constraints.min_saving,
-        help="at least this fraction of the bytes must be saved (default: %(default)s, that is 26.68 %%)",
-    )
-    group.add_argument(
-        "--margin",
-        metavar="POINTS",
-        type=float,
-        default=0.0,
-        help="stay clear of --max-drop by so many points, so that unseen images keep it too (default: %(default)s)",
-    )
-    group.add_argument(
-        "--risk",
-        metavar="PROBABILITY",
-        type=float,
-        default=DEFAULT_RISK,
-        help="measuring a plan stops as soon as it very surely misses --max-drop; this is the probability that a study "
-        "rejects any plan wrongly (default: %(default)g; 0 stops only where the limit cannot be kept any more)",
+        "--limit",
+        metavar="MEASURE=MOST",
+        dest="limits",
+        action="append",
+        type=_limit,
+        default=[],
+        help="the most that a measure may be; may be given several times "
+        f"(known: {', '.join(measures())}; primesvt layers MODEL shows them)",
     )
     group = parser.add_argument_group("what is searched")
-    group.add_argument(
-        "--images", metavar="N", type=int, help="look at the first N selection images only (default: all)"
-    )
-    group.add_argument(
-        "--layers", metavar="A,B,...", type=names, default=(), help="prune only these layers (default: all)"
-    )
-    group.add_argument("--embedding", action="store_true", help="the embedding width may be pruned, too")
-    group.add_argument(
-        "--step",
-        metavar="RATIO",
-        type=float,
-        default=0.05,
-        help="distance of neighbouring ratios (default: %(default)s)",
-    )
-    group.add_argument(
-        "--max-ratio", metavar="RATIO", type=float, default=0.95, help="the largest ratio (default: %(default)s)"
-    )
-    add_criterion(parser)
-    group = parser.add_argument_group("the prioritized sampler")
-    add_rates(group, "ratios that it tries in every layer")
-    group.add_argument(
-        "--slack",
-        metavar="POINTS",
-        type=float,
-        default=0.0,
-        help="a layer is a target if, alone, it misses the limit of accuracy by at most this (default: %(default)s)",
-    )
-    group.add_argument(
-        "--exhaust", action="store_true", help="go on to the limit of accuracy after the memory target is met"
-    )
+    add_options(group, StudySettings, unset=_UNSET)
+    declared: set[str] = set()
+    for kind in samplers().values():
+        # An option that several samplers have is declared with the first of them.
+        own = [each.name for each in options(kind.options) if each.name not in declared]
+        if own:
+            add_options(parser.add_argument_group(f"the sampler {kind.name}"), kind.options, only=own)
+        declared.update(own)
+
+
+def _limit(text: str) -> tuple[str, float]:
+    """A measure and its largest value."""
+    name, equals, most = text.partition("=")
+    try:
+        return measure_named(name).name, float(most)
+    except (PrimeSVTError, ValueError) as error:
+        unknown = isinstance(error, PrimeSVTError) and equals
+        wanted = str(error) if unknown else f"expected MEASURE=MOST, such as state-bytes=500000, got {text!r}"
+        raise argparse.ArgumentTypeError(wanted) from None
 
 
 def add_cache(parser: Any) -> None:
@@ -226,30 +164,16 @@ def cache_size(text: str) -> int:
     return int(size * _MIB)
 
 
-def add_rates(parser: Any, what: str) -> None:
-    """--rates."""
-    default = ",".join(f"{rate:g}" for rate in DEFAULT_RATES)
-    parser.add_argument(
-        "--rates", metavar="A,B,...", type=numbers, default=DEFAULT_RATES, help=f"{what} (default: {default})"
-    )
-
-
 def settings_of(args: argparse.Namespace, sampler: str, seed: int) -> StudySettings:
-    """The search that the options ask for."""
-    kind = sampler_kind(sampler)
-    told = {f.name: getattr(args, f.name) for f in fields(kind.options) if hasattr(args, f.name)}
-    return StudySettings(
-        sampler=sampler,
-        options=kind.options(**told),
-        seed=seed,
-        constraints=Constraints(max_drop=args.max_drop, min_saving=args.min_saving, margin=args.margin),
-        criterion=args.criterion,
-        images=args.images,
-        step=args.step,
-        max_ratio=args.max_ratio,
-        embedding=args.embedding,
-        layers=args.layers,
-        risk=args.risk,
+    """The search that the options ask for.
+
+    Raises:
+        PrimeSVTError: A value is not allowed.
+    """
+    constraints = options_of(args, Constraints, {"limits": dict(args.limits)})
+    own = options_of(args, sampler_kind(sampler).options)
+    return options_of(
+        args, StudySettings, {"sampler": sampler, "options": own, "seed": seed, "constraints": constraints}
     )
 
 
@@ -276,27 +200,3 @@ def open_model_and_data(args: argparse.Namespace) -> tuple[nn.Module, DataSet]:
 def print_result(args: argparse.Namespace, result: dict[str, Any], text: str) -> None:
     """The result as JSON where it was asked for, otherwise as text."""
     out(json.dumps(result) if args.json else text)
-
-
-def check_file(file: Path) -> None:
-    """Refuse an output file that cannot be written, before the work whose result it would hold.
-
-    Raises:
-        PrimeSVTError: It is a directory, or no file can be made where it would be.
-    """
-    try:
-        if file.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        tempfile.TemporaryFile(dir=file.parent).close()
-    except OSError as error:
-        raise PrimeSVTError(f"Cannot write {file}: {error.strerror or error}.") from error
-
-
-def write_text(file: Path, text: str) -> None:
-    """Write a file whole or not at all.
-
-    Raises:
-        PrimeSVTError: It cannot be written.
-    """
-    with whole_file(file) as partial:
-        partial.write_text(text, encoding="utf-8")

@@ -7,30 +7,23 @@ from primesvt.models import DEMO, PrimeSVTError
 from primesvt.search.samplers import DEFAULT_TRIALS, PRIORITIZED, SAMPLERS
 
 from ..reporting.comparison import Comparison
-from ..reporting.comparison_run import (
-    MODEL,
-    REPORT,
-    Arm,
-    measure_and_write,
-    open_test_set,
-    prepare,
-    run_studies,
-    storage_in,
-)
 from ..reporting.figures import best_of_samplers
-from ..reporting.report import limits_kept, summary
+from ..reporting.report import limits_kept
+from ..reporting.result_directory import MODEL, REPORT, measured, open_test_set, prepare, storage_in, write
+from ..reporting.summary import summary
 from ..reporting.tables import table
 from ..reporting.verdict import words
 from ..running.runner import finished_run
 from ..running.settings import StudySettings
+from ..running.several import Arm, run_studies
 from ..running.storage import open_storage
 from .arguments import (
     add_cache,
     add_data,
     add_json,
-    add_limits,
     add_model,
     add_output,
+    add_search,
     names,
     open_model_and_data,
     positive,
@@ -43,6 +36,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_model(parser)
     add_data(parser)
+    _add_studies(parser)
+    parser.add_argument(
+        "--front",
+        metavar="N",
+        type=positive,
+        default=8,
+        help="plans of each study that are measured on the test set, at most (default: %(default)s)",
+    )
+    add_output(parser, "report.html, summary.json and the winner's model; an earlier comparison there goes on")
+    add_search(parser)
+    add_cache(parser)
+    add_json(parser)
+
+
+def _add_studies(parser: argparse.ArgumentParser) -> None:
+    """Which studies there shall be, and where they are."""
     parser.add_argument(
         "--samplers",
         metavar="A,B,...",
@@ -82,17 +91,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="URL",
         help="Optuna storage that keeps the trials (default: a file in the output directory)",
     )
-    parser.add_argument(
-        "--front",
-        metavar="N",
-        type=positive,
-        default=8,
-        help="plans of each study that are measured on the test set, at most (default: %(default)s)",
-    )
-    add_output(parser, "report.html, summary.json and the winner's model; an earlier comparison there goes on")
-    add_limits(parser)
-    add_cache(parser)
-    add_json(parser)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -117,7 +115,9 @@ def run(args: argparse.Namespace) -> None:
             prefix=args.prefix,
             memory=args.cache,
         )
-    comparison = measure_and_write(args.output, runs, open_test_set(model, data), data, front=args.front)
+    test = open_test_set(model, data, runs[0].settings.calibration)
+    comparison = measured(runs, test, data, front=args.front)
+    write(args.output, comparison, test.pruner)
     text = comparison_text(comparison) + f"\nreport: {args.output / REPORT}"
     if comparison.winner is not None:
         text += f"\nmodel of the chosen plan: {args.output / MODEL}"

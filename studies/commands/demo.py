@@ -12,25 +12,17 @@ from primesvt.search import Constraints
 from primesvt.search.samplers import PRIORITIZED, PrioritizedOptions
 
 from ..reporting.comparison import Comparison, ReportedPlan
-from ..reporting.comparison_run import (
-    FINETUNED,
-    REPORT,
-    Arm,
-    measure_and_write,
-    open_test_set,
-    prepare,
-    run_studies,
-    storage_in,
-)
 from ..reporting.measurement import Measurement, TestSet
+from ..reporting.result_directory import FINETUNED, REPORT, measured, open_test_set, prepare, storage_in, write
 from ..reporting.tables import table
 from ..reporting.verdict import words
 from ..running.progress import say
 from ..running.settings import StudySettings
+from ..running.several import Arm, run_studies
 from ..running.storage import open_storage
-from ..running.train_run import check_trainable, run_training
+from ..running.train_run import TrainJob, check_trainable, run_training
 from .arguments import add_json, print_result
-from .finetune import DISTILLATION, finetune_recipe
+from .finetune import GENTLE
 
 # Chosen so that the whole demo takes a few minutes on two cores; a study of one's own has no reason to be so thrifty.
 SEARCH_SAMPLER = "tpe"
@@ -69,7 +61,8 @@ def run(args: argparse.Namespace) -> None:
     say(f"Demo model: {model_bytes(model):,} bytes. Searching on {IMAGES:,} selection images of {data.name}.")
     runs = run_studies(storage, model, data, arms, seeds=1)
     test = open_test_set(model, data)
-    comparison = measure_and_write(args.output, runs, test, data, front=2)
+    comparison = measured(runs, test, data, front=2)
+    write(args.output, comparison, test.pruner)
     plan = comparison.samplers[PRIORITIZED][0].best
     tuned = None if plan is None else _finetune(args.output / FINETUNED, test, data, plan, args.seed)
     seconds = time.monotonic() - started
@@ -79,8 +72,9 @@ def run(args: argparse.Namespace) -> None:
 def _finetune(directory: Path, test: TestSet, data: DataSet, plan: ReportedPlan, seed: int) -> Measurement:
     pruned = prune(test.model, plan.plan)
     check_trainable(directory, overwrite=True)
-    recipe = finetune_recipe(epochs=EPOCHS, distillation=DISTILLATION, seed=seed)
-    run_training(directory, pruned, data, recipe, title="fine-tune", overwrite=True, teacher=test.model)
+    recipe = replace(GENTLE, epochs=EPOCHS, seed=seed)
+    job = TrainJob(directory=directory, recipe=recipe, title="fine-tune", overwrite=True)
+    run_training(job, pruned, data, test.model)
     return test.compare(pruned)
 
 

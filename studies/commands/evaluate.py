@@ -1,7 +1,8 @@
 """Measure the accuracy of a model on the selection set or the test set."""
 
 import argparse
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -18,42 +19,49 @@ from primesvt.models import (
     find_device,
     predict,
 )
+from primesvt.models.options import check_options, option
 
 from ..reporting.measurement import Measurement
 from ..running.progress import bar
-from .arguments import (
-    add_data,
-    add_device,
-    add_json,
-    add_model,
-    add_precision,
-    open_model_and_data,
-    print_result,
-)
+from .arguments import add_data, add_device, add_json, add_model, open_model_and_data, print_result
+from .options import add_options, options_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What is measured, and how.
+
+    Raises:
+        PrimeSVTError: A value makes no sense.
+    """
+
+    split: Literal["selection", "test"] = option(
+        "test", help="which images: those a search looks at, or the unseen ones"
+    )
+    limit: int | None = option(None, help="only N images, always the same (default: all)", metavar="N", least=1)
+    precision: Precision = option(
+        "float32", help="of convolutions and matrix products; bfloat16 is compared with float32 on the same images"
+    )
+
+    def __post_init__(self) -> None:
+        check_options(self)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_model(parser)
     add_data(parser)
-    parser.add_argument(
-        "--split",
-        choices=("selection", "test"),
-        default="test",
-        help="which images: those a search looks at, or the unseen ones (default: %(default)s)",
-    )
-    parser.add_argument("--limit", metavar="N", type=int, help="only N images, always the same (default: all)")
     add_device(parser)
-    add_precision(parser)
+    add_options(parser, Asked)
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     """Run the command."""
-    device = find_device(args.device)
+    asked, device = options_of(args, Asked), find_device(args.device)
     model, data = open_model_and_data(args)
-    images = data.role(args.split).first(args.limit)
-    predictions = _predict(model, images, device, args.precision)
+    images = data.role(asked.split).first(asked.limit)
+    predictions = _predict(model, images, device, asked.precision)
     low, high = predictions.interval
     speed = len(images) / predictions.seconds
     result = {
@@ -64,15 +72,15 @@ def run(args: argparse.Namespace) -> None:
         "engine": "PyTorch" if predictions.reason else "PrimeSVT",
     }
     text = (
-        f"accuracy {predictions.accuracy:.2%} on {len(images):,} {args.split} images of {data.name} "
+        f"accuracy {predictions.accuracy:.2%} on {len(images):,} {asked.split} images of {data.name} "
         f"(95 % interval {low:.2%} to {high:.2%}), {speed:,.0f} images/s"
     )
     if predictions.reason is not None:
         text += f"\nasked by PyTorch's own kernels, as {predictions.reason}"
-    if args.precision != "float32":
+    if asked.precision != "float32":
         facts, sentence = _compared(predictions, _predict(model, images, device, "float32"))
-        result |= {"precision": args.precision, "against_float32": facts}
-        text += f"\n{args.precision}, compared with float32 on the same images: {sentence}"
+        result |= {"precision": asked.precision, "against_float32": facts}
+        text += f"\n{asked.precision}, compared with float32 on the same images: {sentence}"
     print_result(args, result, text)
 
 

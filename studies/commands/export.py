@@ -29,10 +29,11 @@ from primesvt.models import (
 )
 from primesvt.models.export import Shapes, export_state_dict, require
 
+from ..reporting.output_file import check_file
 from ..reporting.tables import table
 from ..running.exported import Runner, Verification, run_onnx, run_pt2, run_state_dict, verify
 from ..running.progress import bar, say
-from .arguments import add_data, add_json, add_model, check_file, positive, print_result
+from .arguments import add_data, add_json, add_model, positive, print_result
 
 
 class Export(Protocol):

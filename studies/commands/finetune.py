@@ -1,16 +1,26 @@
 """Recover accuracy of a pruned model by training it a little, alone or with the original as teacher."""
 
 import argparse
+from dataclasses import replace
 
 from primesvt.models import Recipe, device_model, find_device, load_model, predict
 
-from ..running.train_run import check_trainable, run_training
+from ..running.train_run import TrainJob, check_trainable, run_training
 from .arguments import add_data, add_device, add_json, add_output, add_overwrite, open_model_and_data, print_result
+from .options import add_options, options_of
 
-DEFAULT_EPOCHS = 3
-LEARNING_RATE = 3e-4
-# The answers of the unpruned model say more than the labels, which it has learnt already.
-DISTILLATION = 1.0
+# Gentle. Where there is a teacher, its answers alone count: they say more than the labels, which the model has learnt
+# already. Where there is none, plain cross-entropy, which is the paper's way.
+GENTLE = Recipe(
+    epochs=3,
+    learning_rate=3e-4,
+    weight_decay=0.0,
+    label_smoothing=0.0,
+    shift=0,
+    distillation=1.0,
+    frozen_statistics=True,
+)
+_RECIPE = ("epochs", "batch_size", "learning_rate", "shift", "flip", "distillation", "frozen_statistics", "seed")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,32 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--teacher", metavar="MODEL", help="learn from the answers of this model, such as the unpruned one"
     )
-    parser.add_argument(
-        "--distillation",
-        metavar="W",
-        type=float,
-        default=DISTILLATION,
-        help="weight of the teacher's answers against the labels, from 0 to 1 (default: %(default)s, answers alone)",
-    )
-    parser.add_argument("--epochs", metavar="E", type=int, default=DEFAULT_EPOCHS, help="(default: %(default)s)")
-    parser.add_argument(
-        "--learning-rate",
-        metavar="RATE",
-        type=float,
-        default=LEARNING_RATE,
-        help="peak of the schedule (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--update-norm",
-        action="store_true",
-        help="let BatchNorm's mean and variance follow the fit images (default: they stay as they are)",
-    )
-    parser.add_argument("--batch-size", metavar="N", type=int, default=64, help="(default: %(default)s)")
-    parser.add_argument(
-        "--shift", metavar="PIXELS", type=int, default=0, help="move images by up to this (default: %(default)s)"
-    )
-    parser.add_argument("--no-flip", action="store_true", help="do not mirror images")
-    parser.add_argument("--seed", metavar="K", type=int, default=0, help="(default: %(default)s)")
+    add_options(parser, Recipe, only=_RECIPE, defaults=vars(GENTLE))
     add_output(parser, "the fine-tuned model (and its checkpoint until then)")
     add_overwrite(parser)
     add_json(parser)
@@ -58,29 +43,17 @@ def run(args: argparse.Namespace) -> None:
     device = find_device(args.device)
     model, data = open_model_and_data(args)
     teacher = load_model(args.teacher) if args.teacher else None
-    recipe = finetune_recipe(
-        epochs=args.epochs,
-        learning_rate=args.learning_rate,
-        batch_size=args.batch_size,
-        shift=args.shift,
-        flip=not args.no_flip,
-        distillation=args.distillation if teacher else 0.0,
-        frozen_statistics=not args.update_norm,
-        seed=args.seed,
-    )
+    recipe = options_of(args, Recipe, vars(GENTLE))
     before = predict(device_model(model, device), data.selection)
-    facts = {"finetuned": args.model, "teacher": args.teacher, "accuracy_before": before.accuracy}
-    done = run_training(
-        args.output,
-        model,
-        data,
-        recipe,
+    job = TrainJob(
+        directory=args.output,
+        recipe=recipe if teacher else replace(recipe, distillation=0.0),
         title="fine-tune",
         overwrite=args.overwrite,
-        teacher=teacher,
-        facts=facts,
         device=device,
+        facts={"finetuned": args.model, "teacher": args.teacher, "accuracy_before": before.accuracy},
     )
+    done = run_training(job, model, data, teacher)
     after = done.selection
     result = {
         "accuracy_before": before.accuracy,
@@ -93,29 +66,3 @@ def run(args: argparse.Namespace) -> None:
         f"after {len(done.log)} epochs, {done.seconds:.0f} s: {args.output}"
     )
     print_result(args, result, text)
-
-
-def finetune_recipe(
-    *,
-    epochs: int = DEFAULT_EPOCHS,
-    learning_rate: float = LEARNING_RATE,
-    batch_size: int = 64,
-    shift: int = 0,
-    flip: bool = True,
-    distillation: float = 0.0,
-    frozen_statistics: bool = True,
-    seed: int = 0,
-) -> Recipe:
-    """The recipe of fine-tuning: gentle, and with plain cross-entropy where there is no teacher (the paper's way)."""
-    return Recipe(
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        weight_decay=0.0,
-        label_smoothing=0.0,
-        flip=flip,
-        shift=shift,
-        distillation=distillation,
-        frozen_statistics=frozen_statistics,
-        seed=seed,
-    )

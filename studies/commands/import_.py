@@ -25,15 +25,11 @@ from primesvt.models import (
 )
 
 from ..running.progress import say
-from .arguments import add_json, add_output, add_overwrite, numbers, positive, print_result, size
+from .arguments import add_json, add_output, add_overwrite, print_result
+from .options import add_options, options_of
 
 # So many keys or names are printed before the rest is only counted.
 _SHOWN = 4
-
-
-def head_counts(text: str) -> tuple[int, ...]:
-    """Numbers of heads: one, or one per stage."""
-    return tuple(positive(part.strip()) for part in text.split(","))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,38 +41,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--name", metavar="CONFIG", help=f"a published size, which says the rest: {', '.join(published_names())}"
     )
     group = parser.add_argument_group("what weights cannot tell")
-    group.add_argument("--heads", metavar="N", type=head_counts, help="attention heads, one number or one per stage")
-    group.add_argument("--time-steps", metavar="T", type=positive, help="how often an image is presented")
-    group.add_argument("--pooling", metavar="DIGITS", help="which of the 4 stem stages halve the image, such as 0011")
-    group.add_argument("--image-size", metavar="S", type=size, help="224, or 32x48 for height and width")
-    group.add_argument("--mean", metavar="A,B,...", type=numbers, help="of the training images, per channel")
-    group.add_argument("--std", metavar="A,B,...", type=numbers, help="of the training images, per channel")
+    add_options(group, Unsaid)
     group.add_argument(
         "--class-names", metavar="FILE", type=Path, help="in the order of the logits: a name per line, or a JSON list"
-    )
-    group.add_argument("--attention", choices=("token", "channel"), help="of QKFormer's first two stages")
-    group.add_argument(
-        "--potential-head",
-        action="store_const",
-        const=False,
-        dest="spiking_head",
-        help="the head of this Meta-SpikeFormer reads membrane potentials, as in earlier versions of its code",
-    )
-    group.add_argument("--tau", type=float, help="time constant of the neurons (guessed: 2)")
-    group.add_argument("--v-threshold", metavar="V", type=float, help="threshold of the neurons (guessed: 1)")
-    group.add_argument(
-        "--attention-threshold", metavar="V", type=float, help="threshold of the neurons after attention (guessed: 0.5)"
     )
     group = parser.add_argument_group("the file")
     group.add_argument("--weights", metavar="KEY", help="which of several state dicts in it, such as state_dict_ema")
     group.add_argument("--allow-nonfinite", action="store_true", help="take weights that are NaN or infinite")
-    group.add_argument(
-        "--no-batch-coupling",
-        action="store_const",
-        const=False,
-        dest="batch_coupling",
-        help="answer every image for itself, where the official code (QKFormer) lets the images of a batch meet",
-    )
     add_overwrite(parser)
     add_json(parser)
 
@@ -84,21 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Run the command."""
     check_free(args.output, overwrite=args.overwrite)
-    unsaid = Unsaid(
-        heads=args.heads,
-        time_steps=args.time_steps,
-        pooling=args.pooling,
-        image_size=args.image_size,
-        mean=args.mean,
-        std=args.std,
-        classes=_class_names(args.class_names) if args.class_names else None,
-        tau=args.tau,
-        v_threshold=args.v_threshold,
-        attention_threshold=args.attention_threshold,
-        attention=args.attention,
-        spiking_head=args.spiking_head,
-        batch_coupling=args.batch_coupling,
-    )
+    unsaid = options_of(args, Unsaid, {"classes": _class_names(args.class_names) if args.class_names else None})
     imported = import_checkpoint(
         args.file,
         unsaid,

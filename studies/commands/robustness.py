@@ -3,32 +3,32 @@
 import argparse
 from pathlib import Path
 
-from primesvt.pruning import PruningPlan, Robustness, check_rates, measure_robustness, prunable_layers
+from primesvt.pruning import Calibration, PruningPlan, Robustness, check_rates, measure_robustness, prunable_layers
 from primesvt.search import Evaluator
+from primesvt.search.samplers import PrioritizedOptions
 
+from ..reporting.output_file import check_file, write_text
 from ..reporting.report import robustness_page
 from ..reporting.tables import table
 from ..running.progress import bar
+from ..running.settings import StudySettings
 from .arguments import (
     add_cache,
-    add_criterion,
     add_data,
     add_json,
     add_model,
-    add_rates,
-    check_file,
     open_model_and_data,
     print_result,
-    write_text,
 )
+from .options import add_options
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_model(parser)
     add_data(parser)
-    add_rates(parser, "ratios at which each layer is pruned")
-    add_criterion(parser)
+    add_options(parser, PrioritizedOptions, only=("rates",))
+    add_options(parser, StudySettings, only=("criterion", "calibration"))
     parser.add_argument("--images", metavar="N", type=int, help="use the first N selection images only (default: all)")
     parser.add_argument("--embedding", action="store_true", help="measure the embedding width, too")
     parser.add_argument("--html", metavar="FILE", type=Path, help="write a heatmap, too")
@@ -43,7 +43,8 @@ def run(args: argparse.Namespace) -> None:
         check_file(args.html)
     model, data = open_model_and_data(args)
     layers = [layer.name for layer in prunable_layers(model, embedding=args.embedding)]
-    evaluator = Evaluator(model, data.selection.first(args.images), memory=args.cache)
+    calibration = Calibration(data.calibration, args.calibration)
+    evaluator = Evaluator(model, data.selection.first(args.images), memory=args.cache, calibration=calibration)
     total, done = len(layers) * len(rates) + 1, 0
     with bar("robustness") as progress:
         progress.update(0, total)

@@ -15,8 +15,8 @@ from .arguments import (
     add_cache,
     add_data,
     add_json,
-    add_limits,
     add_model,
+    add_search,
     add_storage,
     open_model_and_data,
     print_result,
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--study", metavar="NAME", help="name of the study (default: SAMPLER-seedK)")
     parser.add_argument("--seed", metavar="K", type=int, default=0, help="of the random draws (default: %(default)s)")
     add_storage(parser)
-    add_limits(parser)
+    add_search(parser)
     add_cache(parser)
     add_json(parser)
 

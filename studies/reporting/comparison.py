@@ -1,6 +1,6 @@
 """A comparison: several studies on one model, data set and constraint set, and what their plans do on the test set."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -152,8 +152,7 @@ class Comparison:
     @property
     def nearest(self) -> ReportedPlan | None:
         """The plan that misses the limits least, where none keeps them."""
-        plans = [study.nearest for study in self.studies if study.nearest is not None]
-        return min(plans, key=lambda p: (p.violation, -p.selection.accuracy), default=None)
+        return nearest_plan(study.nearest for study in self.studies)
 
     @property
     def corner(self) -> Point:
@@ -162,10 +161,16 @@ class Comparison:
         return limits.min_saving, self.baseline.accuracy - (limits.max_drop - limits.margin) / 100
 
 
-def best_plan(plans: Any) -> ReportedPlan | None:
+def best_plan(plans: Iterable[ReportedPlan | None]) -> ReportedPlan | None:
     """Of the plans that are there, the one that saves most; of equal ones, the most accurate."""
     there = [plan for plan in plans if plan is not None]
     return max(there, key=lambda p: (p.selection.memory_saving, p.selection.accuracy), default=None)
+
+
+def nearest_plan(plans: Iterable[ReportedPlan | None]) -> ReportedPlan | None:
+    """Of the plans that are there, the one that misses the limits least; of equal ones, the most accurate."""
+    there = [plan for plan in plans if plan is not None]
+    return min(there, key=lambda p: (p.violation, -p.selection.accuracy), default=None)
 
 
 def compare(

@@ -7,7 +7,7 @@ from plotly.subplots import make_subplots
 
 from primesvt.pruning import Robustness
 
-from .comparison import Comparison, ReportedPlan, StudyResult
+from .comparison import Comparison, ReportedPlan, StudyResult, best_plan, nearest_plan
 
 # Okabe and Ito's palette, which people with any colour vision can tell apart.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999933")
@@ -24,31 +24,9 @@ def colours(comparison: Comparison) -> dict[str, str]:
 def fronts(comparison: Comparison, *, test: bool) -> go.Figure:
     """Pareto fronts of all samplers on the test or the selection set, with intervals and limits."""
     figure = go.Figure()
-    limits = comparison.constraints
     base = comparison.test_baseline if test else comparison.baseline
-    least = 100 * base.accuracy - limits.max_drop
-    shown = [plan for study in comparison.studies for plan in study.front]
-    right = max([100 * plan.selection.memory_saving for plan in shown] + [100 * limits.min_saving]) + 5
-    lowest = min([100 * _measured(plan, test).interval[0] for plan in shown] + [least])
-    # Far below the limit nobody looks; but the plans of the table are always there.
-    chosen = [plan for plan in best_of_samplers(comparison).values() if plan is not None]
-    window = min([least - 4 * max(limits.max_drop, 1), *(100 * _measured(p, test).interval[0] for p in chosen)])
-    bottom = max(0.0, max(lowest, window) - 1)
-    top = 100 * max([base.interval[1], *(_measured(plan, test).interval[1] for plan in shown)]) + 0.5
-    for x0, x1, y0, y1 in ((0, right, bottom, least), (0, 100 * limits.min_saving, least, top)):
-        figure.add_shape(
-            type="rect", x0=x0, x1=x1, y0=y0, y1=y1, fillcolor=_LIMIT, opacity=0.07, line_width=0, layer="below"
-        )
-    figure.add_hline(least, line={"color": _LIMIT, "dash": "dash", "width": 1.5})
-    figure.add_vline(100 * limits.min_saving, line={"color": _LIMIT, "dash": "dash", "width": 1.5})
-    figure.add_annotation(
-        x=0, xref="paper", y=least, text=f"limit: {limits.max_drop:g} points lost", showarrow=False,
-        xanchor="left", yanchor="top", font={"color": _LIMIT, "size": 12},
-    )  # fmt: skip
-    figure.add_annotation(
-        x=100 * limits.min_saving, y=0, yref="paper", text=f"limit: {limits.min_saving:.2%} saved", showarrow=False,
-        xanchor="left", yanchor="bottom", font={"color": _LIMIT, "size": 12},
-    )  # fmt: skip
+    right, bottom, top = _window(comparison, test=test)
+    _add_limits(figure, comparison, right, bottom, top, test=test)
     figure.add_trace(
         go.Scatter(
             x=[0],
@@ -71,6 +49,48 @@ def fronts(comparison: Comparison, *, test: bool) -> go.Figure:
     figure.update_xaxes(title="memory saved (% of bytes)", range=[-1, right], zeroline=False)
     figure.update_yaxes(title=f"accuracy on the {'test' if test else 'selection'} set (%)", range=[bottom, top])
     return _finish(figure, 520)
+
+
+def _least(comparison: Comparison, *, test: bool) -> float:
+    """The accuracy, in per cent, below which a plan misses the limit that the user set."""
+    base = comparison.test_baseline if test else comparison.baseline
+    return 100 * base.accuracy - comparison.constraints.max_drop
+
+
+def _window(comparison: Comparison, *, test: bool) -> tuple[float, float, float]:
+    """The largest saving, and the smallest and the largest accuracy to show, in per cent."""
+    limits, least = comparison.constraints, _least(comparison, test=test)
+    base = comparison.test_baseline if test else comparison.baseline
+    shown = [plan for study in comparison.studies for plan in study.front]
+    right = max([100 * plan.selection.memory_saving for plan in shown] + [100 * limits.min_saving]) + 5
+    lowest = min([100 * _measured(plan, test).interval[0] for plan in shown] + [least])
+    # Far below the limit nobody looks; but the plans of the table are always there.
+    chosen = [plan for plan in best_of_samplers(comparison).values() if plan is not None]
+    window = min([least - 4 * max(limits.max_drop, 1), *(100 * _measured(p, test).interval[0] for p in chosen)])
+    bottom = max(0.0, max(lowest, window) - 1)
+    top = 100 * max([base.interval[1], *(_measured(plan, test).interval[1] for plan in shown)]) + 0.5
+    return right, bottom, top
+
+
+def _add_limits(
+    figure: go.Figure, comparison: Comparison, right: float, bottom: float, top: float, *, test: bool
+) -> None:
+    """Lines at the limits; what is outside of them is shaded."""
+    limits, least = comparison.constraints, _least(comparison, test=test)
+    for x0, x1, y0, y1 in ((0, right, bottom, least), (0, 100 * limits.min_saving, least, top)):
+        figure.add_shape(
+            type="rect", x0=x0, x1=x1, y0=y0, y1=y1, fillcolor=_LIMIT, opacity=0.07, line_width=0, layer="below"
+        )
+    figure.add_hline(least, line={"color": _LIMIT, "dash": "dash", "width": 1.5})
+    figure.add_vline(100 * limits.min_saving, line={"color": _LIMIT, "dash": "dash", "width": 1.5})
+    figure.add_annotation(
+        x=0, xref="paper", y=least, text=f"limit: {limits.max_drop:g} points lost", showarrow=False,
+        xanchor="left", yanchor="top", font={"color": _LIMIT, "size": 12},
+    )  # fmt: skip
+    figure.add_annotation(
+        x=100 * limits.min_saving, y=0, yref="paper", text=f"limit: {limits.min_saving:.2%} saved", showarrow=False,
+        xanchor="left", yanchor="bottom", font={"color": _LIMIT, "size": 12},
+    )  # fmt: skip
 
 
 def _measured(plan: ReportedPlan, test: bool):  # type: ignore[no-untyped-def]
@@ -215,16 +235,10 @@ def layers(comparison: Comparison) -> go.Figure:
 
 def best_of_samplers(comparison: Comparison) -> dict[str, ReportedPlan | None]:
     """Every sampler's best plan, of all its seeds; where none keeps the limits, its nearest."""
-    found = {}
-    for sampler, studies in comparison.samplers.items():
-        best = [study.best for study in studies if study.best is not None]
-        near = [study.nearest for study in studies if study.nearest is not None]
-        found[sampler] = (
-            max(best, key=lambda p: (p.selection.memory_saving, p.selection.accuracy))
-            if best
-            else min(near, key=lambda p: p.violation, default=None)
-        )
-    return found
+    return {
+        sampler: best_plan(study.best for study in studies) or nearest_plan(study.nearest for study in studies)
+        for sampler, studies in comparison.samplers.items()
+    }
 
 
 def robustness(measured: Robustness) -> go.Figure:

@@ -17,7 +17,7 @@ import optuna
 from scipy.stats import norm
 from torch import nn
 
-from primesvt.models import ImageSet, Predictions, predict, wilson
+from primesvt.models import Accuracy, ImageSet, Predictions, predict
 from primesvt.pruning import Calibration, Pruner, PruningPlan
 
 # Attribute of a study: what its plans did on the test set, by the key of the plan.
@@ -25,18 +25,14 @@ TEST = "test"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measurement:
+class Measurement(Accuracy):
     """What a model answers on the test set, compared with the unpruned model.
 
     Args:
-        right: Images whose class was told.
-        images: Images seen.
         lost: Images that the unpruned model tells and this one does not.
         gained: Images that this one tells and the unpruned one does not.
     """
 
-    right: int
-    images: int
     lost: int
     gained: int
 
@@ -50,16 +46,6 @@ class Measurement:
             lost=int(np.sum(theirs & ~ours)),
             gained=int(np.sum(ours & ~theirs)),
         )
-
-    @property
-    def accuracy(self) -> float:
-        """Fraction of the images whose class was told."""
-        return self.right / self.images
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """The 95 % interval of the accuracy."""
-        return wilson(self.right, self.images)
 
     @property
     def drop(self) -> float:
@@ -76,13 +62,7 @@ class Measurement:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data: what was counted, and what follows from it."""
-        return {
-            "accuracy": self.accuracy,
-            "images": self.images,
-            "interval": list(self.interval),
-            "drop": self.drop,
-            "drop_interval": list(self.drop_interval),
-        }
+        return {**self.told(), "drop": self.drop, "drop_interval": list(self.drop_interval)}
 
 
 @dataclass(frozen=True)

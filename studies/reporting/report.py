@@ -1,8 +1,7 @@
-"""A comparison as a page that opens offline, and as data for machines."""
+"""A comparison as a page that opens offline."""
 
 import html
 from collections.abc import Sequence
-from typing import Any
 
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
@@ -11,11 +10,7 @@ from primesvt.pruning import Robustness
 
 from . import figures
 from .comparison import Comparison, ReportedPlan
-from .evidence import claim_to_json
-from .standings import comparison_claims, hypervolumes, savings, standings
 from .verdict import verdict, words
-
-FORMAT = 1
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1d2733; max-width: 1160px; margin: 2rem auto; padding: 0 1rem; }
@@ -29,108 +24,18 @@ th:first-child, td:first-child { text-align: left; } tr.chosen { background: #ff
 """.strip()
 
 
-def summary(comparison: Comparison) -> dict[str, Any]:
-    """Everything that the page shows, as plain data."""
-    limits, stands = comparison.constraints, standings(comparison)
-    return {
-        "format": FORMAT,
-        "outcome": verdict(comparison).outcome,
-        "summary": words(comparison),
-        "model": {
-            "family": comparison.family,
-            "parameters": comparison.parameters,
-            "bytes": comparison.bytes,
-            "layers": [
-                {"name": layer.name, "kind": layer.kind, "channels": layer.channels, "parameters": layer.parameters}
-                for layer in comparison.layers
-            ],
-        },
-        "data": comparison.data,
-        "constraints": {"max_drop": limits.max_drop, "min_saving": limits.min_saving, "margin": limits.margin},
-        "baseline": {
-            "selection": {
-                "accuracy": comparison.baseline.accuracy,
-                "images": comparison.baseline.images,
-                "interval": list(comparison.baseline.interval),
-            },
-            "test": comparison.test_baseline.to_json(),
-        },
-        "winner": _plan(comparison.winner),
-        "nearest": _plan(comparison.nearest),
-        "samplers": {
-            sampler: {
-                "studies": [study.name for study in studies],
-                "deterministic": studies[0].deterministic,
-                "feasible": sum(sum(study.history.feasible) for study in studies),
-                "best": _plan(figures.best_of_samplers(comparison)[sampler]),
-                "expected_until_first": stands[sampler].running.to_json(),
-            }
-            for sampler, studies in comparison.samplers.items()
-        },
-        "claims": [claim_to_json(claim) for claim in comparison_claims(comparison)],
-        "memory_saving_within_limits": {s.sampler: s.to_json() for s in savings(comparison)},
-        "hypervolume_within_limits": {s.sampler: s.to_json() for s in hypervolumes(comparison)},
-        "studies": [
-            {
-                "study": study.name,
-                "sampler": study.sampler,
-                "seed": study.seed,
-                "trials": len(study.history.points),
-                "feasible": sum(study.history.feasible),
-                "images": study.history.images[-1],
-                "seconds": study.history.seconds[-1],
-                "over": study.over,
-                "best": _plan(study.best),
-                "nearest": _plan(study.nearest),
-                "front": [plan.to_json() for plan in study.front],
-                "history": {
-                    "memory_saving": [x for x, _ in study.history.points],
-                    "accuracy": [y for _, y in study.history.points],
-                    "measured_in_full": list(study.history.whole),
-                    "feasible": list(study.history.feasible),
-                    "images": list(study.history.images),
-                    "seconds": list(study.history.seconds),
-                    "hypervolume_within_limits": study.history.hypervolume(comparison.corner, feasible_only=True),
-                    "hypervolume_all": study.history.hypervolume((0.0, 0.0), feasible_only=False),
-                },
-            }
-            for study in comparison.studies
-        ],
-        "robustness": None if comparison.robustness is None else comparison.robustness.to_json(),
-    }
-
-
-def _plan(plan: ReportedPlan | None) -> dict[str, Any] | None:
-    return None if plan is None else plan.to_json()
-
-
 def report_page(comparison: Comparison) -> str:
     """The page."""
-    limits, winner = comparison.constraints, comparison.winner
-    margin = f", less a margin of {limits.margin:g} in the search" if limits.margin else ""
+    chosen = comparison.winner is not None
     parts = [
-        "<h1>PrimeSVT: memory saved against accuracy</h1>",
-        _note(
-            f"{comparison.family}, {comparison.parameters:,} parameters, {comparison.bytes:,} bytes; "
-            f"{comparison.data}; limits: at most {limits.max_drop:g} points of accuracy lost{margin}, "
-            f"at least {limits.min_saving:.2%} of the bytes saved"
-        ),
-        _words(words(comparison), alarm=verdict(comparison).alarm),
-        "<h2>The plans chosen</h2>" if winner else "<h2>The plans that miss the limits least</h2>",
+        *_head(comparison),
+        "<h2>The plans chosen</h2>" if chosen else "<h2>The plans that miss the limits least</h2>",
         _note(
             "Chosen on the selection set; the test set was looked at once, for the plans shown here. "
             "In brackets: 95 % intervals, of the drop by the paired difference on the same images."
         ),
         plans_table(comparison),
-        "<h2>Pareto fronts on the test set</h2>",
-        _note("Filled: keeps the limits on the selection set. Shaded: outside the limits. Bars: 95 % intervals."),
-        _figure(figures.fronts(comparison, test=True)),
-        "<h2>Pareto fronts on the selection set</h2>",
-        _note(
-            "What the searches saw. Small dots are all trials; where one is open, the plan was rejected after a part "
-            "of the images, and its accuracy is that on those."
-        ),
-        _figure(figures.fronts(comparison, test=False)),
+        *_fronts(comparison),
         "<h2>Hypervolume against effort</h2>",
         _note(
             "Above: plans within the limits, measured from their corner; below: all plans that were measured in full, "
@@ -146,6 +51,35 @@ def report_page(comparison: Comparison) -> str:
     else:
         parts += [_robustness_note(comparison.robustness), _figure(figures.robustness(comparison.robustness))]
     return _page("PrimeSVT: comparison", parts)
+
+
+def _head(comparison: Comparison) -> list[str]:
+    """What was compared, and what came out, in words."""
+    limits = comparison.constraints
+    margin = f", less a margin of {limits.margin:g} in the search" if limits.margin else ""
+    return [
+        "<h1>PrimeSVT: memory saved against accuracy</h1>",
+        _note(
+            f"{comparison.family}, {comparison.parameters:,} parameters, {comparison.bytes:,} bytes; "
+            f"{comparison.data}; limits: at most {limits.max_drop:g} points of accuracy lost{margin}, "
+            f"at least {limits.min_saving:.2%} of the bytes saved"
+        ),
+        _words(words(comparison), alarm=verdict(comparison).alarm),
+    ]
+
+
+def _fronts(comparison: Comparison) -> list[str]:
+    return [
+        "<h2>Pareto fronts on the test set</h2>",
+        _note("Filled: keeps the limits on the selection set. Shaded: outside the limits. Bars: 95 % intervals."),
+        _figure(figures.fronts(comparison, test=True)),
+        "<h2>Pareto fronts on the selection set</h2>",
+        _note(
+            "What the searches saw. Small dots are all trials; where one is open, the plan was rejected after a part "
+            "of the images, and its accuracy is that on those."
+        ),
+        _figure(figures.fronts(comparison, test=False)),
+    ]
 
 
 def robustness_page(robustness: Robustness) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Self
 from torch import nn
 
 from primesvt.models import DataSet, ImageSet, PrimeSVTError, fingerprint, streams
+from primesvt.models.options import check_options, option
 from primesvt.pruning import (
     DEFAULT_CALIBRATION,
     DEFAULT_CRITERION,
@@ -47,35 +48,53 @@ class StudySettings:
         options: Of the sampler, an object of its kind's class of options; its defaults where it is None.
         seed: Of the sampler's random draws.
         constraints: The hard limits.
-        criterion: Which channels of a layer go first.
-        repair: Steps that repair every plan's model, in their order.
-        calibration: How many calibration images criteria and repair steps may look at.
-        measures: Further numbers to take of every plan.
-        objectives: Measures to keep as small as possible, beside the two objectives that every study has.
-        images: Search on the first so many images of the selection set; None for all.
-        step: Distance of neighbouring ratios.
-        max_ratio: The largest ratio.
-        embedding: Whether the embedding width is pruned too.
-        layers: Only these layers; empty for all.
-        risk: Largest probability that the study rejects a plan early that keeps the limit of accuracy; 0 rejects only
-            what cannot keep it any more.
+
+    The other fields are options, and say what they are.
+
+    Raises:
+        PrimeSVTError: A value is not allowed.
     """
 
     sampler: str = PRIORITIZED
     options: Any = None
     seed: int = 0
     constraints: Constraints = field(default_factory=Constraints)
-    criterion: str = DEFAULT_CRITERION
-    repair: tuple[str, ...] = ()
-    calibration: int = DEFAULT_CALIBRATION
-    measures: tuple[str, ...] = ()
-    objectives: tuple[str, ...] = ()
-    images: int | None = None
-    step: float = 0.05
-    max_ratio: float = 0.95
-    embedding: bool = False
-    layers: tuple[str, ...] = ()
-    risk: float = DEFAULT_RISK
+    criterion: str = option(
+        DEFAULT_CRITERION,
+        help="which channels of a layer go first; the paper's are those of the smallest L2 norm",
+        metavar="NAME",
+    )
+    repair: tuple[str, ...] = option(
+        (),
+        help="steps that repair every plan's model from calibration images, in their order",
+        metavar="A,B,...",
+    )
+    calibration: int = option(
+        DEFAULT_CALIBRATION,
+        help="calibration images that criteria and repair steps may look at",
+        metavar="N",
+        least=1,
+    )
+    measures: tuple[str, ...] = option(
+        (), help="further numbers to take of every plan, shown beside accuracy and bytes", metavar="A,B,..."
+    )
+    objectives: tuple[str, ...] = option(
+        (), help="measures to keep as small as possible, beside memory saving and accuracy", metavar="A,B,..."
+    )
+    images: int | None = option(None, help="look at the first N selection images only", metavar="N", least=1)
+    step: float = option(0.05, help="distance of neighbouring ratios", metavar="RATIO")
+    max_ratio: float = option(0.95, help="the largest ratio", metavar="RATIO")
+    embedding: bool = option(False, help="the embedding width may be pruned, too")
+    layers: tuple[str, ...] = option((), help="prune only these layers", metavar="A,B,...")
+    risk: float = option(
+        DEFAULT_RISK,
+        help="measuring a plan stops as soon as it very surely misses --max-drop; this is the probability that a study "
+        "rejects any plan wrongly; 0 stops only where the limit cannot be kept any more",
+        metavar="PROBABILITY",
+        meaning="a probability",
+        least=0,
+        below=1,
+    )
 
     def __post_init__(self) -> None:
         kind = sampler_kind(self.sampler)
@@ -87,8 +106,7 @@ class StudySettings:
             )
         if self.seed < 0:
             raise PrimeSVTError(f"seed must be at least 0, got {self.seed}.")
-        if not 0 <= self.risk < 1:
-            raise PrimeSVTError(f"risk is a probability, at least 0 and below 1, got {self.risk}.")
+        check_options(self)
         criterion(self.criterion)
         for name in (*self.measures, *self.objectives, *self.constraints.limits):
             measure_named(name)

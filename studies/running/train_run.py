@@ -1,7 +1,8 @@
 """A training that a user runs: progress, a checkpoint per epoch, and a model directory with its log at the end."""
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,32 @@ from .progress import bar, say
 
 CHECKPOINT = "checkpoint.pt"
 LOG = "training.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainJob:
+    """A training that was asked for.
+
+    Args:
+        directory: Model directory to write; it holds the checkpoint until then.
+        recipe: How to train.
+        title: What the progress bar calls it.
+        overwrite: Start anew where the checkpoint is of another training, instead of refusing.
+        device: Where to train and measure.
+        facts: More to write into the log.
+    """
+
+    directory: Path
+    recipe: Recipe
+    title: str
+    overwrite: bool
+    device: torch.device = CPU
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def checkpoint(self) -> Path:
+        """What an interrupted training goes on from."""
+        return self.directory / CHECKPOINT
 
 
 @dataclass(frozen=True)
@@ -61,76 +88,69 @@ def _is_interrupted(directory: Path) -> bool:
     return bool(files) and files <= {checkpoint, partial_file(checkpoint)}
 
 
-def run_training(
-    directory: Path,
-    model: nn.Module,
-    data: DataSet,
-    recipe: Recipe,
-    *,
-    title: str,
-    overwrite: bool,
-    teacher: nn.Module | None = None,
-    facts: dict[str, Any] | None = None,
-    device: torch.device = CPU,
-) -> TrainRun:
+def run_training(job: TrainJob, model: nn.Module, data: DataSet, teacher: nn.Module | None = None) -> TrainRun:
     """Train a model and write it to a directory; an interrupted training goes on from its last epoch.
 
     Args:
-        directory: Model directory to write; it holds the checkpoint until then.
+        job: What is asked for.
         model: The model, changed in place.
         data: Its fit set is learnt, its selection set measured after every epoch.
-        recipe: How to train.
-        title: What the progress bar calls it.
-        overwrite: Start anew where the checkpoint is of another training, instead of refusing.
         teacher: Model to learn from, too.
-        facts: More to write into the log.
-        device: Where to train and measure.
 
     Raises:
         PrimeSVTError: The data does not fit, the training diverged, or the directory cannot be written.
     """
-    checkpoint = directory / CHECKPOINT
-    check_writable(directory)
-    last: list[Predictions] = []
-    with bar(title) as progress:
-
-        def measure(step: Progress, seconds: float) -> dict[str, Any]:
-            last[:] = [predict(device_model(model, device), data.selection)]
-            accuracy = last[0].accuracy
-            say(f"epoch {step.epoch + 1}: loss {step.loss:.4f}, selection accuracy {accuracy:.2%}, {seconds:.0f} s")
-            return {"selection_accuracy": round(accuracy, 6)}
-
-        try:
-            log = train(
-                model,
-                data.fit,
-                recipe,
-                teacher=teacher,
-                checkpoint=checkpoint,
-                discard=overwrite,
-                device=device,
-                on_resume=lambda epoch: say(f"Going on from {checkpoint}, after epoch {epoch}"),
-                on_step=lambda step: progress.training(step, recipe.epochs),
-                on_epoch=measure,
-            )
-        except KeyboardInterrupt:
-            kept = f"The epochs before are kept in {checkpoint}; run" if checkpoint.exists() else "Run"
-            say(f"Stopped. {kept} the same command again to go on.")
-            raise
+    check_writable(job.directory)
+    try:
+        log, selection = _train(job, model, data, teacher)
+    except KeyboardInterrupt:
+        kept = f"The epochs before are kept in {job.checkpoint}; run" if job.checkpoint.exists() else "Run"
+        say(f"Stopped. {kept} the same command again to go on.")
+        raise
     # A run that was interrupted after its last epoch has measured nothing now.
-    selection = last[0] if last else predict(device_model(model, device), data.selection)
+    selection = selection or predict(device_model(model, job.device), data.selection)
     record = {
         "data": data.name,
         "fit_images": len(data.fit),
-        "recipe": asdict(recipe),
-        **(facts or {}),
+        "recipe": asdict(job.recipe),
+        **job.facts,
         "selection": accuracy_record(selection),
         "log": log,
     }
-    with write_directory(directory, overwrite=True) as new:
+    with write_directory(job.directory, overwrite=True) as new:
         save_into(model, new)
         (new / LOG).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     return TrainRun(log, selection, sum(entry["seconds"] for entry in log))
+
+
+def _train(
+    job: TrainJob, model: nn.Module, data: DataSet, teacher: nn.Module | None
+) -> tuple[list[dict[str, Any]], Predictions | None]:
+    """The log, and what the model answers after its last epoch, where there was one to do."""
+    last: Predictions | None = None
+    with bar(job.title) as progress:
+
+        def measure(step: Progress, seconds: float) -> dict[str, Any]:
+            nonlocal last
+            last = predict(device_model(model, job.device), data.selection)
+            say(
+                f"epoch {step.epoch + 1}: loss {step.loss:.4f}, selection accuracy {last.accuracy:.2%}, {seconds:.0f} s"
+            )
+            return {"selection_accuracy": round(last.accuracy, 6)}
+
+        log = train(
+            model,
+            data.fit,
+            job.recipe,
+            teacher=teacher,
+            checkpoint=job.checkpoint,
+            discard=job.overwrite,
+            device=job.device,
+            on_resume=lambda epoch: say(f"Going on from {job.checkpoint}, after epoch {epoch}"),
+            on_step=lambda step: progress.training(step, job.recipe.epochs),
+            on_epoch=measure,
+        )
+    return log, last
 
 
 def accuracy_record(predictions: Predictions) -> dict[str, Any]:

@@ -185,7 +185,7 @@ def test_what_the_weights_do_not_say_is_kept_and_checked() -> None:
     assert (config.mean, config.std, config.classes, config.image_size) == ((0.2,), (0.3,), names, (16, 24))
     assert (config.time_steps, config.heads, config.pooling) == (1, 2, "1100")
     assert from_spikingjelly(stock, image_size=(32, 32)).config.classes == tuple("01234")
-    with pytest.raises(PrimeSVTError, match="time_steps must be between"):
+    with pytest.raises(PrimeSVTError, match="time-steps must be between 1 and 1024, got 0"):
         import_state(stock.state_dict(), Unsaid(time_steps=0, pooling="1100", image_size=(8, 8)))
     with pytest.raises(PrimeSVTError, match="5 classes apart, got 2 class names"):
         from_spikingjelly(stock, image_size=(32, 32), classes=("a", "b"))

@@ -15,7 +15,8 @@ from primesvt.studies.reporting import figures
 from primesvt.studies.reporting.comparison import compare
 from primesvt.studies.reporting.measurement import TestSet
 from primesvt.studies.reporting.pareto import hypervolume
-from primesvt.studies.reporting.report import report_page, summary
+from primesvt.studies.reporting.report import report_page
+from primesvt.studies.reporting.summary import summary
 from primesvt.studies.reporting.verdict import words
 from primesvt.studies.running.runner import StudyRun, run_study
 from primesvt.studies.running.settings import StudySettings

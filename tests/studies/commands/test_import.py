@@ -198,7 +198,7 @@ def test_hostile_files_are_refused_with_one_line(primesvt, state, tmp_path: Path
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--heads", "0"), "expected a whole number of at least 1"),
+        (("--heads", "0"), "heads must be between 1 and 16384, got 0"),
         (("--heads", "4,4"), "A spikformer has one number of heads, got 4,4"),
         (("--heads", "5"), "must be a multiple of its 5 heads"),
         (("--image-size", "big"), "expected a size"),

@@ -327,11 +327,16 @@ def both_worked(url: str) -> bool:
 def test_two_threads_end_with_the_plan_of_one(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/s.db"
     results: list[StudyRun] = []
-    threads = [threading.Thread(target=lambda: results.append(run(open_storage(url)))) for _ in range(2)]
+
+    def work(model: nn.Module) -> None:
+        results.append(run(open_storage(url), model=model))
+
+    # Made before: PyTorch's random numbers are those of all threads, and models made at the same time would differ.
+    threads = [threading.Thread(target=work, args=(tiny_model(),)) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(120)
+        thread.join()
     alone = run(InMemoryStorage())
     assert len(results) == 2
     assert "FAIL" not in states(results[0])

@@ -1,0 +1,106 @@
+"""The directory that a comparison leaves: report, summary, and the chosen plan with its model."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from torch import nn
+
+from primesvt.models import DataSet, PrimeSVTError, save_model
+from primesvt.pruning import DEFAULT_CALIBRATION, Calibration, Pruner, save_plan
+
+from ..running.progress import bar
+from ..running.runner import StudyRun
+from .comparison import Comparison, compare
+from .measurement import TestSet
+from .output_file import write_text
+from .report import report_page
+from .summary import summary
+
+REPORT = "report.html"
+SUMMARY = "summary.json"
+MODEL = "model"
+PLAN = "plan.json"
+STORAGE = "studies.db"
+FINETUNED = "finetuned"
+_MARKER = ".primesvt"
+
+
+def prepare(directory: Path) -> None:
+    """Make and mark the output directory; what a comparison writes replaces what an earlier one wrote there.
+
+    Raises:
+        PrimeSVTError: It holds what no comparison wrote, or cannot be made.
+    """
+    marker = directory / _MARKER
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        foreign = sorted(file.name for file in directory.iterdir() if not file.name.startswith(STORAGE))
+        if foreign and not marker.exists():
+            raise PrimeSVTError(
+                f"{directory} is not empty, and not the result of a comparison ({', '.join(foreign[:3])}); choose "
+                "another directory."
+            )
+        marker.write_text("A result of PrimeSVT: running the comparison again replaces it.\n", encoding="utf-8")
+    except OSError as error:
+        raise PrimeSVTError(f"Cannot write to {directory}: {error.strerror or error}.") from error
+
+
+def storage_in(directory: Path) -> str:
+    """URL of the storage inside the output directory."""
+    return f"sqlite:///{directory / STORAGE}"
+
+
+def open_test_set(model: nn.Module, data: DataSet, calibration: int = DEFAULT_CALIBRATION) -> TestSet:
+    """The test set with the unpruned model's answers on it.
+
+    Args:
+        model: The unpruned model.
+        data: The data set.
+        calibration: How many calibration images criteria and repair steps may look at.
+    """
+    seen = 0
+    with bar("test set: unpruned model") as progress:
+
+        def count(batch: int) -> None:
+            nonlocal seen
+            seen += batch
+            progress.update(seen, len(data.test))
+
+        opened = TestSet.open(model, data.test, count, Calibration(data.calibration, calibration))
+        return replace(opened, on_batch=lambda _: None)
+
+
+def measured(runs: Sequence[StudyRun], test: TestSet, data: DataSet, *, front: int) -> Comparison:
+    """Measure the studies' fronts on the test set, with a progress bar.
+
+    Raises:
+        PrimeSVTError: The studies cannot be compared.
+    """
+    with bar("test set: fronts") as progress:
+        return compare(runs, test, data.name, front=front, on_measured=progress.update)
+
+
+def write(directory: Path, comparison: Comparison, pruner: Pruner) -> None:
+    """Write report, summary, and plan and model of the winner.
+
+    Args:
+        directory: A directory that :func:`prepare` made.
+        comparison: What was measured.
+        pruner: The way from its plans to models.
+
+    Raises:
+        PrimeSVTError: The directory cannot be written.
+    """
+    winner = comparison.winner
+    if winner is None:
+        # A model of an earlier run would pass for the winner of this one.
+        shutil.rmtree(directory / MODEL, ignore_errors=True)
+        (directory / PLAN).unlink(missing_ok=True)
+    else:
+        save_model(pruner.prune(winner.plan), directory / MODEL, overwrite=True)
+        save_plan(winner.plan, directory / PLAN)
+    write_text(directory / SUMMARY, json.dumps(summary(comparison), indent=1) + "\n")
+    write_text(directory / REPORT, report_page(comparison))

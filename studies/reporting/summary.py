@@ -1,0 +1,108 @@
+"""A comparison as data for machines: everything that the page shows."""
+
+from typing import Any
+
+from .comparison import Comparison, ReportedPlan, StudyResult
+from .evidence import claim_to_json
+from .figures import best_of_samplers
+from .history import History
+from .pareto import Point
+from .standings import comparison_claims, hypervolumes, savings, standings
+from .verdict import verdict, words
+
+FORMAT = 1
+
+
+def summary(comparison: Comparison) -> dict[str, Any]:
+    """Everything that the page shows, as plain data."""
+    limits = comparison.constraints
+    return {
+        "format": FORMAT,
+        "outcome": verdict(comparison).outcome,
+        "summary": words(comparison),
+        "model": _model(comparison),
+        "data": comparison.data,
+        "constraints": {"max_drop": limits.max_drop, "min_saving": limits.min_saving, "margin": limits.margin},
+        "baseline": _baseline(comparison),
+        "winner": _plan(comparison.winner),
+        "nearest": _plan(comparison.nearest),
+        "samplers": _samplers(comparison),
+        "claims": [claim_to_json(claim) for claim in comparison_claims(comparison)],
+        "memory_saving_within_limits": {s.sampler: s.to_json() for s in savings(comparison)},
+        "hypervolume_within_limits": {s.sampler: s.to_json() for s in hypervolumes(comparison)},
+        "studies": [_study(study, comparison.corner) for study in comparison.studies],
+        "robustness": None if comparison.robustness is None else comparison.robustness.to_json(),
+    }
+
+
+def _model(comparison: Comparison) -> dict[str, Any]:
+    return {
+        "family": comparison.family,
+        "parameters": comparison.parameters,
+        "bytes": comparison.bytes,
+        "layers": [
+            {"name": layer.name, "kind": layer.kind, "channels": layer.channels, "parameters": layer.parameters}
+            for layer in comparison.layers
+        ],
+    }
+
+
+def _baseline(comparison: Comparison) -> dict[str, Any]:
+    """The unpruned model on both sets."""
+    selection = comparison.baseline
+    return {
+        "selection": {
+            "accuracy": selection.accuracy,
+            "images": selection.images,
+            "interval": list(selection.interval),
+        },
+        "test": comparison.test_baseline.to_json(),
+    }
+
+
+def _samplers(comparison: Comparison) -> dict[str, Any]:
+    best, stands = best_of_samplers(comparison), standings(comparison)
+    return {
+        sampler: {
+            "studies": [study.name for study in studies],
+            "deterministic": studies[0].deterministic,
+            "feasible": sum(sum(study.history.feasible) for study in studies),
+            "best": _plan(best[sampler]),
+            "expected_until_first": stands[sampler].running.to_json(),
+        }
+        for sampler, studies in comparison.samplers.items()
+    }
+
+
+def _study(study: StudyResult, corner: Point) -> dict[str, Any]:
+    return {
+        "study": study.name,
+        "sampler": study.sampler,
+        "seed": study.seed,
+        "trials": len(study.history.points),
+        "feasible": sum(study.history.feasible),
+        "images": study.history.images[-1],
+        "seconds": study.history.seconds[-1],
+        "over": study.over,
+        "best": _plan(study.best),
+        "nearest": _plan(study.nearest),
+        "front": [plan.to_json() for plan in study.front],
+        "history": _history(study.history, corner),
+    }
+
+
+def _history(history: History, corner: Point) -> dict[str, Any]:
+    return {
+        "memory_saving": [x for x, _ in history.points],
+        "accuracy": [y for _, y in history.points],
+        "measured_in_full": list(history.whole),
+        "feasible": list(history.feasible),
+        "images": list(history.images),
+        "seconds": list(history.seconds),
+        "hypervolume_within_limits": history.hypervolume(corner, feasible_only=True),
+        "hypervolume_all": history.hypervolume((0.0, 0.0), feasible_only=False),
+    }
+
+
+def _plan(plan: ReportedPlan | None) -> dict[str, Any] | None:
+    return None if plan is None else plan.to_json()

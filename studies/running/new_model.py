@@ -1,0 +1,162 @@
+"""What a new model for a data set is like: the sizes that were asked for, and what follows from the images."""
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from primesvt.models import (
+    FAMILIES,
+    DataSet,
+    ModelConfig,
+    PrimeSVTError,
+    Unsaid,
+    config_type,
+    named_config,
+    published_names,
+)
+from primesvt.models.options import check_options, option
+
+_EMBED_DIM, _HEADS, _TIME_STEPS, _CHANNELS = 128, 8, 4, 3
+# Fields of `Unsaid` that a new model is asked for, too, and what they are otherwise.
+ASKED = {
+    "heads": f"{_HEADS}",
+    "time_steps": f"{_TIME_STEPS}, or those of --init",
+    "pooling": "by size",
+    "image_size": "that of arrays; image files need it",
+    "mean": "that of the fit set",
+    "std": "that of the fit set",
+}
+# What may be said of a model that is trained on.
+_OF_ANY = ("family", "time_steps", "unsaid")
+# Blocks; a hierarchical family needs some in every stage.
+_DEPTH, _DEPTH_OF_STAGES = 2, 4
+# Up to this size, images are taken for CIFAR's: the first stage does not halve them.
+_SMALL_IMAGE = 64
+# Images from which mean and standard deviation of the pixels are taken.
+_SAMPLE = 4_096
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewModel:
+    """What a new model is like; None where the data or the defaults say it.
+
+    Args:
+        unsaid: What no size says: heads, time steps, pooling and the frame of the images.
+
+    Raises:
+        PrimeSVTError: A number is out of its range.
+    """
+
+    family: str | None = option(
+        None, help=f"what to train (or --config, or --init): {', '.join(FAMILIES)}", metavar="F"
+    )
+    config: str | None = option(None, help=f"a published size: {', '.join(published_names())}", metavar="NAME")
+    embed_dim: int | None = option(None, help=f"embedding width (default: {_EMBED_DIM})", metavar="D", least=1)
+    depth: int | None = option(
+        None, help=f"blocks (default: {_DEPTH}, or {_DEPTH_OF_STAGES} in stages)", metavar="L", least=1
+    )
+    channels: int | None = option(None, help=f"channels of image files (default: {_CHANNELS})", choices=(1, 3))
+    unsaid: Unsaid = Unsaid()
+
+    def __post_init__(self) -> None:
+        check_options(self)
+        if self.unsaid.heads is not None and len(self.unsaid.heads) != 1:
+            raise PrimeSVTError("heads of a new model is one number, for all of its stages.")
+
+    @property
+    def frame(self) -> tuple[int, int, int] | None:
+        """Channels, height and width to which image files are brought; None for those of the first one."""
+        size = self.unsaid.image_size
+        return (self.channels or _CHANNELS, *size) if size else None
+
+    def again(self, config: ModelConfig) -> ModelConfig:
+        """The configuration of a model that is trained on: as it is, but for its time steps.
+
+        Raises:
+            PrimeSVTError: Something else was asked for, too.
+        """
+        if self.family not in (None, config.family):
+            raise PrimeSVTError(f"--init is a {config.family}, not a {self.family}; leave --family out.")
+        asked = {**vars(self), **{name: getattr(self.unsaid, name) for name in ASKED}}
+        if given := [name for name in asked if asked[name] is not None and name not in _OF_ANY]:
+            raise PrimeSVTError(f"--{given[0].replace('_', '-')} is that of --init; leave it out.")
+        return dataclasses.replace(config, time_steps=self.unsaid.time_steps or config.time_steps)
+
+    def of(self, data: DataSet) -> ModelConfig:
+        """The configuration of a new model for the images of a data set.
+
+        Raises:
+            PrimeSVTError: It is not said which, or the sizes do not fit each other or the images.
+        """
+        if self.family is None and self.config is None:
+            raise PrimeSVTError(
+                f"Say what to train: --family {' or '.join(FAMILIES)}, or --config NAME, or --init MODEL."
+            )
+        said = {"time_steps": self.unsaid.time_steps, "pooling": self.unsaid.pooling}
+        if self.unsaid.heads is not None:
+            said["heads"] = self.unsaid.heads[0]
+        given = {key: value for key, value in said.items() if value is not None}
+        common = self._common(data)
+        if self.config is None:
+            return self._uniform(config_type(str(self.family)), common, given)
+        if self.family is not None or self.embed_dim or self.depth:
+            raise PrimeSVTError("--config says family, width and depth; leave --family, --embed-dim and --depth out.")
+        return named_config(self.config, **common, **given)
+
+    def _common(self, data: DataSet) -> dict[str, Any]:
+        """What the images say."""
+        channels, height, width = data.fit.source.frame
+        if self.unsaid.image_size not in (None, (height, width)) or self.channels not in (None, channels):
+            raise PrimeSVTError(
+                f"The images of {data.name} are {height}x{width} with {channels} channel(s), and are taken as they "
+                "are; --image-size and --channels are for image files."
+            )
+        mean, std = _pixels(data, channels)
+        return {
+            "in_channels": channels,
+            "image_size": (height, width),
+            "classes": data.classes,
+            "mean": self.unsaid.mean or mean,
+            "std": self.unsaid.std or std,
+        }
+
+    def _uniform(self, kind: type[ModelConfig], common: dict[str, Any], given: dict[str, Any]) -> ModelConfig:
+        """All layers as wide as the embedding says; what a family does not take is left out."""
+        own = {field.name for field in dataclasses.fields(kind)}
+        if "pooling" in given and "pooling" not in own:
+            raise PrimeSVTError(f"A {kind.family} has no --pooling: its stages halve the image as they are made to.")
+        side = min(common["image_size"])
+        by_size = {
+            "heads": _HEADS,
+            "time_steps": _TIME_STEPS,
+            "pooling": _pooling(side),
+            "variant": "cifar" if side <= _SMALL_IMAGE else "imagenet",
+        }
+        embed_dim, heads = self.embed_dim or _EMBED_DIM, given.get("heads", _HEADS)
+        if embed_dim % 8 or embed_dim % heads:
+            raise PrimeSVTError(f"embed-dim must be a multiple of 8 and of the {heads} heads; got {embed_dim}.")
+        try:
+            return kind.uniform(
+                embed_dim=embed_dim,
+                depth=self.depth or (_DEPTH if "depth" in own else _DEPTH_OF_STAGES),
+                **{**{key: value for key, value in by_size.items() if key in own}, **given},
+                **common,
+            )
+        except TypeError as error:  # Another package's family may need more than is known here.
+            raise PrimeSVTError(f"A {kind.family} cannot be trained by its size alone: {error}.") from error
+
+
+def _pixels(data: DataSet, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel over the first images of the fit set."""
+    images = data.fit.source.read(data.fit.indices[:_SAMPLE]).movedim(-3, 0).reshape(channels, -1).double()
+    return (
+        tuple(round(float(v), 4) for v in images.mean(1)),
+        tuple(max(round(float(v), 4), 1e-4) for v in images.std(1)),
+    )
+
+
+def _pooling(side: int) -> str:
+    """Halve the image, early stages first, until about 7 by 7 tokens are left."""
+    stages = min(4, max(0, round(math.log2(side / 7)))) if side >= 7 else 0
+    return "1" * stages + "0" * (4 - stages)
