@@ -61,7 +61,7 @@ def test_the_selection_is_the_first_images(data: DataSet) -> None:
         ({"measures": ("joy",)}, "Unknown measure 'joy'; known are parameters"),
         ({"objectives": ("joy",)}, "Unknown measure 'joy'"),
         ({"constraints": Constraints(limits={"joy": 1})}, "Unknown measure 'joy'"),
-        ({"risk": 1.0}, r"risk is a probability, at least 0 and below 1, got 1\.0"),
+        ({"risk": 1.0}, r"risk is a probability, at least 0 and below 1; got 1\.0"),
         ({"risk": -0.1}, "risk"),
         ({"risk": math.nan}, "risk"),
     ],
