@@ -1,0 +1,46 @@
+"""Studies that version 0.1 began go on with the trials that it would have made: recorded with it, journal and all.
+
+`version_0_1/` holds the model, a journal with three studies that were stopped early, and the plans of the same three
+run to their end by that version.
+"""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from primesvt.models import load_model
+from primesvt.search import Constraints
+from primesvt.search.samplers import PrioritizedOptions
+from primesvt.studies.running.runner import run_study
+from primesvt.studies.running.settings import StudySettings
+from primesvt.studies.running.storage import open_storage
+
+from ...conftest import noisy_data
+from ...search.models import counted
+from ...search.synthetic import plans
+
+RECORDED = Path(__file__).parent / "version_0_1"
+TRIALS: dict[str, list[dict[str, float]]] = json.loads((RECORDED / "trials.json").read_text())
+
+
+@pytest.mark.parametrize(("sampler", "begun"), [("prioritized", 4), ("random", 3), ("tpe", 12)])
+def test_a_study_goes_on_with_the_same_trials(sampler: str, begun: int, tmp_path: Path) -> None:
+    journal = tmp_path / "studies.journal"
+    shutil.copy(RECORDED / "studies.journal", journal)
+    settings = StudySettings(
+        sampler=sampler,
+        options=PrioritizedOptions(rates=(0.25, 0.5)) if sampler == "prioritized" else None,
+        layers=("stem.3", "blocks.0.hidden", "blocks.0.output"),
+        step=0.25,
+        max_ratio=0.75,
+        constraints=Constraints(max_drop=12, min_saving=0.2),
+    )
+    expected = TRIALS[sampler]
+    model, data = load_model(RECORDED / "model"), noisy_data()
+    with counted() as seen:
+        run = run_study(sampler, open_storage(str(journal)), model, data, settings, trials=len(expected))
+    assert plans(run.study) == expected
+    assert len(seen) <= len(expected) - begun, "what was measured then is not measured again"
+    assert run.over == (sampler == "prioritized")
