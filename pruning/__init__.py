@@ -4,6 +4,7 @@ from .calibration import DEFAULT_CALIBRATION, Calibration
 from .criteria import CRITERIA, Criterion, criteria, criterion
 from .kept import Kept, Scores, kept_channels, scores_of
 from .layers import PrunableLayer, check_layers, prunable_layers
+from .matching import kept_channels_of
 from .measures import MEASURES, InferenceState, Measure, inference_state, measure_named, measures
 from .memory import kept_bytes, largest_saving, memory_saving, pruned_bytes
 from .plan import DEFAULT_CRITERION, PruningPlan, kept_count, load_plan, save_plan
@@ -37,6 +38,7 @@ __all__ = [
     "inference_state",
     "kept_bytes",
     "kept_channels",
+    "kept_channels_of",
     "kept_count",
     "largest_saving",
     "load_plan",
