@@ -18,9 +18,11 @@ from .checkpoints.model_directory import (
 from .checkpoints.official_state import official_state, to_layout
 from .checkpoints.spikingjelly_zoo import from_spikingjelly
 from .checkpoints.weights_file import check_values, read_weights
-from .data.data_set import DataSet, ImageSet, ImageSource
+from .data.data_set import DataSet, ImageSet, ImageSource, split
+from .data.formats.data_format import DataFormat
+from .data.formats.registry import DATA_FORMATS, data_formats
 from .data.images import ArrayImages
-from .data.sources import frame_of, open_data
+from .data.opening import frame_of, open_data
 from .engine import Engine, Forward, Program, SharedForward, forward_of
 from .engine.device import CPU, Precision, find_device
 from .engine.device_model import DeviceModel, Execution, device_model
@@ -62,6 +64,7 @@ from .whole_file import partial_file, whole_file
 __all__ = [
     "BATCH_SIZE",
     "CPU",
+    "DATA_FORMATS",
     "DEMO",
     "EMBEDDING",
     "FAMILIES",
@@ -70,6 +73,7 @@ __all__ = [
     "ChannelGroup",
     "Checkpoint",
     "ConvBN",
+    "DataFormat",
     "DataSet",
     "DeviceModel",
     "Engine",
@@ -121,6 +125,7 @@ __all__ = [
     "config_type",
     "conv_bn",
     "conv_bn_renames",
+    "data_formats",
     "device_model",
     "evaluation_mode",
     "export_onnx",
@@ -150,6 +155,7 @@ __all__ = [
     "read_weights",
     "save_into",
     "save_model",
+    "split",
     "streams",
     "to_layout",
     "train",

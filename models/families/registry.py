@@ -5,7 +5,6 @@ point in the group ``primesvt.families``, whose value is the class.
 """
 
 from collections.abc import Mapping
-from importlib.metadata import entry_points
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -14,6 +13,7 @@ from torch import nn
 
 from ..errors import PrimeSVTError
 from ..layers.channels import EMBEDDING, ChannelGroup
+from ..plugins import loaded
 from .config import ModelConfig
 from .maxformer import MaxFormerConfig
 from .meta_spikeformer import MetaSpikeFormerConfig
@@ -52,16 +52,11 @@ def families() -> Mapping[str, type[ModelConfig]]:
         PrimeSVTError: Another package's family cannot be imported, or is no configuration class.
     """
     known = dict(FAMILIES)
-    for point in entry_points(group=ENTRY_POINTS):
-        try:
-            kind = point.load()
-        except Exception as error:
-            # Whatever another package raises while it is imported, the user has to know which one it was.
-            raise PrimeSVTError(f"The family {point.name} ({point.value}) cannot be imported: {error}.") from error
+    for label, kind in loaded(ENTRY_POINTS, "family"):
         if not (isinstance(kind, type) and issubclass(kind, ModelConfig)):
-            raise PrimeSVTError(f"The family {point.name} ({point.value}) is no subclass of ModelConfig.")
+            raise PrimeSVTError(f"{label} is no subclass of ModelConfig.")
         if not isinstance(getattr(kind, "family", None), str):
-            raise PrimeSVTError(f"The family {point.name} ({point.value}) has no name: its class attribute 'family'.")
+            raise PrimeSVTError(f"{label} has no name: its class attribute 'family'.")
         known.setdefault(kind.family, kind)
     return known
 
