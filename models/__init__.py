@@ -2,19 +2,6 @@
 
 from .accuracy import Accuracy, wilson
 from .checkpoints.importing import Imported, UnusedKey, import_checkpoint, import_state
-from .checkpoints.model_directory import (
-    DEMO,
-    check_free,
-    check_writable,
-    fingerprint,
-    load_model,
-    model_bytes,
-    parameter_count,
-    read_json,
-    save_into,
-    save_model,
-    write_directory,
-)
 from .checkpoints.official_state import official_state, to_layout
 from .checkpoints.spikingjelly_zoo import from_spikingjelly
 from .checkpoints.weights_file import check_values, read_weights
@@ -56,9 +43,24 @@ from .layers.conv import ConvBN, MaxPool
 from .layers.folding import fold
 from .layers.neuron import LIFNode
 from .layers.stream_index import StreamIndex
+from .model_directory import (
+    DEMO,
+    check_free,
+    check_writable,
+    fingerprint,
+    load_model,
+    model_bytes,
+    parameter_count,
+    read_json,
+    save_into,
+    save_model,
+    write_directory,
+)
 from .plugins import Named, named, plugin, with_plugins
 from .prediction import BATCH_SIZE, Predictions, batch_size_of, evaluation_mode, predict
-from .training.training import Progress, Recipe, train
+from .training.loop import Progress, train
+from .training.recipe import Recipe
+from .training.resume_file import ResumeFile
 from .whole_file import partial_file, whole_file
 
 __all__ = [
@@ -103,6 +105,7 @@ __all__ = [
     "QKFormerConfig",
     "Recipe",
     "Rename",
+    "ResumeFile",
     "SelfAttention",
     "SharedForward",
     "SpikeDrivenTransformer",

@@ -6,7 +6,7 @@ point in the group ``primesvt.families``, whose value is the class.
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import nn
@@ -34,15 +34,6 @@ FAMILIES: Mapping[str, type[ModelConfig]] = MappingProxyType(
         )
     }
 )
-
-
-class SpikingVisionTransformer(Protocol):
-    """What PrimeSVT asks of a model: a module with its configuration."""
-
-    config: ModelConfig
-
-    def __call__(self, images: torch.Tensor) -> torch.Tensor:
-        """Logits ``[N, classes]`` of images ``[N, C, H, W]`` or event sequences ``[T, N, C, H, W]``."""
 
 
 def families() -> Mapping[str, type[ModelConfig]]:

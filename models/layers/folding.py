@@ -32,7 +32,7 @@ class FrameLayers(nn.Sequential):
 def fold(model: nn.Module) -> nn.Module:
     """A copy of a model in evaluation mode, with BatchNorm folded into the convolutions; the model is untouched.
 
-    It answers as the model does, but has no checkpoint, no channel groups, and nothing to train: for inference alone.
+    It answers as the model does, but cannot be saved or pruned, and has nothing to train: it is for inference alone.
     BatchNorm that a family of another package has elsewhere than in :class:`ConvBN` and :class:`RepConv` stays.
     """
     return replaced(copy.deepcopy(model).eval(), _folded).eval()
