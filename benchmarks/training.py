@@ -32,7 +32,8 @@ from spikingjelly.activation_based.model import SpikeDrivenTransformer
 from torch import nn
 from torch.nn import functional as F
 
-from primesvt.models import Recipe, from_spikingjelly, training
+from primesvt.models import Recipe, from_spikingjelly
+from primesvt.models.training.loop import optimizer_of
 from primesvt.studies import cli
 
 # Goal of the project, as a ratio of images per second.
@@ -83,7 +84,7 @@ SIZES = {
 def step(model: nn.Module, images: torch.Tensor) -> Action:
     """A training step as PrimeSVT's training does it."""
     recipe = Recipe()
-    optimizer = training._optimizer(model, recipe)
+    optimizer = optimizer_of(model, recipe)
     labels = torch.arange(len(images), device=images.device) % 10
     neurons_remember = isinstance(model, SpikeDrivenTransformer)
 

@@ -2,25 +2,14 @@
 
 from .accuracy import Accuracy, wilson
 from .checkpoints.importing import Imported, UnusedKey, import_checkpoint, import_state
-from .checkpoints.model_directory import (
-    DEMO,
-    check_free,
-    check_writable,
-    fingerprint,
-    load_model,
-    model_bytes,
-    parameter_count,
-    read_json,
-    save_into,
-    save_model,
-    write_directory,
-)
 from .checkpoints.official_state import official_state, to_layout
 from .checkpoints.spikingjelly_zoo import from_spikingjelly
 from .checkpoints.weights_file import check_values, read_weights
-from .data.data_set import DataSet, ImageSet, ImageSource
+from .data.data_set import DataSet, ImageSet, ImageSource, split
+from .data.formats.data_format import DataFormat
+from .data.formats.registry import DATA_FORMATS, data_formats
 from .data.images import ArrayImages
-from .data.sources import frame_of, open_data
+from .data.opening import frame_of, open_data
 from .engine import Engine, Forward, Program, SharedForward, forward_of
 from .engine.device import CPU, Precision, find_device
 from .engine.device_model import DeviceModel, Execution, device_model
@@ -54,14 +43,30 @@ from .layers.conv import ConvBN, MaxPool
 from .layers.folding import fold
 from .layers.neuron import LIFNode
 from .layers.stream_index import StreamIndex
+from .model_directory import (
+    DEMO,
+    check_free,
+    check_writable,
+    fingerprint,
+    load_model,
+    model_bytes,
+    parameter_count,
+    read_json,
+    save_into,
+    save_model,
+    write_directory,
+)
 from .plugins import Named, named, plugin, with_plugins
 from .prediction import BATCH_SIZE, Predictions, batch_size_of, evaluation_mode, predict
-from .training.training import Progress, Recipe, train
+from .training.loop import Progress, train
+from .training.recipe import Recipe
+from .training.resume_file import ResumeFile
 from .whole_file import partial_file, whole_file
 
 __all__ = [
     "BATCH_SIZE",
     "CPU",
+    "DATA_FORMATS",
     "DEMO",
     "EMBEDDING",
     "FAMILIES",
@@ -70,6 +75,7 @@ __all__ = [
     "ChannelGroup",
     "Checkpoint",
     "ConvBN",
+    "DataFormat",
     "DataSet",
     "DeviceModel",
     "Engine",
@@ -99,6 +105,7 @@ __all__ = [
     "QKFormerConfig",
     "Recipe",
     "Rename",
+    "ResumeFile",
     "SelfAttention",
     "SharedForward",
     "SpikeDrivenTransformer",
@@ -121,6 +128,7 @@ __all__ = [
     "config_type",
     "conv_bn",
     "conv_bn_renames",
+    "data_formats",
     "device_model",
     "evaluation_mode",
     "export_onnx",
@@ -150,6 +158,7 @@ __all__ = [
     "read_weights",
     "save_into",
     "save_model",
+    "split",
     "streams",
     "to_layout",
     "train",

@@ -4,7 +4,7 @@ A package of anybody's adds a criterion, a repair step, a sampler, a measure or 
 value is the addition: an object of the class that the room asks for, with a ``name``.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import entry_points
 from typing import Any, Protocol, TypeVar
 
@@ -40,18 +40,27 @@ def with_plugins(own: Mapping[str, T], group: str, kind: type[Any], noun: str) -
         PrimeSVTError: Another package's addition cannot be imported, or is something else.
     """
     known = dict(own)
+    for label, addition in loaded(group, noun):
+        if not isinstance(addition, kind):
+            raise PrimeSVTError(f"{label} is a {type(addition).__name__}, expected a {kind.__name__}.")
+        known.setdefault(addition.name, addition)
+    return known
+
+
+def loaded(group: str, noun: str) -> Iterator[tuple[str, Any]]:
+    """What other packages add to a group, each with a label for errors that says where it comes from.
+
+    Raises:
+        PrimeSVTError: One cannot be imported.
+    """
     for point in entry_points(group=group):
+        label = f"The {noun} {point.name} ({point.value})"
         try:
             addition = point.load()
         except Exception as error:
             # Whatever another package raises while it is imported, the user has to know which one it was.
-            raise PrimeSVTError(f"The {noun} {point.name} ({point.value}) cannot be imported: {error}.") from error
-        if not isinstance(addition, kind):
-            raise PrimeSVTError(
-                f"The {noun} {point.name} ({point.value}) is a {type(addition).__name__}, expected a {kind.__name__}."
-            )
-        known.setdefault(addition.name, addition)
-    return known
+            raise PrimeSVTError(f"{label} cannot be imported: {error}.") from error
+        yield label, addition
 
 
 def plugin(name: str, own: Mapping[str, T], group: str, kind: type[Any], noun: str) -> T:

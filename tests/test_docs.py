@@ -1,74 +1,88 @@
-"""The page on new families is real: its files pass the contract, its commands and its code run, in their order."""
+"""The pages in docs/ are real: their files make a package, and their code and commands run, in their order."""
 
-import json
 import os
 import re
 import shlex
 import subprocess
 import sys
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-PAGE = Path(__file__).parents[1] / "docs" / "new-family.md"
+from .distribution import write_distribution
+
+ROOT = Path(__file__).parents[1]
+LANGUAGES = {"python", "toml", "json", "console", "text"}
 # Exporting takes longer than all other tests of the contract together; one of the two configurations is enough.
 NOT_TWICE = "not (test_a_pruned_model_is_exported and short)"
-LANGUAGES = {"python", "toml", "json", "console", "text"}
 
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block of the page; ``file`` is where it goes, if it is (a piece of) a file."""
+    """A fenced block of a page; ``file`` is where it goes, if it is (a piece of) a file."""
 
     language: str
     text: str
     file: str | None
 
 
-def blocks() -> list[Block]:
-    fences = re.finditer(
-        r"(?:<!-- file: (?P<file>\S+) -->\n)?^```(?P<language>\S*)\n(?P<text>.*?)^```$",
-        PAGE.read_text(encoding="utf-8"),
-        re.M | re.S,
-    )
-    return [Block(fence["language"], fence["text"], fence["file"]) for fence in fences]
+@dataclass(frozen=True)
+class Page:
+    """A page of docs/."""
+
+    name: str
+
+    @cached_property
+    def blocks(self) -> list[Block]:
+        fences = re.finditer(
+            r"(?:<!-- file: (?P<file>\S+) -->\n)?^```(?P<language>\S*)\n(?P<text>.*?)^```$",
+            (ROOT / "docs" / self.name).read_text(encoding="utf-8"),
+            re.M | re.S,
+        )
+        return [Block(fence["language"], fence["text"], fence["file"]) for fence in fences]
+
+    @cached_property
+    def files(self) -> dict[str, str]:
+        """Contents by name: the pieces of a file follow each other as on the page, two empty lines between them."""
+        pieces: dict[str, list[str]] = {}
+        for block in self.blocks:
+            if block.file:
+                pieces.setdefault(block.file, []).append(block.text)
+        return {name: "\n\n".join(parts) for name, parts in pieces.items()}
 
 
-def files() -> dict[str, str]:
-    """Contents by name: the pieces of a file follow each other as on the page, two empty lines between them."""
-    pieces: dict[str, list[str]] = {}
-    for block in blocks():
-        if block.file:
-            pieces.setdefault(block.file, []).append(block.text)
-    return {name: "\n\n".join(parts) for name, parts in pieces.items()}
+# What every page must make: files, and a file that its commands leave behind with a text in it.
+PAGES = {
+    "new-family.md": (
+        {"spikingformer.py", "test_spikingformer.py", "pyproject.toml", "plan.json"},
+        ("imported/config.json", '"family": "spikingformer"'),
+    ),
+    "extending.md": ({"csv_format.py", "pyproject.toml"}, ("model/config.json", '"family": "spikformer"')),
+}
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The files of the page, and what installing its package would add: a distribution with its entry points."""
-    folder = tmp_path_factory.mktemp("page")
-    for name, text in files().items():
-        (folder / name).write_text(text, encoding="utf-8")
-    project = tomllib.loads(files()["pyproject.toml"])["project"]
-    info = folder / f"{project['name']}-{project['version']}.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")
-    lines = []
-    for group, points in project["entry-points"].items():
-        lines += [f"[{group}]", *(f"{name} = {value}" for name, value in points.items())]
-    (info / "entry_points.txt").write_text("\n".join(lines) + "\n")
-    return folder
+@pytest.fixture(params=PAGES)
+def page(request: pytest.FixtureRequest) -> Page:
+    """Every page in turn."""
+    return Page(request.param)
+
+
+@pytest.fixture
+def folder(page: Page, tmp_path: Path) -> Path:
+    """The files of the page, and what installing its package would add."""
+    write_distribution(tmp_path, page.files)
+    return tmp_path
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", *arguments],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(folder)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])},
         capture_output=True,
         text=True,
         check=False,
@@ -82,11 +96,58 @@ def session(text: str) -> Iterator[tuple[str, list[str]]]:
         yield command, output
 
 
-def test_every_block_is_of_a_kind_that_is_run() -> None:
-    assert {block.language for block in blocks()} <= LANGUAGES
-    assert {"spikingformer.py", "test_spikingformer.py", "pyproject.toml", "plan.json"} == set(files())
+def run_session(folder: Path, text: str) -> None:
+    for command, shown in session(text):
+        program, *arguments = shlex.split(command)
+        assert program == "primesvt"
+        done = run(folder, "primesvt.studies.main", *arguments)
+        assert done.returncode == 0, f"{command}: {done.stderr}"
+        if shown:
+            assert done.stdout.splitlines() == shown, command
 
 
+def test_every_page_is_here() -> None:
+    assert {file.name for file in (ROOT / "docs").glob("*.md")} == set(PAGES)
+
+
+def test_every_block_is_of_a_kind_that_is_run(page: Page) -> None:
+    assert {block.language for block in page.blocks} <= LANGUAGES
+    assert set(page.files) == PAGES[page.name][0]
+    assert any(block.language == "console" for block in page.blocks)
+
+
+def test_the_page_runs_from_top_to_bottom(page: Page, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Code and commands in the order of the page, as they build on each other."""
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(str(folder))
+    try:
+        for block in page.blocks:
+            if block.language == "python" and block.file is None:
+                names: dict[str, Any] = {}
+                exec(compile(block.text, page.name, "exec"), names)  # noqa: S102 - our own page
+            elif block.language == "console":
+                run_session(folder, block.text)
+    finally:
+        for name in page.files:
+            sys.modules.pop(name.removesuffix(".py"), None)
+    left, text = PAGES[page.name][1]
+    assert text in (folder / left).read_text(encoding="utf-8")
+
+
+def test_the_code_of_the_page_is_clean(page: Page, folder: Path) -> None:
+    pytest.importorskip("ruff")
+    for number, block in enumerate(block for block in page.blocks if block.language == "python" and not block.file):
+        (folder / f"snippet_{number}.py").write_text(f'"""A snippet."""\n\n{block.text}', encoding="utf-8")
+    sources = [str(file) for file in folder.glob("*.py")]
+    config = ("--config", str(ROOT / "pyproject.toml"), "--no-cache")
+    # In the root, so that the page's own module counts as another package. Snippets prove what they say by `assert`; a
+    # function may have to take what it does not need.
+    for command in (["check", *config, "--ignore", "S101,ARG001"], ["format", "--check", *config]):
+        done = run(ROOT, "ruff", *command, *sources)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("page", ["new-family.md"], indirect=True)
 def test_the_family_of_the_page_keeps_the_contract(folder: Path) -> None:
     done = run(folder, "pytest", "-q", "-p", "no:cacheprovider", "-k", NOT_TWICE, "test_spikingformer.py")
     assert done.returncode == 0, done.stdout[-4000:]
@@ -95,41 +156,3 @@ def test_the_family_of_the_page_keeps_the_contract(folder: Path) -> None:
     assert int(passed[1]) > 30
     # The short stem is no official one, so no layout fits it.
     assert "1 skipped" in done.stdout
-
-
-def test_the_page_runs_from_top_to_bottom(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Code and commands in the order of the page, as they build on each other."""
-    monkeypatch.chdir(folder)
-    monkeypatch.syspath_prepend(str(folder))
-    commands = 0
-    try:
-        for block in blocks():
-            if block.language == "python" and block.file is None:
-                names: dict[str, Any] = {}
-                exec(compile(block.text, PAGE.name, "exec"), names)  # noqa: S102 - our own page
-            elif block.language == "console":
-                for command, shown in session(block.text):
-                    program, *arguments = shlex.split(command)
-                    assert program == "primesvt"
-                    done = run(folder, "primesvt.studies.main", *arguments)
-                    assert done.returncode == 0, f"{command}: {done.stderr}"
-                    if shown:
-                        assert done.stdout.splitlines() == shown, command
-                    commands += 1
-    finally:
-        sys.modules.pop("spikingformer", None)
-    assert commands >= 5
-    assert json.loads((folder / "imported" / "config.json").read_text())["family"] == "spikingformer"
-
-
-def test_the_code_of_the_page_is_clean(folder: Path) -> None:
-    pytest.importorskip("ruff")
-    for number, block in enumerate(block for block in blocks() if block.language == "python" and not block.file):
-        (folder / f"snippet_{number}.py").write_text(f'"""A snippet."""\n\n{block.text}', encoding="utf-8")
-    sources = [str(file) for file in folder.glob("*.py")]
-    root = PAGE.parents[1]
-    config = ("--config", str(root / "pyproject.toml"), "--no-cache")
-    # In the root, so that the page's own module counts as another package. Snippets prove what they say by `assert`.
-    for command in (["check", *config, "--ignore", "S101"], ["format", "--check", *config]):
-        done = run(root, "ruff", *command, *sources)
-        assert done.returncode == 0, done.stdout + done.stderr

@@ -1,6 +1,5 @@
-"""The package as it is declared: complete, typed, and with imports that point one way."""
+"""The package as it is declared: complete, typed, and never loaded twice."""
 
-import ast
 import subprocess
 import sys
 import tomllib
@@ -21,18 +20,6 @@ def packages() -> list[Path]:
 
 def sources(folder: str) -> Iterator[Path]:
     return (ROOT / folder).rglob("*.py")
-
-
-def imports(file: Path) -> Iterator[tuple[int, str]]:
-    """Level and name of everything that a file imports."""
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from ((0, alias.name) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            yield node.level, base
-            # `from primesvt import models` imports a folder by the name after `import`.
-            yield from ((node.level, f"{base}.{alias.name}") for alias in node.names if base == "primesvt")
 
 
 def test_every_package_on_disk_is_declared() -> None:
@@ -60,22 +47,6 @@ def test_there_is_no_package_at_the_root() -> None:
     assert not (ROOT / "primesvt").exists()
 
 
-@pytest.mark.parametrize("folder", FOLDERS)
-def test_imports_point_one_way(folder: str) -> None:
-    """models <- pruning <- search <- studies; relative inside a folder, absolute across folders."""
-    above = {f"primesvt.{name}" for name in FOLDERS[FOLDERS.index(folder) + 1 :]}
-    for file in sources(folder):
-        depth = len(file.relative_to(ROOT).parts) - 1
-        for level, name in imports(file):
-            place = f"{file.relative_to(ROOT)}: {'.' * level}{name}"
-            assert level <= depth, f"{place} leaves its folder"
-            if level == 0:
-                top = name.split(".")[0]
-                assert top not in FOLDERS, f"{place} is a second copy under a bare name"
-                assert ".".join(name.split(".")[:2]) not in above, f"{place} points upwards"
-                assert ".".join(name.split(".")[:2]) != f"primesvt.{folder}", f"{place} should be relative"
-
-
 def test_no_bare_module_is_loaded() -> None:
     """From the root a bare `import pruning` succeeds too, and makes a second copy of every class."""
     for name in FOLDERS:
@@ -96,8 +67,3 @@ def test_the_data_of_the_package_is_there() -> None:
     assert "fashion_mnist/*" in SETUPTOOLS["package-data"]["primesvt.models.data"]
     sample = ROOT / "models" / "data" / "fashion_mnist"
     assert {"LICENSE", "README.md", "sample.npz"} <= {f.name for f in sample.iterdir()}
-
-
-def test_the_tests_mirror_the_packages() -> None:
-    for folder in FOLDERS:
-        assert (ROOT / "tests" / folder / "__init__.py").is_file()

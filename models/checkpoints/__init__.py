@@ -1,1 +1,1 @@
-"""Models on disk: PrimeSVT's model directories, and the checkpoints of other code, read without running any of it."""
+"""Checkpoints: state dicts of other code, read without running any of it, made into models, and written."""

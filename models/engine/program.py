@@ -9,12 +9,13 @@ import torch
 from torch import fx, nn
 
 from ..layers.conv import ConvBN
+from ..layers.norm import affine
 from .activations import Activation, Frames, Plain, Spikes
 from .fusion import Step, steps_of
 from .graph import interpret, trace
 from .operators import layer_of, neuron_of
 from .spike_conv import Neuron, SpikeConv
-from .summation import affine, norm_is_fused, order_of
+from .summation import norm_is_fused, order_of
 
 Values = dict[fx.Node, Any]
 

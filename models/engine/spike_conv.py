@@ -10,6 +10,8 @@ is multiplied in the same rounding as PyTorch's fused multiply-add.
 
 The weights are cut into slices that stay in the first-level cache while a tile of positions passes over them, as in
 K. Goto and R. van de Geijn, *Anatomy of High-Performance Matrix Multiplication*, ACM TOMS 34, 2008.
+
+:mod:`~primesvt.models.layers.sparse_conv`, for training, is no use here: the order of its sums is its own.
 """
 
 from dataclasses import dataclass

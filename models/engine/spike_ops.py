@@ -6,6 +6,7 @@ from numba import prange
 from torch.nn import functional as F
 
 from ..layers.kernels import LOCK, compiled
+from ..layers.neuron import charged
 from . import simd
 from .activations import BYTE, Frames, Plain, Spikes, byte_count
 from .spike_conv import Neuron
@@ -83,10 +84,8 @@ def _fire_planes(x, tau, threshold, bits):  # type: ignore[no-untyped-def]  # pr
                     source = x[t if frames > 1 else 0, image, b * BYTE + bit]
                     own = spikes[t]
                     for i in range(stop - start):
-                        h = v[i] + (source[start + i] - v[i]) / tau
-                        fired = h - threshold >= zero
-                        own[i] |= np.uint8(fired) << np.uint8(bit)
-                        v[i] = zero if fired else h
+                        over, v[i] = charged(v[i], source[start + i], tau, threshold)
+                        own[i] |= np.uint8(over >= zero) << np.uint8(bit)
             for t in range(steps):
                 for i in range(stop - start):
                     bits[t, image, start + i, b] = spikes[t, i]

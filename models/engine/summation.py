@@ -12,8 +12,8 @@ from typing import Literal
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
+from ..layers.norm import affine
 from .activations import Plain
 from .spike_conv import Order, SpikeConv
 
@@ -73,17 +73,6 @@ def _candidates(kernel: int, bias: bool) -> list[Order]:
     spans = _SPANS if kernel > 1 else (1,)
     biases = _BIASES if bias else _BIASES[:1]
     return [Order(span, chunk, place) for chunk in chunks for span in spans for place in biases]
-
-
-def affine(norm: nn.BatchNorm2d) -> tuple[torch.Tensor, torch.Tensor]:
-    """BatchNorm in evaluation as a factor and a summand per channel, both as PyTorch computes them."""
-    mean, variance = norm.get_buffer("running_mean"), norm.get_buffer("running_var")
-    shape = (1, len(mean), 1, 1)
-    nought = torch.zeros_like(mean)
-    with torch.inference_mode():
-        factor = F.batch_norm(torch.ones(shape), nought, variance, norm.weight, nought, eps=norm.eps)
-        summand = F.batch_norm(torch.zeros(shape), mean, variance, norm.weight, norm.bias, eps=norm.eps)
-    return factor.flatten(), summand.flatten()
 
 
 @functools.cache

@@ -1,14 +1,16 @@
 """Hierarchical families: stages of their own width and resolution, each with a residual stream of its own."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, ClassVar
 
 from ..errors import PrimeSVTError
-from ..layers.channels import EMBEDDING, ChannelGroup, conv_bn, writer
+from ..layers.channels import EMBEDDING, ChannelGroup
 from .config import MAX_DEPTH, MAX_WIDTH, ModelConfig, check_range
 from .isotropic import hidden_width
+
+# The prunable layers of a block, and the modules of it that read the stream.
+BlockGroups = tuple[list[ChannelGroup], list[str]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,43 +56,33 @@ class HierarchicalConfig(ModelConfig):
         return (heads,) * cls.stages_with_heads if isinstance(heads, int) else heads
 
 
-class PatchEmbeddingConfig(HierarchicalConfig):
-    """Three stages, each begun by a patch embedding, in a variant for CIFAR's small images and one for ImageNet's."""
+def staged_groups(
+    depths: Sequence[int],
+    begin: Callable[[int], Iterable[ChannelGroup]],
+    block: Callable[[str, int], BlockGroups],
+    end: Callable[[int], Iterable[str]],
+) -> tuple[ChannelGroup, ...]:
+    """The prunable layers of a whole model, in the order of the forward pass; the streams are last.
 
-    stages: ClassVar[int] = 3
-    named_stage: ClassVar[int] = 2
-
-    @classmethod
-    def depths_of(cls, depth: int | tuple[int, ...], variant: str) -> tuple[int, ...]:
-        """Blocks of every stage; of their sum, one is in the first, and one (``cifar``) or two in the second.
-
-        Raises:
-            PrimeSVTError: They are too few for three stages.
-        """
-        if not isinstance(depth, int):
-            return depth
-        second = 1 if variant == "cifar" else 2
-        if depth < second + 2:
-            raise PrimeSVTError(f"A {cls.family} for {variant} has at least {second + 2} blocks, got depth {depth}.")
-        return 1, second, depth - 1 - second
-
-
-def patch_embedding_chain(s: int, variant: str) -> tuple[str, ...]:
-    """The convolutions of a stage's patch embedding, in a row; beside them is its ``shortcut``."""
-    return ("first", "second", "third") if s == 0 and variant == "imagenet" else ("first", "second")
-
-
-def patch_embedding_groups(s: int, variant: str) -> list[ChannelGroup]:
-    """The prunable layers of a stage's patch embedding: the last of its chain and the shortcut write the stream."""
-    stream, prefix, chain = stream_name(s), f"stages.{s}", patch_embedding_chain(s, variant)
-    groups = []
-    for name, following in pairwise(chain):
-        readers = [f"{prefix}.{following}.conv"]
-        if s == 0 and name == "first":
-            readers.append(f"{prefix}.shortcut.conv")
-        filters = conv_bn(f"{prefix}.{name}")
-        groups.append(ChannelGroup(name=f"{prefix}.{name}", kind="stem", filters=filters, readers=tuple(readers)))
-    return [*groups, *(writer(f"{prefix}.{name}", "stem", stream=stream) for name in (chain[-1], "shortcut"))]
+    Args:
+        depths: Number of blocks of every stage.
+        begin: The layers with which a stage begins, by its number.
+        block: The layers of a block, by its name and the number of its stage, and the modules that read the stream.
+        end: The modules that read the stream behind a stage's last block; of the last stage, the heads.
+    """
+    groups: list[ChannelGroup] = []
+    streams = []
+    for s, depth in enumerate(depths):
+        readers: list[str] = []
+        groups += begin(s)
+        for b in range(depth):
+            layers, block_readers = block(f"stages.{s}.blocks.{b}", s)
+            groups += layers
+            readers += block_readers
+        # The last of them reads nothing else, so its weights tell the width of the stream.
+        readers += end(s)
+        streams.append(ChannelGroup(name=stream_name(s), kind=EMBEDDING, filters=(), readers=tuple(readers)))
+    return (*groups, *streams)
 
 
 def uniform_widths(
@@ -116,8 +108,3 @@ def uniform_widths(
 def stream_name(stage: int) -> str:
     """Name of a stage's stream."""
     return f"stages.{stage}.{EMBEDDING}"
-
-
-def stream_group(stage: int, readers: list[str]) -> ChannelGroup:
-    """The stream of a stage, and the modules that read it; the last of them reads nothing else."""
-    return ChannelGroup(name=stream_name(stage), kind=EMBEDDING, filters=(), readers=tuple(readers))

@@ -7,7 +7,7 @@ dict of theirs becomes a model, and a model becomes a state dict of theirs.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -48,6 +48,12 @@ class Rename:
 def conv_bn_renames(ours: str, conv: str, bn: str, ndim: int = 4, *, part: int = 0, parts: int = 1) -> list[Rename]:
     """The two leaf modules of a :class:`~primesvt.models.layers.conv.ConvBN`."""
     return [Rename(f"{ours}.conv", conv, ndim, part, parts), Rename(f"{ours}.bn", bn, None, part, parts)]
+
+
+def fused_renames(ours: str, names: Sequence[str], conv: str, bn: str) -> list[Rename]:
+    """Several :class:`~primesvt.models.layers.conv.ConvBN` below ``ours`` that are one ``Conv1d`` of theirs."""
+    parts = enumerate(names)
+    return [r for i, name in parts for r in conv_bn_renames(f"{ours}.{name}", conv, bn, 3, part=i, parts=len(names))]
 
 
 @dataclass(frozen=True, kw_only=True)

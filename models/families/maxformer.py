@@ -18,62 +18,35 @@ Deviations from the reference:
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
 
-from ..errors import PrimeSVTError
 from ..layers.channels import ChannelGroup, writer
 from ..layers.conv import ConvBN, MaxPool, frame_mean
 from ..layers.neuron import LIFNode
 from ..layers.stream_index import StreamIndex
 from .config import check_above
-from .hierarchical import (
-    PatchEmbeddingConfig,
-    patch_embedding_chain,
-    patch_embedding_groups,
-    stream_group,
-    stream_name,
-    uniform_widths,
-)
-from .isotropic import hidden_width
-from .layout import Checkpoint, Layout, Rename, conv_bn_renames
+from .hierarchical import BlockGroups, stream_name
+from .layout import Checkpoint, Layout, Rename, conv_bn_renames, fused_renames
 from .membrane_block import MembraneBlock, membrane_mlp_groups, membrane_mlp_readers
 from .normalisation import CIFAR100, IMAGENET
+from .patch_embedding import LAST, PatchEmbeddingConfig, patch_embedding_chain, zoo_patch_embedding
 from .spiking_block import SelfAttention, attention_groups
 
 # Kernel of the depth-wise convolutions of the first two stages; None where there are none.
 _KERNELS: Mapping[str, tuple[int | None, ...]] = MappingProxyType({"imagenet": (7, 5), "cifar": (None, 3)})
-_LAST = 2
 
 
-def _mixer_groups(prefix: str, s: int, variant: str, heads: int) -> tuple[list[ChannelGroup], list[str]]:
+def _mixer_groups(prefix: str, s: int, variant: str, heads: int) -> BlockGroups:
     stream = stream_name(s)
-    if s < _LAST:
+    if s < LAST:
         # What a depth-wise convolution reads goes with what it writes, so it is no reader of its own.
         mixer = [] if _KERNELS[variant][s] is None else [writer(f"{prefix}.depthwise", "convolution", stream=stream)]
         return mixer, []
     groups = [*attention_groups(prefix, heads), writer(f"{prefix}.projection", "projection", stream=stream)]
     return groups, [f"{prefix}.{name}.conv" for name in ("query", "key", "value")]
-
-
-def _groups(
-    depths: tuple[int, ...], heads: tuple[int, ...], variant: str, mlp_shortcut: bool
-) -> tuple[ChannelGroup, ...]:
-    groups, streams = [], []
-    for s, depth in enumerate(depths):
-        stream, readers = stream_name(s), []
-        groups += patch_embedding_groups(s, variant)
-        for b in range(depth):
-            prefix = f"stages.{s}.blocks.{b}"
-            mixer, mixer_readers = _mixer_groups(prefix, s, variant, heads[0])
-            groups += [*mixer, *membrane_mlp_groups(prefix, stream=stream, shortcut=mlp_shortcut)]
-            readers += [*mixer_readers, *membrane_mlp_readers(prefix, shortcut=mlp_shortcut)]
-        following = f"stages.{s + 1}"
-        readers += ["head"] if s == _LAST else [f"{following}.first.conv", f"{following}.shortcut.conv"]
-        streams.append(stream_group(s, readers))
-    return (*groups, *streams)
 
 
 def _structure_of(variant: str) -> Any:
@@ -84,7 +57,7 @@ def _structure_of(variant: str) -> Any:
             "variant": variant,
             "mlp_shortcut": hidden == embed_dim,
         }
-        return fields, _groups(fields["depths"], (1,), variant, fields["mlp_shortcut"])
+        return fields, MaxFormerConfig.declared({**fields, "heads": (1,)})
 
     return structure
 
@@ -107,22 +80,18 @@ def _zoo(variant: str) -> tuple[Rename, ...]:
         for ours, theirs in (("second", "branch"), ("shortcut", "shortcut")):
             renames += conv_bn_renames(f"stages.0.{ours}", f"patch_embed1.{theirs}.1", f"patch_embed1.{theirs}.2")
     for s in range(1 if cifar else 0, 3):
-        embed = f"patch_embed{s + 1}"
-        for number, name in enumerate(patch_embedding_chain(s, variant), 1):
-            renames += conv_bn_renames(f"stages.{s}.{name}", f"{embed}.conv{number}", f"{embed}.bn{number}")
-        renames += conv_bn_renames(f"stages.{s}.shortcut", f"{embed}.shortcut.0", f"{embed}.shortcut.1")
+        renames += zoo_patch_embedding(s, variant)
     for s in range(3):
         ours, block = f"stages.{s}.blocks.{{b}}", f"stage{s + 1}.{{b}}"
-        if s < _LAST and _KERNELS[variant][s] is not None:
+        if s < LAST and _KERNELS[variant][s] is not None:
             renames += conv_bn_renames(f"{ours}.depthwise", f"{block}.dwconv", f"{block}.bn")
         mlp = block if cifar and s == 0 else f"{block}.mlp"
         for number, name in ((1, "hidden"), (2, "output")):
             renames += conv_bn_renames(f"{ours}.{name}", f"{mlp}.fc{number}", f"{mlp}.bn{number}")
-    ours, attention = f"stages.{_LAST}.blocks.{{b}}", f"stage{_LAST + 1}.{{b}}.attn"
+    ours, attention = f"stages.{LAST}.blocks.{{b}}", f"stage{LAST + 1}.{{b}}.attn"
     ending = "" if cifar else "_conv_bn"
-    for part, name in enumerate(("query", "key", "value")):
-        qkv = f"{attention}.qkv{ending}"
-        renames += conv_bn_renames(f"{ours}.{name}", f"{qkv}.0", f"{qkv}.1", 3, part=part, parts=3)
+    qkv = f"{attention}.qkv{ending}"
+    renames += fused_renames(ours, ("query", "key", "value"), f"{qkv}.0", f"{qkv}.1")
     projection = f"{attention}.proj{ending}"
     renames += conv_bn_renames(f"{ours}.projection", f"{projection}.0", f"{projection}.1", 3)
     return tuple(renames)
@@ -136,8 +105,6 @@ class MaxFormerConfig(PatchEmbeddingConfig):
     """Configuration of a :class:`MaxFormer`.
 
     Args:
-        variant: ``imagenet``, whose first patch embedding has three convolutions and halves the image twice; or
-            ``cifar``, whose first one has two and keeps the size.
         attention_scale: Factor of the attention product, 0.125 whatever the head's width.
         mlp_shortcut: Whether a shortcut also spans the first MLP layer, as where the hidden width equals the stage's.
     """
@@ -165,50 +132,25 @@ class MaxFormerConfig(PatchEmbeddingConfig):
 
     derived: ClassVar[tuple[str, ...]] = ("depths", "mlp_shortcut")
 
-    variant: str = "imagenet"
     attention_scale: float = 0.125
     mlp_shortcut: bool = False
 
     def __post_init__(self) -> None:
-        if self.variant not in _KERNELS:
-            raise PrimeSVTError(f"variant must be one of {', '.join(_KERNELS)}, got {self.variant!r}.")
         check_above("attention_scale", self.attention_scale, 0)
         super().__post_init__()
 
     @classmethod
-    def uniform(
-        cls,
-        *,
-        embed_dim: int,
-        depth: int | tuple[int, ...],
-        heads: int | tuple[int, ...],
-        mlp_ratio: float = 4.0,
-        **common: Any,
-    ) -> Self:
-        """An unpruned model.
+    def block_groups(cls, prefix: str, s: int, said: Mapping[str, Any]) -> BlockGroups:
+        """Depth-wise convolution or attention, and the MLP."""
+        mixer, readers = _mixer_groups(prefix, s, said["variant"], said["heads"][0])
+        shortcut = said["mlp_shortcut"]
+        mlp = membrane_mlp_groups(prefix, stream=stream_name(s), shortcut=shortcut)
+        return [*mixer, *mlp], [*readers, *membrane_mlp_readers(prefix, shortcut=shortcut)]
 
-        Args:
-            embed_dim: Width of the last stage; the first two have a quarter and half of it.
-            depth: Number of blocks, of every stage, or of all: then one is in the first, one (``cifar``) or two in the
-                second.
-            heads: Number of attention heads.
-            mlp_ratio: Hidden width by embedding width.
-            common: The other fields.
-
-        Raises:
-            PrimeSVTError: The depth is too small for three stages.
-        """
-        variant = common.get("variant", "imagenet")
-        depths = cls.depths_of(depth, variant)
-        shortcut = hidden_width(embed_dim, mlp_ratio) == embed_dim
-        groups = _groups(depths, cls.heads_of(heads), variant, shortcut)
-        dims = (embed_dim // 4, embed_dim // 2, embed_dim)
-        widths = uniform_widths(groups, dims, mlp_ratio, {"stages.0.first": 0.5})
-        return cls(depths=depths, heads=cls.heads_of(heads), widths=widths, mlp_shortcut=shortcut, **common)
-
-    def groups(self) -> tuple[ChannelGroup, ...]:
-        """Prunable layers, in the order of the forward pass; the three streams are last."""
-        return _groups(self.depths, self.heads, self.variant, self.mlp_shortcut)
+    @classmethod
+    def derived_fields(cls, embed_dim: int, hidden: int) -> dict[str, Any]:
+        """Where the hidden layer is as wide as the stage, it has a shortcut."""
+        return {"mlp_shortcut": hidden == embed_dim}
 
     def build(self) -> "MaxFormer":
         """A model with random weights."""
@@ -238,7 +180,7 @@ class AttentionBlock(MembraneBlock):
     """Spiking self-attention and MLP."""
 
     def __init__(self, config: MaxFormerConfig, b: int, lif: LIFNode) -> None:
-        prefix, stream, widths = f"stages.{_LAST}.blocks.{b}", stream_name(_LAST), config.widths
+        prefix, stream, widths = f"stages.{LAST}.blocks.{b}", stream_name(LAST), config.widths
         super().__init__(widths, prefix, stream=stream, lif=lif, shortcut=config.mlp_shortcut)
         query_key, value, projection = (widths[f"{prefix}.{name}"] for name in ("query_key", "value", "projection"))
         self.query = ConvBN(widths[stream], query_key)
@@ -286,7 +228,7 @@ class Stage(nn.Module):
         self.pool = MaxPool() if s else nn.Identity()
         self.lif = lif
         self.blocks = nn.ModuleList(
-            AttentionBlock(config, b, lif) if s == _LAST else ConvolutionBlock(config, s, b, lif)
+            AttentionBlock(config, b, lif) if s == LAST else ConvolutionBlock(config, s, b, lif)
             for b in range(config.depths[s])
         )
 
@@ -310,7 +252,7 @@ class MaxFormer(nn.Module):
         self.config = config
         self.lif = LIFNode(tau=config.tau, v_threshold=config.v_threshold)
         self.stages = nn.ModuleList(Stage(config, s, self.lif) for s in range(config.stages))
-        self.head = nn.Linear(config.widths[stream_name(_LAST)], len(config.classes))
+        self.head = nn.Linear(config.widths[stream_name(LAST)], len(config.classes))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Logits ``[N, classes]`` of static images ``[N, C, H, W]`` or event sequences ``[T, N, C, H, W]``."""

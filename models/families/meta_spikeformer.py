@@ -5,9 +5,8 @@ Next-generation Neuromorphic Chips*, ICLR 2024, arXiv:2404.03663. Reference code
 ``classification/models.py``, whose logits this model equals.
 
 Three stages of convolutional blocks (separable and 3x3 convolutions), then two of transformer blocks, whose query, key,
-value and projection are :class:`~primesvt.models.layers.rep_conv.RepConv`. Every
-stage begins with a downsampling convolution,
-which writes the stage's stream; shortcuts add membrane potentials.
+value and projection are :class:`~primesvt.models.layers.rep_conv.RepConv`. Every stage begins with a downsampling
+convolution, which writes the stage's stream; shortcuts add membrane potentials.
 
 Deviations from the reference:
 
@@ -30,7 +29,7 @@ from ..layers.conv import ConvBN, frame_mean
 from ..layers.neuron import LIFNode
 from ..layers.rep_conv import RepConv, inner_group, outer_filters
 from ..layers.stream_index import StreamIndex
-from .hierarchical import HierarchicalConfig, stream_group, stream_name, uniform_widths
+from .hierarchical import BlockGroups, HierarchicalConfig, staged_groups, stream_name, uniform_widths
 from .layout import Checkpoint, Layout, Rename, conv_bn_renames
 from .membrane_block import MembraneBlock, membrane_mlp_groups, membrane_mlp_readers
 from .normalisation import IMAGENET
@@ -40,7 +39,7 @@ _CONV_STAGES = 3
 _STRIDES = (2, 2, 2, 2, 1)
 
 
-def _conv_block_groups(prefix: str, stream: str) -> tuple[list[ChannelGroup], list[str]]:
+def _conv_block_groups(prefix: str, stream: str) -> BlockGroups:
     separable = ChannelGroup(
         name=f"{prefix}.separable",
         kind="convolution",
@@ -56,7 +55,7 @@ def _conv_block_groups(prefix: str, stream: str) -> tuple[list[ChannelGroup], li
     return groups, [f"{prefix}.separable.conv", f"{prefix}.hidden.conv"]
 
 
-def _attention_block_groups(prefix: str, stream: str, heads: int) -> tuple[list[ChannelGroup], list[str]]:
+def _attention_block_groups(prefix: str, stream: str, heads: int) -> BlockGroups:
     names = ("query", "key", "value", "projection")
     groups = [inner_group(f"{prefix}.{name}", f"{prefix}.{name}_inner") for name in names]
     groups += [
@@ -69,24 +68,22 @@ def _attention_block_groups(prefix: str, stream: str, heads: int) -> tuple[list[
 
 
 def _groups(depths: tuple[int, ...], heads: tuple[int, ...], distillation_head: bool) -> tuple[ChannelGroup, ...]:
-    groups, streams = [], []
-    for s, depth in enumerate(depths):
-        stream, readers = stream_name(s), []
-        groups.append(writer(f"stages.{s}.downsampling", "downsampling", stream=stream))
-        for b in range(depth):
-            prefix = f"stages.{s}.blocks.{b}"
-            if s < _CONV_STAGES:
-                block, block_readers = _conv_block_groups(prefix, stream)
-            else:
-                block, block_readers = _attention_block_groups(prefix, stream, heads[s - _CONV_STAGES])
-            groups += block
-            readers += block_readers
+    def block(prefix: str, s: int) -> BlockGroups:
+        if s < _CONV_STAGES:
+            return _conv_block_groups(prefix, stream_name(s))
+        return _attention_block_groups(prefix, stream_name(s), heads[s - _CONV_STAGES])
+
+    def end(s: int) -> list[str]:
         if s + 1 < len(depths):
-            readers.append(f"stages.{s + 1}.downsampling.conv")
-        else:
-            readers += ["head_kd", "head"] if distillation_head else ["head"]
-        streams.append(stream_group(s, readers))
-    return (*groups, *streams)
+            return [f"stages.{s + 1}.downsampling.conv"]
+        return ["head_kd", "head"] if distillation_head else ["head"]
+
+    return staged_groups(
+        depths,
+        lambda s: [writer(f"stages.{s}.downsampling", "downsampling", stream=stream_name(s))],
+        block,
+        end,
+    )
 
 
 def _structure(weights: Checkpoint) -> tuple[dict[str, Any], tuple[ChannelGroup, ...]]:

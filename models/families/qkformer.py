@@ -30,17 +30,16 @@ from ..layers.conv import ConvBN, MaxPool, frame_mean
 from ..layers.neuron import LIFNode
 from ..layers.stream_index import StreamIndex
 from .config import check_above
-from .hierarchical import PatchEmbeddingConfig, patch_embedding_groups, stream_group, stream_name, uniform_widths
-from .layout import Checkpoint, Layout, Rename, conv_bn_renames
+from .hierarchical import BlockGroups, stream_name
+from .layout import Checkpoint, Layout, Rename, conv_bn_renames, fused_renames
 from .normalisation import CIFAR10, IMAGENET
+from .patch_embedding import LAST, PatchEmbeddingConfig, zoo_patch_embedding
 from .spiking_block import SpikingBlock, hidden_group, spiking_block_groups
 
-_VARIANTS = ("cifar", "imagenet")
 _ATTENTION = ("token", "channel")
-_LAST = 2
 
 
-def _query_key_groups(prefix: str, stream: str, heads: int, attention: str) -> tuple[list[ChannelGroup], list[str]]:
+def _query_key_groups(prefix: str, stream: str, heads: int, attention: str) -> BlockGroups:
     read_by = (f"{prefix}.projection.conv",)
     if attention == "token":
         # The queries of a head meet in a sum.
@@ -60,25 +59,6 @@ def _query_key_groups(prefix: str, stream: str, heads: int, attention: str) -> t
     return groups, [f"{prefix}.{layer}.conv" for layer in ("query", "key", "hidden")]
 
 
-def _groups(depths: tuple[int, ...], heads: tuple[int, ...], variant: str, attention: str) -> tuple[ChannelGroup, ...]:
-    groups, streams = [], []
-    for s, depth in enumerate(depths):
-        stream, readers = stream_name(s), []
-        groups += patch_embedding_groups(s, variant)
-        for b in range(depth):
-            prefix = f"stages.{s}.blocks.{b}"
-            if s < _LAST:
-                block, block_readers = _query_key_groups(prefix, stream, heads[s], attention)
-            else:
-                block, block_readers = spiking_block_groups(prefix, heads[s], stream)
-            groups += block
-            readers += block_readers
-        following = f"stages.{s + 1}"
-        readers += ["head"] if s == _LAST else [f"{following}.first.conv", f"{following}.shortcut.conv"]
-        streams.append(stream_group(s, readers))
-    return (*groups, *streams)
-
-
 def _structure_of(variant: str) -> Any:
     def structure(weights: Checkpoint) -> tuple[dict[str, Any], tuple[ChannelGroup, ...]]:
         attention = weights.said.get("attention", "token")
@@ -88,7 +68,7 @@ def _structure_of(variant: str) -> Any:
             "embedding_bias": weights.has("stages.0.first.conv.bias"),
             "projection_bias": weights.has("stages.0.blocks.0.projection.conv.bias"),
         }
-        return fields, _groups(fields["depths"], (1, 1, 1), variant, attention)
+        return fields, QKFormerConfig.declared({**fields, "heads": (1, 1, 1), "attention": attention})
 
     return structure
 
@@ -104,9 +84,9 @@ def _official(first: tuple[str, ...], attention: str, mlp: str) -> tuple[Rename,
         for ours, theirs in pairs:
             name = f"patch_embed{s + 1}.{theirs}"
             renames += conv_bn_renames(f"stages.{s}.{ours}", f"{name}_conv", f"{name}_bn")
-        letters = [("query", "q"), ("key", "k"), ("projection", "proj")] + ([("value", "v")] if s == _LAST else [])
+        letters = [("query", "q"), ("key", "k"), ("projection", "proj")] + ([("value", "v")] if s == LAST else [])
         for ours, theirs in letters:
-            name = f"stage{s + 1}.{{b}}.{'tssa' if s < _LAST else attention}.{theirs}"
+            name = f"stage{s + 1}.{{b}}.{'tssa' if s < LAST else attention}.{theirs}"
             renames += conv_bn_renames(f"stages.{s}.blocks.{{b}}.{ours}", f"{name}_conv", f"{name}_bn", 3)
         for ours, number in (("hidden", 1), ("output", 2)):
             name = f"stage{s + 1}.{{b}}.mlp.{mlp}{number}"
@@ -117,14 +97,11 @@ def _official(first: tuple[str, ...], attention: str, mlp: str) -> tuple[Rename,
 def _zoo() -> tuple[Rename, ...]:
     renames = [Rename("head", "head", 2)]
     for s in range(3):
-        embed, block, ours = f"patch_embed{s + 1}", f"stage{s + 1}.{{b}}", f"stages.{s}.blocks.{{b}}"
-        for number, name in enumerate(("first", "second", "third")[: 3 if s == 0 else 2], 1):
-            renames += conv_bn_renames(f"stages.{s}.{name}", f"{embed}.conv{number}", f"{embed}.bn{number}")
-        renames += conv_bn_renames(f"stages.{s}.shortcut", f"{embed}.shortcut.0", f"{embed}.shortcut.1")
-        fused = ("query", "key") if s < _LAST else ("query", "key", "value")
-        theirs = f"{block}.attn.{'qk' if s < _LAST else 'qkv'}_conv_bn"
-        for part, name in enumerate(fused):
-            renames += conv_bn_renames(f"{ours}.{name}", f"{theirs}.0", f"{theirs}.1", 3, part=part, parts=len(fused))
+        block, ours = f"stage{s + 1}.{{b}}", f"stages.{s}.blocks.{{b}}"
+        renames += zoo_patch_embedding(s, "imagenet")
+        fused = ("query", "key") if s < LAST else ("query", "key", "value")
+        theirs = f"{block}.attn.{'qk' if s < LAST else 'qkv'}_conv_bn"
+        renames += fused_renames(ours, fused, f"{theirs}.0", f"{theirs}.1")
         renames += conv_bn_renames(
             f"{ours}.projection", f"{block}.attn.proj_conv_bn.0", f"{block}.attn.proj_conv_bn.1", 3
         )
@@ -150,9 +127,6 @@ class QKFormerConfig(PatchEmbeddingConfig):
     """Configuration of a :class:`QKFormer`.
 
     Args:
-        variant: ``imagenet``, whose first patch embedding has three convolutions and halves the image twice, and whose
-            others pool after their first convolution; or ``cifar``, whose first one has two and keeps the size, and
-            whose others pool after their second.
         attention: ``token`` or ``channel``, of the first two stages.
         attention_scale: Factor of the last stage's attention product, 0.125 whatever the head's width.
         embedding_bias: Whether the patch embeddings have biases (SpikingJelly's have; the official code's have not).
@@ -205,7 +179,6 @@ class QKFormerConfig(PatchEmbeddingConfig):
         ),
     )
 
-    variant: str = "imagenet"
     attention: str = "token"
     attention_scale: float = 0.125
     embedding_bias: bool = False
@@ -213,45 +186,18 @@ class QKFormerConfig(PatchEmbeddingConfig):
     batch_coupling: bool = False
 
     def __post_init__(self) -> None:
-        for name, value, known in (("variant", self.variant, _VARIANTS), ("attention", self.attention, _ATTENTION)):
-            if value not in known:
-                raise PrimeSVTError(f"{name} must be one of {', '.join(known)}, got {value!r}.")
+        if self.attention not in _ATTENTION:
+            raise PrimeSVTError(f"attention must be one of {', '.join(_ATTENTION)}, got {self.attention!r}.")
         check_above("attention_scale", self.attention_scale, 0)
         super().__post_init__()
 
     @classmethod
-    def uniform(
-        cls,
-        *,
-        embed_dim: int,
-        depth: int | tuple[int, ...],
-        heads: int | tuple[int, ...],
-        mlp_ratio: float = 4.0,
-        **common: Any,
-    ) -> Self:
-        """An unpruned model.
-
-        Args:
-            embed_dim: Width of the last stage; the first two have a quarter and half of it.
-            depth: Number of blocks, of every stage, or of all: then one is in the first, one (``cifar``) or two in the
-                second.
-            heads: Number of attention heads.
-            mlp_ratio: Hidden width by embedding width.
-            common: The other fields.
-
-        Raises:
-            PrimeSVTError: The depth is too small for three stages.
-        """
-        variant, attention = common.get("variant", "imagenet"), common.get("attention", "token")
-        depths = cls.depths_of(depth, variant)
-        groups = _groups(depths, cls.heads_of(heads), variant, attention)
-        dims = (embed_dim // 4, embed_dim // 2, embed_dim)
-        widths = uniform_widths(groups, dims, mlp_ratio, {"stages.0.first": 0.5})
-        return cls(depths=depths, heads=cls.heads_of(heads), widths=widths, **common)
-
-    def groups(self) -> tuple[ChannelGroup, ...]:
-        """Prunable layers, in the order of the forward pass; the three streams are last."""
-        return _groups(self.depths, self.heads, self.variant, self.attention)
+    def block_groups(cls, prefix: str, s: int, said: Mapping[str, Any]) -> BlockGroups:
+        """Query-key attention, or in the last stage Spikformer's, and the MLP."""
+        stream, heads = stream_name(s), said["heads"][s]
+        if s < LAST:
+            return _query_key_groups(prefix, stream, heads, said["attention"])
+        return spiking_block_groups(prefix, heads, stream)
 
     def independent(self) -> Self:
         """The same model without :attr:`batch_coupling`."""
@@ -323,7 +269,7 @@ class Stage(nn.Module):
         self.lif = lif
         self.blocks = nn.ModuleList(
             QueryKeyBlock(config, s, b, lif)
-            if s < _LAST
+            if s < LAST
             else SpikingBlock(
                 widths,
                 f"stages.{s}.blocks.{b}",
@@ -355,7 +301,11 @@ class Stage(nn.Module):
 
 
 def _pools(stage: int, variant: str) -> tuple[bool, bool]:
-    """Whether a patch embedding halves the image behind its first and its second convolution."""
+    """Whether a patch embedding halves the image behind its first and its second convolution.
+
+    Those behind the first stage pool after their first convolution where the variant is ``imagenet``, and after their
+    second where it is ``cifar``.
+    """
     if stage == 0:
         return (variant == "imagenet",) * 2
     return (variant == "imagenet", variant == "cifar")

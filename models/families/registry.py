@@ -5,15 +5,15 @@ point in the group ``primesvt.families``, whose value is the class.
 """
 
 from collections.abc import Mapping
-from importlib.metadata import entry_points
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import nn
 
 from ..errors import PrimeSVTError
 from ..layers.channels import EMBEDDING, ChannelGroup
+from ..plugins import loaded
 from .config import ModelConfig
 from .maxformer import MaxFormerConfig
 from .meta_spikeformer import MetaSpikeFormerConfig
@@ -36,15 +36,6 @@ FAMILIES: Mapping[str, type[ModelConfig]] = MappingProxyType(
 )
 
 
-class SpikingVisionTransformer(Protocol):
-    """What PrimeSVT asks of a model: a module with its configuration."""
-
-    config: ModelConfig
-
-    def __call__(self, images: torch.Tensor) -> torch.Tensor:
-        """Logits ``[N, classes]`` of images ``[N, C, H, W]`` or event sequences ``[T, N, C, H, W]``."""
-
-
 def families() -> Mapping[str, type[ModelConfig]]:
     """Every family that is installed, by name: PrimeSVT's own, and those of other packages.
 
@@ -52,16 +43,11 @@ def families() -> Mapping[str, type[ModelConfig]]:
         PrimeSVTError: Another package's family cannot be imported, or is no configuration class.
     """
     known = dict(FAMILIES)
-    for point in entry_points(group=ENTRY_POINTS):
-        try:
-            kind = point.load()
-        except Exception as error:
-            # Whatever another package raises while it is imported, the user has to know which one it was.
-            raise PrimeSVTError(f"The family {point.name} ({point.value}) cannot be imported: {error}.") from error
+    for label, kind in loaded(ENTRY_POINTS, "family"):
         if not (isinstance(kind, type) and issubclass(kind, ModelConfig)):
-            raise PrimeSVTError(f"The family {point.name} ({point.value}) is no subclass of ModelConfig.")
+            raise PrimeSVTError(f"{label} is no subclass of ModelConfig.")
         if not isinstance(getattr(kind, "family", None), str):
-            raise PrimeSVTError(f"The family {point.name} ({point.value}) has no name: its class attribute 'family'.")
+            raise PrimeSVTError(f"{label} has no name: its class attribute 'family'.")
         known.setdefault(kind.family, kind)
     return known
 

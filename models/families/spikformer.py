@@ -29,7 +29,7 @@ from ..layers.neuron import LIFNode
 from ..layers.stream_index import StreamIndex
 from .config import check_above
 from .isotropic import IsotropicConfig, hidden_width, stem_groups, stem_widths
-from .layout import Checkpoint, Layout, Rename, conv_bn_renames
+from .layout import Checkpoint, Layout, Rename, conv_bn_renames, fused_renames
 from .normalisation import CIFAR10, IMAGENET
 from .spiking_block import SpikingBlock, spiking_block_groups
 
@@ -84,9 +84,8 @@ def _zoo_renames() -> tuple[Rename, ...]:
     renames = [Rename("head", "head", 2)]
     for ours, theirs in [*stages, ("position", "patch_embed.positional_encoding")]:
         renames += conv_bn_renames(ours, f"{theirs}.conv_bn.block.0", f"{theirs}.conv_bn.block.1")
-    for part, ours in enumerate(("query", "key", "value")):
-        name = "blocks.{b}.attn.qkv_conv_bn"
-        renames += conv_bn_renames(f"blocks.{{b}}.{ours}", f"{name}.0", f"{name}.1", 3, part=part, parts=3)
+    qkv = "blocks.{b}.attn.qkv_conv_bn"
+    renames += fused_renames("blocks.{b}", ("query", "key", "value"), f"{qkv}.0", f"{qkv}.1")
     for ours, theirs in (("projection", "attn.proj_conv_bn"), ("hidden", "mlp.fc1"), ("output", "mlp.fc2")):
         renames += conv_bn_renames(f"blocks.{{b}}.{ours}", f"blocks.{{b}}.{theirs}.0", f"blocks.{{b}}.{theirs}.1", 3)
     return tuple(renames)

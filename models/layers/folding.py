@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from .conv import ConvBN
+from .norm import affine
 from .rep_conv import RepConv
 
 
@@ -31,7 +32,7 @@ class FrameLayers(nn.Sequential):
 def fold(model: nn.Module) -> nn.Module:
     """A copy of a model in evaluation mode, with BatchNorm folded into the convolutions; the model is untouched.
 
-    It answers as the model does, but has no checkpoint, no channel groups, and nothing to train: for inference alone.
+    It answers as the model does, but cannot be saved or pruned, and has nothing to train: it is for inference alone.
     BatchNorm that a family of another package has elsewhere than in :class:`ConvBN` and :class:`RepConv` stays.
     """
     return replaced(copy.deepcopy(model).eval(), _folded).eval()
@@ -72,15 +73,14 @@ def _fuse(conv: nn.Conv2d, *norms: nn.BatchNorm2d) -> nn.Conv2d:
 def _fuse_before(norm: nn.BatchNorm2d, depthwise: nn.Conv2d) -> nn.Conv2d:
     """A depth-wise convolution, padded by zeros, that does what the BatchNorm of the padded image does before it.
 
-    Every filter reads one channel, so that BatchNorm's scale ``s`` and shift ``b`` come out of the sum:
+    Every filter reads one channel, so that BatchNorm's factor ``s`` and summand ``b`` come out of the sum:
     ``sum(w * (s * x + b)) = sum(w * s * x) + b * sum(w)``.
     """
-    norm, old = copy.deepcopy(norm).double(), depthwise.weight.detach().double()
-    scale = norm.weight / torch.sqrt(norm.get_buffer("running_var") + norm.eps)
-    shift = norm.bias - norm.get_buffer("running_mean") * scale
+    factor, summand = affine(copy.deepcopy(norm).double())
+    old = depthwise.weight.detach().double()
     channels, _, size, _ = old.shape
     with torch.device("meta"):
         fused = nn.Conv2d(channels, channels, size, padding=size // 2, groups=channels)
-    fused.weight = nn.Parameter(old * scale.detach().view(-1, 1, 1, 1))
-    fused.bias = nn.Parameter(old.sum(dim=(1, 2, 3)) * shift.detach())
+    fused.weight = nn.Parameter(old * factor.view(-1, 1, 1, 1))
+    fused.bias = nn.Parameter(old.sum(dim=(1, 2, 3)) * summand)
     return fused.eval().to(depthwise.weight.dtype)

@@ -183,6 +183,18 @@ def _rows(tensor: torch.Tensor) -> np.ndarray:
     return tensor.view(tensor.shape[0], math.prod(tensor.shape[1:])).numpy()
 
 
+@compiled(parallel=False, inline="always")
+def charged(v, current, tau, threshold):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """One time step of one neuron: how far above the threshold it is charged, and the potential that is left to it.
+
+    It fires where the former is not negative: ``h - threshold >= 0``, as SpikingJelly has it, which is
+    ``h >= threshold`` unless denormals are flushed.
+    """
+    h = v + (current - v) / tau
+    over = h - threshold
+    return over, np.float32(0) if over >= np.float32(0) else h
+
+
 @compiled
 def _integrate(x, tau, threshold, spikes):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     steps, size = spikes.shape
@@ -195,11 +207,8 @@ def _integrate(x, tau, threshold, spikes):  # type: ignore[no-untyped-def]  # pr
         for t in range(steps):
             source, target = x[0 if static else t, start:stop], spikes[t, start:stop]
             for i in range(stop - start):
-                h = v[i] + (source[i] - v[i]) / tau
-                # `h - threshold >= 0`, as SpikingJelly has it; it is `h >= threshold` unless denormals are flushed.
-                fired = h - threshold >= zero
-                target[i] = one if fired else zero
-                v[i] = zero if fired else h
+                over, v[i] = charged(v[i], source[i], tau, threshold)
+                target[i] = one if over >= zero else zero
 
 
 @compiled
@@ -218,9 +227,7 @@ def _differentiate(x, tau, threshold, grad_spikes, slope, height, grad):  # type
         for t in range(steps):
             source, above = x[0 if static else t, start:stop], over[t]
             for i in range(stop - start):
-                h = v[i] + (source[i] - v[i]) / tau
-                above[i] = h - threshold
-                v[i] = zero if above[i] >= zero else h
+                above[i], v[i] = charged(v[i], source[i], tau, threshold)
         # From here on, the gradient that the potential receives from the next step.
         v[:] = zero
         for t in range(steps - 1, -1, -1):

@@ -45,7 +45,8 @@ class RepConv(nn.Module):
         if not bn.training:
             normed: torch.Tensor = bn(F.pad(frames, [1] * 4))
             return normed
-        # The border is no part of the batch's statistics, and learns nothing: it follows the running ones.
+        # The border is no part of the batch's statistics, and learns nothing: it follows the running ones. In the order
+        # of a training begun before, which `norm.affine` rounds differently from.
         normed = bn(frames)
         mean, variance = bn.get_buffer("running_mean"), bn.get_buffer("running_var")
         border = (bn.bias - mean * bn.weight / torch.sqrt(variance + bn.eps)).detach().view(-1, 1, 1)

@@ -3,6 +3,9 @@
 Neurons spike rarely, so most products of a convolution are with zero. The output and the gradient of the weights are
 sums over the nonzeros alone; they have the terms that PyTorch's convolution has, in another order. The gradient of the
 input is dense, and PyTorch's.
+
+:mod:`~primesvt.models.engine.spike_conv`, for inference, shares nothing but the idea: it reads bits and must add up in
+PyTorch's order, while here floats are read, any order will do, and the list of nonzeros serves the gradient, too.
 """
 
 from typing import Any, NamedTuple

@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--teacher", metavar="MODEL", help="learn from the answers of this model, such as the unpruned one"
     )
     add_options(parser, Recipe, only=_RECIPE, defaults=vars(GENTLE))
-    add_output(parser, "the fine-tuned model (and its checkpoint until then)")
+    add_output(parser, "the fine-tuned model (and its resume file until then)")
     add_overwrite(parser)
     add_json(parser)
 

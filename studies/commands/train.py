@@ -20,7 +20,7 @@ _RECIPE = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    add_output(parser, "the trained model (and its checkpoint until then)")
+    add_output(parser, "the trained model (and its resume file until then)")
     add_data(parser)
     add_device(parser)
     group = parser.add_argument_group("model")

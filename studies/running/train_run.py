@@ -1,4 +1,4 @@
-"""A training that a user runs: progress, a checkpoint per epoch, and a model directory with its log at the end."""
+"""A training that a user runs: progress, a resume file per epoch, and a model directory with its log at the end."""
 
 import json
 from collections.abc import Mapping
@@ -15,6 +15,7 @@ from primesvt.models import (
     Predictions,
     Progress,
     Recipe,
+    ResumeFile,
     check_free,
     check_writable,
     device_model,
@@ -27,7 +28,8 @@ from primesvt.models import (
 
 from .progress import bar, say
 
-CHECKPOINT = "checkpoint.pt"
+# So called since the first version, whose interrupted trainings go on.
+RESUME_FILE = "checkpoint.pt"
 LOG = "training.json"
 
 
@@ -36,10 +38,10 @@ class TrainJob:
     """A training that was asked for.
 
     Args:
-        directory: Model directory to write; it holds the checkpoint until then.
+        directory: Model directory to write; it holds the resume file until then.
         recipe: How to train.
         title: What the progress bar calls it.
-        overwrite: Start anew where the checkpoint is of another training, instead of refusing.
+        overwrite: Start anew where the resume file is of another training, instead of refusing.
         device: Where to train and measure.
         facts: More to write into the log.
     """
@@ -52,9 +54,9 @@ class TrainJob:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def checkpoint(self) -> Path:
+    def resume_file(self) -> Path:
         """What an interrupted training goes on from."""
-        return self.directory / CHECKPOINT
+        return self.directory / RESUME_FILE
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,8 @@ def check_trainable(directory: Path, *, overwrite: bool) -> None:
 
 def _is_interrupted(directory: Path) -> bool:
     files = set(directory.iterdir()) if directory.is_dir() else set()
-    checkpoint = directory / CHECKPOINT
-    return bool(files) and files <= {checkpoint, partial_file(checkpoint)}
+    resume_file = directory / RESUME_FILE
+    return bool(files) and files <= {resume_file, partial_file(resume_file)}
 
 
 def run_training(job: TrainJob, model: nn.Module, data: DataSet, teacher: nn.Module | None = None) -> TrainRun:
@@ -104,7 +106,7 @@ def run_training(job: TrainJob, model: nn.Module, data: DataSet, teacher: nn.Mod
     try:
         log, selection = _train(job, model, data, teacher)
     except KeyboardInterrupt:
-        kept = f"The epochs before are kept in {job.checkpoint}; run" if job.checkpoint.exists() else "Run"
+        kept = f"The epochs before are kept in {job.resume_file}; run" if job.resume_file.exists() else "Run"
         say(f"Stopped. {kept} the same command again to go on.")
         raise
     # A run that was interrupted after its last epoch has measured nothing now.
@@ -143,10 +145,12 @@ def _train(
             data.fit,
             job.recipe,
             teacher=teacher,
-            checkpoint=job.checkpoint,
-            discard=job.overwrite,
+            resume=ResumeFile(
+                job.resume_file,
+                discard=job.overwrite,
+                on_resume=lambda epoch: say(f"Going on from {job.resume_file}, after epoch {epoch}"),
+            ),
             device=job.device,
-            on_resume=lambda epoch: say(f"Going on from {job.checkpoint}, after epoch {epoch}"),
             on_step=lambda step: progress.training(step, job.recipe.epochs),
             on_epoch=measure,
         )

@@ -28,7 +28,8 @@ from primesvt.models import (
 )
 from primesvt.models.engine import device_model as engine
 from primesvt.models.layers import neuron as neuron_module
-from primesvt.models.training.training import Recipe, _loss
+from primesvt.models.training.loss import loss_of
+from primesvt.models.training.recipe import Recipe
 from primesvt.pruning import PruningPlan, prune
 from primesvt.pruning.family_contract import calibrated
 
@@ -257,7 +258,7 @@ def test_the_loss_of_every_family_on_an_imagined_device(name: str, precision: st
 
         images = torch.empty(images_for(model).shape, device=CUDA)
         labels = torch.empty(len(images), dtype=torch.int64, device=CUDA)
-        loss, logits = _loss(student, student, images, labels, recipe)
+        loss, logits = loss_of(student, student, images, labels, recipe)
     assert (loss.device, loss.dtype, logits.dtype) == (CUDA, torch.float32, torch.float32)
     assert loss.requires_grad
 

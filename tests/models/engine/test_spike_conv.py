@@ -9,8 +9,9 @@ from torch import nn
 from primesvt.models import LIFNode
 from primesvt.models.engine.activations import Frames, Plain, Spikes
 from primesvt.models.engine.spike_conv import Neuron, Order, SpikeConv
-from primesvt.models.engine.summation import affine, norm_is_fused, order_of
+from primesvt.models.engine.summation import norm_is_fused, order_of
 from primesvt.models.layers.conv import ConvBN
+from primesvt.models.layers.norm import affine
 
 NEURON = Neuron(tau=2.0, threshold=0.5)
 LIF = LIFNode(tau=2.0, v_threshold=0.5)

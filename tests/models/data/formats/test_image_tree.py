@@ -1,6 +1,5 @@
-"""Opening data: the embedded sample, trees of image files, and paths that hold no data."""
+"""Trees of image files: what is in a set, and what is wrong with a tree."""
 
-import hashlib
 import shutil
 from pathlib import Path
 
@@ -8,44 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from primesvt.models import DataSet, PrimeSVTError, frame_of, open_data
-from primesvt.models.data import sources as data_sources
-from primesvt.models.data.idx import FASHION_CLASSES
+from primesvt.models import PrimeSVTError, open_data
 
-from ...conftest import small_config
+from ....conftest import small_config
 
 FRAME = (3, 8, 8)
-
-
-@pytest.fixture(scope="module")
-def embedded() -> DataSet:
-    return open_data(None)
-
-
-def test_the_embedded_sample(embedded: DataSet) -> None:
-    assert embedded.name == "Fashion-MNIST (embedded sample)"
-    assert embedded.classes == FASHION_CLASSES
-    sizes = (len(embedded.selection), len(embedded.calibration), len(embedded.fit), len(embedded.test))
-    assert sizes == (4_000, 1_000, 7_000, 10_000)
-    parts = (embedded.selection.indices, embedded.calibration.indices, embedded.fit.indices)
-    assert sorted(np.concatenate(parts)) == list(range(12_000))
-    assert embedded.fit.source.frame == (1, 28, 28)
-    assert embedded.fit.source is not embedded.test.source
-
-
-def test_every_part_of_the_sample_has_every_class(embedded: DataSet) -> None:
-    for role, least in (("fit", 600), ("calibration", 70), ("selection", 350), ("test", 1_000)):
-        part = embedded.role(role)
-        assert np.bincount(part.labels[part.indices], minlength=10).min() >= least
-
-
-def test_no_image_is_in_two_parts_of_the_sample(embedded: DataSet) -> None:
-    """Fashion-MNIST itself repeats no image between its training and test set."""
-    seen: set[bytes] = set()
-    for part in (embedded.fit, embedded.calibration, embedded.selection, embedded.test):
-        own = {hashlib.blake2b(part.source.array[i].tobytes()).digest() for i in part.indices}
-        assert not own & seen
-        seen |= own
 
 
 def tree(directory: Path, classes: tuple[str, ...] = ("ant", "bee"), test: str = "test") -> Path:
@@ -148,23 +114,3 @@ def test_a_tree_that_is_no_data_set(tmp_path: Path) -> None:
     tree(tmp_path / "b", ("ant",))
     with pytest.raises(PrimeSVTError, match="a folder for each of at least two classes"):
         open_data(tmp_path / "b", FRAME)
-
-
-def test_paths_that_hold_no_data(tmp_path: Path) -> None:
-    with pytest.raises(PrimeSVTError, match=r"No data at .*nowhere: it does not exist"):
-        open_data(tmp_path / "nowhere")
-    with pytest.raises(PrimeSVTError, match=r"No data set in .*expected IDX files"):
-        open_data(tmp_path)
-    (tmp_path / "data.csv").touch()
-    with pytest.raises(PrimeSVTError, match=r"Cannot read .*data\.csv: a data file must be \.npz"):
-        open_data(str(tmp_path / "data.csv"))
-
-
-def test_a_lost_sample_is_named(monkeypatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(data_sources.resources, "files", lambda _package: tmp_path)
-    with pytest.raises(PrimeSVTError, match=r"Cannot read .*sample\.npz"):
-        open_data(None)
-
-
-def test_the_frame_of_a_model() -> None:
-    assert frame_of(small_config("spikformer")) == (1, 8, 8)

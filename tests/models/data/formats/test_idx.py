@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from primesvt.models import PrimeSVTError, open_data
-from primesvt.models.data.idx import FASHION_CLASSES, read_idx
+from primesvt.models.data.formats.idx import FASHION_CLASSES, read_idx
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 NAMES = {

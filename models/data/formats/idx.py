@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import PrimeSVTError
-from .data_set import DataSet, split
-from .images import ArrayImages
+from ...errors import PrimeSVTError
+from ..data_set import DataSet, split
+from ..images import ArrayImages
+from .data_format import DataFormat, Frame
 
 FASHION_CLASSES = (
     "T-shirt/top",
@@ -39,33 +40,31 @@ IDX_FILES = {
 }
 
 
-def find_idx(directory: Path) -> dict[str, Path] | None:
-    """The four IDX files in a directory, plain or gzipped, also in torchvision's ``FashionMNIST/raw`` below it."""
+def _recognises(path: Path) -> bool:
+    return path.is_dir() and bool(_found(path))
+
+
+def _found(directory: Path) -> dict[Path, dict[str, Path]]:
+    """The IDX files by folder: plain or gzipped, also in torchvision's ``FashionMNIST/raw`` below a directory."""
     folders = {}
     for folder in (directory, directory / "raw", *sorted(directory.glob("*/raw"))):
         found = {key: file for key, stem in IDX_FILES.items() if (file := _plain_or_gz(folder / stem)) is not None}
         if found:
             folders[folder] = found
-    if not folders:
-        return None
-    if len(folders) > 1:
-        raise PrimeSVTError(f"Several data sets in {directory}, choose one: {', '.join(map(str, folders))}.")
-    ((folder, found),) = folders.items()
-    if missing := [IDX_FILES[key] for key in IDX_FILES if key not in found]:
-        raise PrimeSVTError(f"Incomplete IDX data set in {folder}: no {', '.join(missing)} (or .gz).")
-    return found
+    return folders
 
 
 def _plain_or_gz(file: Path) -> Path | None:
     return next((f for f in (file, file.with_name(file.name + ".gz")) if f.is_file()), None)
 
 
-def open_idx(files: dict[str, Path]) -> DataSet:
-    """Open the four files of a data set, as :func:`find_idx` found them.
-
-    Raises:
-        PrimeSVTError: One is damaged, or they do not belong together.
-    """
+def _open(directory: Path, _frame: Frame | None) -> DataSet:
+    folders = _found(directory)
+    if len(folders) > 1:
+        raise PrimeSVTError(f"Several data sets in {directory}, choose one: {', '.join(map(str, folders))}.")
+    ((folder, files),) = folders.items()
+    if missing := [IDX_FILES[key] for key in IDX_FILES if key not in files]:
+        raise PrimeSVTError(f"Incomplete IDX data set in {folder}: no {', '.join(missing)} (or .gz).")
     arrays = {key: read_idx(file, 3 if key.endswith("images") else 1) for key, file in files.items()}
     classes = max(int(arrays[key].max(initial=0)) for key in ("train_labels", "test_labels")) + 1
     fashion = hashlib.sha256(arrays["test_labels"].tobytes()).hexdigest() == FASHION_TEST_LABELS
@@ -97,3 +96,6 @@ def read_idx(file: Path, ndim: int) -> np.ndarray:
     if len(content) - start != math.prod(shape):
         raise PrimeSVTError(f"{file} is damaged: its header promises {shape}, but {len(content) - start} bytes follow.")
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+
+
+IDX = DataFormat(name="idx", recognises=_recognises, open=_open)

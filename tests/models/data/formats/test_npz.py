@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from primesvt.models import PrimeSVTError, open_data
-from primesvt.models.data.npz import load_npz
+from primesvt.models.data.formats.npz import load_npz
 
 
 def arrays(**changes: np.ndarray) -> dict[str, np.ndarray]:

@@ -17,9 +17,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from ..errors import PrimeSVTError
-from ..families.config import ModelConfig
-from ..families.registry import build, config_of, config_type
+from .errors import PrimeSVTError
+from .families.config import ModelConfig
+from .families.registry import build, config_of, config_type
 
 FORMAT = 1
 CONFIG = "config.json"
@@ -158,19 +158,6 @@ def load_model(directory: str | Path, *, families: Iterable[type[ModelConfig]] =
         state = _read_weights(folder / WEIGHTS, config, model.state_dict(), nonfinite)
     model.load_state_dict(state, assign=True)
     return model.eval()
-
-
-def load_config(folder: Path, *, families: Iterable[type[ModelConfig]] = ()) -> ModelConfig:
-    """Read and check ``config.json``.
-
-    Args:
-        folder: A model directory.
-        families: Families that may occur beside those that are installed.
-
-    Raises:
-        PrimeSVTError: It is not there, no JSON, or not a configuration of a known family.
-    """
-    return _read_config(folder, families)[0]
 
 
 def _read_config(folder: Path, families: Iterable[type[ModelConfig]]) -> tuple[ModelConfig, bool]:

@@ -11,20 +11,20 @@ from typing import IO
 
 import numpy as np
 
-from ..errors import PrimeSVTError
-from .data_set import DataSet, split
-from .images import ArrayImages
+from ...errors import PrimeSVTError
+from ..data_set import DataSet, split
+from ..images import ArrayImages
+from .data_format import DataFormat, Frame
 
 # Far above every published data set; a label beyond it is damage, and would name as many classes.
 MAX_CLASSES = 100_000
 
 
-def open_npz(file: Path) -> DataSet:
-    """Open a data set.
+def _recognises(path: Path) -> bool:
+    return path.is_file() and path.suffix == ".npz"
 
-    Raises:
-        PrimeSVTError: The file is damaged, lacks an array, or has one of a wrong shape or type.
-    """
+
+def _open(file: Path, _frame: Frame | None) -> DataSet:
     arrays = load_npz(file)
     names = ("train_images", "train_labels", "test_images", "test_labels")
     if missing := [name for name in names if name not in arrays]:
@@ -107,3 +107,6 @@ def _read_array(file: Path, member: zipfile.ZipInfo, stream: IO[bytes]) -> np.nd
         lengths = np.frombuffer(raw.read(4), "<u2")
     start = member.header_offset + 30 + int(lengths.sum()) + header
     return np.memmap(file, dtype, "r", start, shape, "F" if fortran else "C")
+
+
+NPZ = DataFormat(name="npz", recognises=_recognises, open=_open)

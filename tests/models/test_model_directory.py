@@ -20,15 +20,15 @@ from primesvt.models import (
     fingerprint,
     load_model,
     model_bytes,
+    model_directory,
     parameter_count,
     read_json,
     save_model,
     write_directory,
 )
-from primesvt.models.checkpoints import model_directory as checkpoint
 from primesvt.pruning import PruningPlan, prune
 
-from ...conftest import small_config
+from ..conftest import small_config
 
 
 @pytest.fixture
@@ -259,8 +259,8 @@ def full_disk_in_rust(*_args: object, **_options: object) -> None:
 @pytest.mark.parametrize(
     ("target", "failure"),
     [
-        ((checkpoint, "save_file"), full_disk),
-        ((checkpoint, "save_file"), full_disk_in_rust),
+        ((model_directory, "save_file"), full_disk),
+        ((model_directory, "save_file"), full_disk_in_rust),
         ((Path, "write_text"), full_disk),
         ((Path, "rename"), full_disk),
         ((Path, "mkdir"), full_disk),

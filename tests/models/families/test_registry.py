@@ -13,8 +13,8 @@ from primesvt.models import (
     channel_groups,
     config_type,
     families,
+    plugins,
 )
-from primesvt.models.families import registry
 
 from ...conftest import small_config
 
@@ -61,7 +61,7 @@ class Usurper(SpikformerConfig):
 
 
 def test_families_of_other_packages_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "entry_points", lambda group: [FakePoint(MyConfig), FakePoint(Usurper)])
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [FakePoint(MyConfig), FakePoint(Usurper)])
     assert config_type("my-family") is MyConfig
     assert families()["qkformer"] is FAMILIES["qkformer"]
 
@@ -75,7 +75,7 @@ def test_families_of_other_packages_are_found(monkeypatch: pytest.MonkeyPatch) -
     ],
 )
 def test_a_broken_family_of_another_package_is_named(monkeypatch: pytest.MonkeyPatch, loaded, message) -> None:
-    monkeypatch.setattr(registry, "entry_points", lambda group: [FakePoint(loaded)])
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [FakePoint(loaded)])
     with pytest.raises(PrimeSVTError, match=message):
         families()
     # What is not asked for does no harm.
