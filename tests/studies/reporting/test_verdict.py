@@ -7,8 +7,8 @@ import pytest
 from primesvt.search import Constraints
 from primesvt.studies.reporting.evidence import claim_to_json, claims_table, sampler_table
 from primesvt.studies.reporting.leads import leads
-from primesvt.studies.reporting.summary import summary
 from primesvt.studies.reporting.standings import attained, comparison_claims, standings
+from primesvt.studies.reporting.summary import summary
 from primesvt.studies.reporting.verdict import Outcome, verdict, words
 
 from .comparisons import comparison, plan, study
