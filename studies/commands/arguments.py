@@ -3,16 +3,17 @@
 import argparse
 import json
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import nn
 
 from primesvt.models import DataSet, PrimeSVTError, config_of, frame_of, load_model, open_data
 from primesvt.models.options import options
-from primesvt.pruning import measure_named, measures
+from primesvt.pruning import MEASURES, measure_named, measures
 from primesvt.search import DEFAULT_MEMORY, Constraints
-from primesvt.search.samplers import sampler_kind, samplers
+from primesvt.search.samplers import SAMPLERS, sampler_kind, samplers
 
 from ..running.progress import out
 from ..running.settings import StudySettings
@@ -21,8 +22,9 @@ from .options import add_options, options_of
 
 _MIB, _MOST_MIB = 2**20, 2**30
 # What a default of None or nothing means.
-_UNSET = {"images": "all", "layers": "all", "repair": "none"}
+UNSET = {"images": "all", "layers": "all", "repair": "none"}
 Parser = argparse.ArgumentParser
+_T = TypeVar("_T")
 
 
 def positive(text: str) -> int:
@@ -35,14 +37,6 @@ def positive(text: str) -> int:
 def names(text: str) -> tuple[str, ...]:
     """Comma-separated names."""
     return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def size(text: str) -> tuple[int, int]:
-    """A size, ``224`` or ``HxW``."""
-    parts = text.lower().split("x")
-    if not 1 <= len(parts) <= 2 or not all(part.isdigit() for part in parts):
-        raise argparse.ArgumentTypeError(f"expected a size such as 224 or 32x48, got {text!r}")
-    return int(parts[0]), int(parts[-1])
 
 
 def device(text: str) -> str:
@@ -117,17 +111,25 @@ def add_search(parser: Parser) -> None:
         type=_limit,
         default=[],
         help="the most that a measure may be; may be given several times "
-        f"(known: {', '.join(measures())}; primesvt layers MODEL shows them)",
+        f"(known: {', '.join(_installed(measures, MEASURES))}; primesvt layers MODEL shows them)",
     )
     group = parser.add_argument_group("what is searched")
-    add_options(group, StudySettings, unset=_UNSET)
+    add_options(group, StudySettings, unset=UNSET)
     declared: set[str] = set()
-    for kind in samplers().values():
+    for kind in _installed(samplers, SAMPLERS).values():
         # An option that several samplers have is declared with the first of them.
         own = [each.name for each in options(kind.options) if each.name not in declared]
         if own:
             add_options(parser.add_argument_group(f"the sampler {kind.name}"), kind.options, only=own)
         declared.update(own)
+
+
+def _installed(every: Callable[[], Mapping[str, _T]], own: Mapping[str, _T]) -> Mapping[str, _T]:
+    """PrimeSVT's own and other packages'; where one of those is broken, whoever asks for it is told so, no others."""
+    try:
+        return every()
+    except PrimeSVTError:
+        return own
 
 
 def _limit(text: str) -> tuple[str, float]:

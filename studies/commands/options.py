@@ -26,11 +26,14 @@ def add_options(
 ) -> None:
     """Declare a flag for every option of a settings dataclass.
 
+    What is not given is not in what the parser reads: :func:`options_of` takes the class's default then. So one flag
+    may serve two classes with different defaults.
+
     Args:
         parser: A parser, or a group of one.
         settings: The dataclass.
         only: The fields that become flags; all options where it is None.
-        defaults: Defaults of this command, by field, where they are not the class's.
+        defaults: Defaults of this command, by field, where they are not the class's; :func:`options_of` gets them too.
         unset: What a default of None stands for in this command, by field, as the help prints it.
         prefix: Stands before every flag, so that two classes may have fields of one name: ``PREFIX-flag``.
     """
@@ -47,7 +50,7 @@ def options_of(
     Args:
         args: What the parser read.
         settings: The dataclass.
-        otherwise: Fields that have no flag in this command; what is not there either is as in the class.
+        otherwise: Fields that are not given, or are no flags; what is not there either is as in the class.
         prefix: As in :func:`add_options`.
 
     Raises:
@@ -60,7 +63,8 @@ def options_of(
 
 def _add(parser: Any, each: Option, default: Any, unset: str | None, prefix: str) -> None:
     flag = f"--{f'{prefix}-' if prefix else ''}{each.flag}"
-    common = {"dest": _attribute(each, prefix), "default": default, "help": _help(each, default, unset)}
+    text = _help(each, default, unset)
+    common = {"dest": _attribute(each, prefix), "default": argparse.SUPPRESS, "help": text}
     if each.scalar is bool:
         parser.add_argument(flag, action="store_const", const=each.sets, **common)
     else:

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from primesvt.pruning import Calibration, PruningPlan, Robustness, check_rates, measure_robustness, prunable_layers
+from primesvt.pruning import Calibration, PruningPlan, Robustness, measure_robustness, prunable_layers
 from primesvt.search import Evaluator
 from primesvt.search.samplers import PrioritizedOptions
 
@@ -13,6 +13,7 @@ from ..reporting.tables import table
 from ..running.progress import bar
 from ..running.settings import StudySettings
 from .arguments import (
+    UNSET,
     add_cache,
     add_data,
     add_json,
@@ -20,7 +21,7 @@ from .arguments import (
     open_model_and_data,
     print_result,
 )
-from .options import add_options
+from .options import add_options, options_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,9 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     add_data(parser)
     add_options(parser, PrioritizedOptions, only=("rates",))
-    add_options(parser, StudySettings, only=("criterion", "calibration"))
-    parser.add_argument("--images", metavar="N", type=int, help="use the first N selection images only (default: all)")
-    parser.add_argument("--embedding", action="store_true", help="measure the embedding width, too")
+    add_options(parser, StudySettings, only=("criterion", "calibration", "images", "embedding"), unset=UNSET)
     parser.add_argument("--html", metavar="FILE", type=Path, help="write a heatmap, too")
     add_cache(parser)
     add_json(parser)
@@ -38,13 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run the command."""
-    rates = check_rates(args.rates)
+    rates, settings = options_of(args, PrioritizedOptions).rates, options_of(args, StudySettings)
     if args.html is not None:
         check_file(args.html)
     model, data = open_model_and_data(args)
-    layers = [layer.name for layer in prunable_layers(model, embedding=args.embedding)]
-    calibration = Calibration(data.calibration, args.calibration)
-    evaluator = Evaluator(model, data.selection.first(args.images), memory=args.cache, calibration=calibration)
+    layers = [layer.name for layer in prunable_layers(model, embedding=settings.embedding)]
+    calibration = Calibration(data.calibration, settings.calibration)
+    evaluator = Evaluator(model, settings.selection(data), memory=args.cache, calibration=calibration)
     total, done = len(layers) * len(rates) + 1, 0
     with bar("robustness") as progress:
         progress.update(0, total)
@@ -56,7 +55,7 @@ def run(args: argparse.Namespace) -> None:
             progress.update(done, total)
             return value
 
-        robustness = measure_robustness(layers, rates, accuracy, criterion=args.criterion)
+        robustness = measure_robustness(layers, rates, accuracy, criterion=settings.criterion)
     if args.html is not None:
         write_text(args.html, robustness_page(robustness))
     print_result(args, robustness.to_json(), _text(robustness, rates, len(evaluator.images)))

@@ -45,7 +45,9 @@ def test_what_is_given_arrives() -> None:
 
 def test_a_command_may_have_some_flags_and_defaults_of_its_own() -> None:
     made = parser(only=("images", "max_drop"), defaults={"max_drop": 1.0}, unset={"images": "all"})
-    assert options_of(made.parse_args([]), Settings) == Settings(max_drop=1.0)
+    assert options_of(made.parse_args([]), Settings, {"max_drop": 1.0}) == Settings(max_drop=1.0)
+    given = made.parse_args(["--max-drop", "2"])
+    assert options_of(given, Settings, {"max_drop": 1.0, "more": "said"}) == Settings(max_drop=2.0, more="said")
     text = made.format_help()
     assert "3 % of it (default: 1)" in text
     assert "so many (default: all)" in text
@@ -67,6 +69,18 @@ def test_two_classes_may_have_fields_of_one_name() -> None:
     args = made.parse_args(["--max-drop", "1", "--mine-max-drop", "2", "--mine-no-flip"])
     assert options_of(args, Settings) == Settings(max_drop=1.0)
     assert options_of(args, Settings, prefix="mine") == Settings(max_drop=2.0, flip=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Others:
+    images: int = option(7, help="other ones")
+
+
+def test_one_flag_serves_two_classes_with_defaults_of_their_own() -> None:
+    args = parser().parse_args([])
+    assert (options_of(args, Settings).images, options_of(args, Others).images) == (None, 7)
+    args = parser().parse_args(["--images", "3"])
+    assert (options_of(args, Settings).images, options_of(args, Others).images) == (3, 3)
 
 
 def test_bad_text_is_refused_by_the_parser_and_a_bad_value_by_the_class() -> None:
