@@ -101,8 +101,9 @@ def divergence(unpruned: np.ndarray, pruned: np.ndarray) -> float:
         unpruned: Logits ``[N, classes]`` of the unpruned model.
         pruned: Logits ``[N, classes]`` of the pruned model on the same images.
     """
-    expected, answered = _log_softmax(unpruned), _log_softmax(pruned)
-    mean = float((np.exp(expected) * (expected - answered)).sum(1).mean())
+    with np.errstate(invalid="ignore"):
+        expected, answered = _log_softmax(unpruned), _log_softmax(pruned)
+        mean = float((np.exp(expected) * (expected - answered)).sum(1).mean())
     return min(max(mean, 0.0), MAX_DIVERGENCE) if math.isfinite(mean) else MAX_DIVERGENCE
 
 

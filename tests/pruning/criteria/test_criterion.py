@@ -72,13 +72,6 @@ def test_the_criteria_choose_differently(make_model, family: str, data: DataSet)
     assert len(set(chosen.values())) >= 4
 
 
-def test_unknown_criteria_are_refused(make_model) -> None:
-    with pytest.raises(PrimeSVTError, match="Unknown criterion 'l3'; known are l2, l1, bn-scale, random"):
-        criterion("l3")
-    with pytest.raises(PrimeSVTError, match="Unknown criterion 'l3'"):
-        kept_channels(make_model(), PruningPlan({}, "l3"))
-
-
 def test_a_criterion_that_looks_at_data_needs_data(make_model) -> None:
     with pytest.raises(PrimeSVTError, match=r"'activity' looks at calibration images; give a data set \(--data\)"):
         kept_channels(make_model(), PruningPlan({"stem.1": 0.5}, "activity"))
