@@ -28,6 +28,7 @@ def baseline_of(study: optuna.Study, evaluator: Evaluator, known: KnownEvaluatio
         baseline = measured if found is None else replace(measured, evaluation=found.evaluation)
     else:
         baseline = Measured(found.evaluation, right)
+    baseline = replace(baseline, evaluation=evaluator.completed(baseline.evaluation, PruningPlan()))
     study.set_user_attr(BASELINE_KEY, key)
     study.set_user_attr(BASELINE, baseline.evaluation.to_json())
     study.set_user_attr(BASELINE_RIGHT, pack(baseline.right))

@@ -94,12 +94,16 @@ class Constraints:
             saving: Fraction of the bytes saved.
             measures: What is limited beside them, by name.
         """
-        # Rounded, because 3.0000000000000004 points are 3 points.
         return {
-            ACCURACY_DROP: round(drop - (self.max_drop - self.margin), 9),
+            ACCURACY_DROP: self.excess(drop),
             MEMORY_SAVING: round(100 * (self.min_saving - saving), 9),
             **{name: round(100 * (measures[name] / most - 1), 9) for name, most in self.limits.items()},
         }
+
+    def excess(self, drop: float) -> float:
+        """Points by which a drop of accuracy is beyond the limit less the margin; at most 0 where it is kept."""
+        # Rounded, because 3.0000000000000004 points are 3 points.
+        return round(drop - (self.max_drop - self.margin), 9)
 
     def kept(self, *, drop: float, saving: float, measures: Mapping[str, float] = MappingProxyType({})) -> bool:
         """Whether all limits are kept."""

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from .constraints import ACCURACY_DROP, Constraints
+from .constraints import Constraints
 from .evaluation import Measured
 from .rejection import Rejection
 
@@ -59,7 +59,7 @@ class StoppingRule:
         return bisect_right(range(self.baseline.evaluation.right + 1), self.slack, key=self._excess) - 1
 
     def _excess(self, lost: int) -> float:
-        return self.constraints.values(drop=self._drop(lost), saving=0.0)[ACCURACY_DROP]
+        return self.constraints.excess(self._drop(lost))
 
     def _drop(self, lost: int) -> float:
         whole = self.baseline.evaluation

@@ -61,7 +61,10 @@ PAGES = {
         {"spikingformer.py", "test_spikingformer.py", "pyproject.toml", "plan.json"},
         ("imported/config.json", '"family": "spikingformer"'),
     ),
-    "extending.md": ({"csv_format.py", "pyproject.toml"}, ("model/config.json", '"family": "spikformer"')),
+    "extending.md": (
+        {"csv_format.py", "loudness.py", "widest.py", "timid.py", "pyproject.toml"},
+        ("model/config.json", '"family": "spikformer"'),
+    ),
 }
 
 

@@ -3,7 +3,7 @@
 import argparse
 
 from primesvt.models import config_of, load_model, model_bytes, parameter_count
-from primesvt.pruning import inference_state, prunable_layers
+from primesvt.pruning import inference_state, measures, prunable_layers
 
 from ..reporting.tables import table
 from .arguments import add_json, add_model, print_result
@@ -21,8 +21,10 @@ def run(args: argparse.Namespace) -> None:
     model = load_model(args.model)
     config, size = config_of(model), model_bytes(model)
     layers = prunable_layers(model, embedding=args.embedding)
+    numbers = {name: measure.of(model) for name, measure in measures().items()}
     result = {
         "bytes": size,
+        "measures": numbers,
         "layers": [
             {
                 "name": layer.name,
@@ -42,6 +44,7 @@ def run(args: argparse.Namespace) -> None:
         f"{config.family}, {parameter_count(model):,} parameters, {size:,} bytes\n"
         f"at inference, per image: {state.neurons:,} neurons, {state.membrane_bytes:,} bytes of membrane potentials, "
         f"{state.spike_bytes:,} bytes of spikes per time step\n"
+        f"measures: {', '.join(f'{name} {measures()[name].text(value)}' for name, value in numbers.items())}\n"
         + table(["layer", "kind", "channels", "parameters", "share"], rows)
     )
     print_result(args, result, text)

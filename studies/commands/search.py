@@ -4,7 +4,8 @@ import argparse
 
 from optuna.trial import FrozenTrial
 
-from primesvt.search import accuracy_of, decided_early, saving_of
+from primesvt.pruning import measure_named
+from primesvt.search import Constraints, accuracy_of, decided_early, evaluation_of, saving_of
 from primesvt.search.samplers import DEFAULT_TRIALS
 
 from ..reporting.tables import table
@@ -72,7 +73,7 @@ def _text(result: StudyRun, args: argparse.Namespace) -> str:
     head = (
         f"study {result.study.study_name}: {len(result.finished)} trials, {len(result.feasible)} keep the limits "
         f"(at most {limits.max_drop:g} points{f' less a margin of {limits.margin:g}' if limits.margin else ''}, "
-        f"at least {limits.min_saving:.2%} saved){f', {early} were rejected early' if early else ''}\n"
+        f"at least {limits.min_saving:.2%} saved{_limits(limits)}){f', {early} were rejected early' if early else ''}\n"
     )
     if best is None:
         nearest = result.nearest
@@ -83,15 +84,25 @@ def _text(result: StudyRun, args: argparse.Namespace) -> str:
             f"{nearest.user_attrs['accuracy_drop']:.2f} points{_stopped(nearest)}. Loosen a limit, or give more trials."
         )
     low, high = best.user_attrs["interval"]
+    found, taken = evaluation_of(best).measures, result.settings.all_measures
+    measured = [
+        (m.label, f"{m.text(found[m.name])} (unpruned {m.text(result.baseline.measures[m.name])})") for m in taken
+    ]
     rows = [[layer, f"{ratio:.2f}"] for layer, ratio in result.plan(best).ratios.items()]
     return head + (
         f"best: trial {best.number} saves {saving_of(best):.2%}, accuracy {accuracy_of(best):.2%} "
         f"(95 % interval {low:.2%} to {high:.2%}) on {best.user_attrs['images']:,} selection images, "
         f"{best.user_attrs['accuracy_drop']:.2f} points below the unpruned model's {result.baseline.accuracy:.2%}\n"
+        + "".join(f"{label}: {text}\n" for label, text in measured)
         + table(["layer", "ratio"], rows)
         + f"\nprune with: primesvt prune {args.model} --storage {without_password(args.storage)} "
         f"--study {result.study.study_name} --trial {best.number} -o DIR"
     )
+
+
+def _limits(limits: Constraints) -> str:
+    """The limits of measures in words."""
+    return "".join(f", {name} at most {measure_named(name).text(most)}" for name, most in limits.limits.items())
 
 
 def _stopped(trial: FrozenTrial) -> str:

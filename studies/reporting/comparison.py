@@ -69,6 +69,7 @@ class ReportedPlan:
             "feasible": self.feasible,
             "violation": self.violation,
             "ratios": dict(self.plan.ratios),
+            "measures": dict(self.selection.measures),
             "selection": {
                 "accuracy": self.selection.accuracy,
                 "images": self.selection.images,

@@ -129,7 +129,7 @@ def plans_table(comparison: Comparison) -> str:
 def limits_kept(comparison: Comparison, plan: ReportedPlan) -> str:
     """On which sets a plan keeps the limits that the user set, in a word."""
     limits = comparison.constraints.without_margin()
-    on_test = limits.kept(drop=plan.test.drop, saving=plan.selection.memory_saving)
+    on_test = limits.kept(drop=plan.test.drop, saving=plan.selection.memory_saving, measures=plan.selection.measures)
     return {
         (True, True): "yes",
         (True, False): "in the search, not on test",

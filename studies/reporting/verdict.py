@@ -82,7 +82,7 @@ def words(comparison: Comparison) -> list[str]:
 def kept_on_test(comparison: Comparison, plan: ReportedPlan) -> bool:
     """Whether a plan keeps the limits that the user set on the test set."""
     limits = comparison.constraints.without_margin()
-    return limits.kept(drop=plan.test.drop, saving=plan.selection.memory_saving)
+    return limits.kept(drop=plan.test.drop, saving=plan.selection.memory_saving, measures=plan.selection.measures)
 
 
 def miss(comparison: Comparison, plan: ReportedPlan) -> str:

@@ -26,6 +26,7 @@ from primesvt.search import (
     baseline_of,
     best_trial,
     decided_early,
+    evaluation_of,
     has_goals,
     is_feasible,
     is_mine,
@@ -127,6 +128,7 @@ class StudyRun:
                 "memory_saving": saving_of(best),
                 "accuracy": accuracy_of(best),
                 "accuracy_drop": best.user_attrs["accuracy_drop"],
+                "measures": dict(evaluation_of(best).measures),
                 "ratios": dict(self.plan(best).ratios),
             },
         }
