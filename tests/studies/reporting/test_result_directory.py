@@ -1,0 +1,37 @@
+"""The directory that a comparison leaves; what it holds in the end is in the tests of the command."""
+
+from pathlib import Path
+
+import pytest
+
+from primesvt.models import PrimeSVTError
+from primesvt.studies.reporting.result_directory import STORAGE, prepare, storage_in
+
+
+def test_a_new_directory_is_made_and_may_be_used_again(tmp_path: Path) -> None:
+    place = tmp_path / "a" / "b"
+    prepare(place)
+    (place / "report.html").write_text("of an earlier run")
+    prepare(place)
+    assert (place / "report.html").read_text() == "of an earlier run"
+
+
+def test_a_storage_that_is_there_already_is_no_foreign_file(tmp_path: Path) -> None:
+    (tmp_path / STORAGE).write_bytes(b"")
+    (tmp_path / f"{STORAGE}-journal").write_bytes(b"")
+    prepare(tmp_path)
+    assert storage_in(tmp_path) == f"sqlite:///{tmp_path}/{STORAGE}"
+
+
+def test_what_no_comparison_wrote_is_left_alone_and_named(tmp_path: Path) -> None:
+    for name in ("d", "c", "b", "a"):
+        (tmp_path / name).write_text("mine")
+    with pytest.raises(PrimeSVTError, match=r"not the result of a comparison \(a, b, c\); choose another directory"):
+        prepare(tmp_path)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a", "b", "c", "d"]
+
+
+def test_a_place_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PrimeSVTError, match=r"Cannot write to .*file/out: Not a directory"):
+        prepare(tmp_path / "file" / "out")

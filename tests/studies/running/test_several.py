@@ -1,0 +1,32 @@
+"""The studies of a comparison, one after the other."""
+
+import pytest
+from optuna.storages import InMemoryStorage
+
+from primesvt.models import PrimeSVTError
+from primesvt.search.samplers import PrioritizedOptions
+from primesvt.studies.running.settings import StudySettings
+from primesvt.studies.running.several import Arm, run_studies
+
+from ...conftest import noisy_data
+from ...search.models import tiny_model
+from .test_runner import LAYERS, LIMITS
+
+COMMON = {"layers": LAYERS, "constraints": LIMITS, "step": 0.25, "max_ratio": 0.75, "seed": 5}
+FIXED = Arm("mine", StudySettings(**COMMON, options=PrioritizedOptions(rates=(0.25, 0.5))))
+DRAWN = Arm("random", StudySettings(**COMMON, sampler="random"), trials=2)
+
+
+def test_every_arm_runs_with_every_seed_and_one_that_draws_nothing_runs_once() -> None:
+    storage = InMemoryStorage()
+    runs = run_studies(storage, tiny_model(), noisy_data(), [FIXED, DRAWN], seeds=2, prefix="x-")
+    assert [run.study.study_name for run in runs] == ["x-mine-seed5", "x-random-seed5", "x-random-seed6"]
+    assert [run.settings.seed for run in runs] == [5, 5, 6]
+    assert [len(run.finished) for run in runs[1:]] == [2, 2]
+    assert runs[0].over
+
+
+@pytest.mark.parametrize(("arms", "seeds"), [([], 1), ([DRAWN], 0)])
+def test_nothing_to_run_is_refused(arms: list[Arm], seeds: int) -> None:
+    with pytest.raises(PrimeSVTError, match="at least one sampler and one seed"):
+        run_studies(InMemoryStorage(), tiny_model(), noisy_data(), arms, seeds=seeds)
