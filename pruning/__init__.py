@@ -1,6 +1,6 @@
 """How a model shrinks: plans, layers, criteria, surgery, measures, memory, robustness."""
 
-from .calibration import DEFAULT_CALIBRATION, Calibration
+from .calibration import DEFAULT_CALIBRATION, MOST_CALIBRATION, Calibration
 from .criteria import CRITERIA, Criterion, criteria, criterion
 from .kept import Kept, Scores, kept_channels, scores_of
 from .layers import PrunableLayer, check_layers, prunable_layers
@@ -9,6 +9,17 @@ from .measures import MEASURES, InferenceState, Measure, inference_state, measur
 from .memory import kept_bytes, largest_saving, memory_saving, pruned_bytes
 from .plan import DEFAULT_CRITERION, PruningPlan, kept_count, load_plan, save_plan
 from .pruner import Pruner, Version
+from .repair import (
+    NO_REPAIR,
+    STEPS,
+    Reference,
+    RepairStep,
+    StepReport,
+    known_steps,
+    repair_steps,
+    run_repair,
+    step_names,
+)
 from .robustness import DEFAULT_RATES, Robustness, check_rates, measure_robustness, probes
 from .statistics import Statistics
 from .surgery import prune, remove, version_of
@@ -19,6 +30,9 @@ __all__ = [
     "DEFAULT_CRITERION",
     "DEFAULT_RATES",
     "MEASURES",
+    "MOST_CALIBRATION",
+    "NO_REPAIR",
+    "STEPS",
     "Calibration",
     "Criterion",
     "InferenceState",
@@ -27,9 +41,12 @@ __all__ = [
     "PrunableLayer",
     "Pruner",
     "PruningPlan",
+    "Reference",
+    "RepairStep",
     "Robustness",
     "Scores",
     "Statistics",
+    "StepReport",
     "Version",
     "check_layers",
     "check_rates",
@@ -40,6 +57,7 @@ __all__ = [
     "kept_channels",
     "kept_channels_of",
     "kept_count",
+    "known_steps",
     "largest_saving",
     "load_plan",
     "measure_named",
@@ -51,7 +69,10 @@ __all__ = [
     "prune",
     "pruned_bytes",
     "remove",
+    "repair_steps",
+    "run_repair",
     "save_plan",
     "scores_of",
+    "step_names",
     "version_of",
 ]

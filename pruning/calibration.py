@@ -1,25 +1,29 @@
-"""The calibration images: what criteria that look at data and repair steps may see, and nothing else."""
+"""The images that a repair, or a criterion that looks at data, may see: the first ones of the calibration set.
+
+Nothing else looks at that set, so whatever is fitted to it is still judged on images that it never saw.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 
-from primesvt.models import ImageSet, ModelConfig, PrimeSVTError, batch_size_of
+from primesvt.models import ImageSet, ModelConfig, PrimeSVTError
 
 DEFAULT_CALIBRATION = 512
+MOST_CALIBRATION = 1024
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """The first images of the calibration set, whose labels are not needed.
+    """Some images without their labels.
 
     Args:
-        images: The calibration set of a data set; any other is refused.
-        count: How many of them, at most.
+        images: The calibration set of the data; of a smaller set than ``count``, all images are used.
+        count: How many of its images, from the first one on: at most 1,024.
 
     Raises:
-        PrimeSVTError: The set plays another role, or ``count`` is below 1.
+        PrimeSVTError: The set plays another role, is empty, or the count is out of range.
     """
 
     images: ImageSet
@@ -28,22 +32,44 @@ class Calibration:
     def __post_init__(self) -> None:
         if self.images.role != "calibration":
             raise PrimeSVTError(
-                f"Calibrating on the {self.images.role} set is refused: a plan that was fitted to it would seem more "
-                "accurate than it is. Use the calibration set."
+                f"Repair looks at the calibration set alone, got the {self.images.role} set: what is fitted to images "
+                "says nothing about them afterwards. Pass DataSet.calibration."
             )
-        object.__setattr__(self, "images", self.images.first(self.count))
+        if not 1 <= self.count <= MOST_CALIBRATION:
+            raise PrimeSVTError(
+                f"The number of calibration images must be 1 to {MOST_CALIBRATION:,}, got {self.count}."
+            )
+        if not len(self.images):
+            raise PrimeSVTError("The calibration set is empty: the data has too few images.")
+
+    def __len__(self) -> int:
+        return min(self.count, len(self.images))
 
     @property
     def fingerprint(self) -> str:
-        """A hash of the images: equal ones, equal repairs."""
-        return self.images.fingerprint
+        """A hash of the images: equal images, equal repairs."""
+        return self.images.first(self.count).fingerprint
 
-    def batches(self, config: ModelConfig) -> Iterator[torch.Tensor]:
-        """Images ``[N, C, H, W]`` or event sequences ``[T, N, C, H, W]``, normalised for a model, in their order.
+    def first(self, limit: int) -> "Calibration":
+        """The same with at most ``limit`` images."""
+        return Calibration(self.images, min(limit, self.count))
+
+    def batches(self, config: ModelConfig, size: int) -> Iterator[torch.Tensor]:
+        """The images in their order, normalised for the model: ``[n, C, H, W]`` or ``[T, n, C, H, W]``.
 
         Raises:
-            PrimeSVTError: They do not fit the model.
+            PrimeSVTError: The model cannot read them.
         """
-        self.images.check(config)
-        for images, _ in self.images.batches(config, batch_size_of(config)):
-            yield images
+        images = self.images.first(self.count)
+        images.check(config)
+        for batch, _labels in images.batches(config, size):
+            yield batch
+
+    def read(self, config: ModelConfig) -> torch.Tensor:
+        """All of the images at once: ``[N, C, H, W]`` or ``[T, N, C, H, W]``.
+
+        Raises:
+            PrimeSVTError: The model cannot read them.
+        """
+        (images,) = self.batches(config, len(self))
+        return images

@@ -9,14 +9,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 
+import torch
 from torch import nn
 
-from primesvt.models import config_of, fingerprint, model_bytes
+from primesvt.models import PrimeSVTError, config_of, fingerprint, model_bytes
 
 from .calibration import Calibration
 from .kept import Kept, Scores, kept_channels, scores_of
 from .memory import kept_bytes
 from .plan import PruningPlan
+from .repair import Reference, StepReport, repair_steps, run_repair
 from .statistics import Statistics
 from .surgery import remove, version_of
 
@@ -29,11 +31,13 @@ class Version:
         kept: The channels that it has left, by layer.
         model: The model.
         weights: From the name of a module to a digest that is equal where two versions have equal weights there.
+        repair: What the steps of its plan did, in their order.
     """
 
     kept: Kept
     model: nn.Module
     weights: Callable[[str], bytes]
+    repair: tuple[StepReport, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,24 +96,43 @@ class Pruner:
         for layer, channels in sorted(self.kept(plan).items()):
             digest.update(layer.encode())
             digest.update(channels.numpy().tobytes())
+        if self._is_repaired(plan):
+            digest.update(repr((plan.repair, self._reference.calibration.fingerprint)).encode())
         return digest.hexdigest()[:24]
 
     def version(self, plan: PruningPlan) -> Version:
-        """The pruned model, to be asked.
+        """The pruned model, repaired where the plan says so, to be asked.
 
         Raises:
-            PrimeSVTError: As :meth:`kept`.
+            PrimeSVTError: As :meth:`kept`, or a repair step is unknown or has no calibration images.
         """
         kept = self.kept(plan)
-        return Version(kept, remove(self.model, kept, share=True), version_of(config_of(self.model), kept))
+        pruned, cut = remove(self.model, kept, share=True), version_of(config_of(self.model), kept)
+        if not self._is_repaired(plan):
+            return Version(kept, pruned, cut)
+        model, reports = run_repair(self._reference, pruned, kept, repair_steps(plan.repair))
+        return Version(kept, model, _weights_of(model, cut), reports)
 
     def prune(self, plan: PruningPlan) -> nn.Module:
-        """The pruned model, which shares no memory with the unpruned one.
+        """The pruned model, repaired where the plan says so, which shares no memory with the unpruned one.
 
         Raises:
-            PrimeSVTError: As :meth:`kept`.
+            PrimeSVTError: As :meth:`version`.
         """
-        return remove(self.model, self.kept(plan))
+        model = self.version(plan).model
+        model.load_state_dict({name: tensor.clone() for name, tensor in model.state_dict().items()}, assign=True)
+        return model
+
+    def _is_repaired(self, plan: PruningPlan) -> bool:
+        """Whether there is something to repair: a plan that removes nothing breaks nothing."""
+        widths = config_of(self.model).widths
+        return bool(plan.repair) and any(len(kept) < widths[layer] for layer, kept in self.kept(plan).items())
+
+    @cached_property
+    def _reference(self) -> Reference:
+        if self.calibration is None:
+            raise PrimeSVTError("Repair looks at calibration images; give a data set (--data).")
+        return Reference(self.model, self.calibration)
 
     @cached_property
     def _fingerprint(self) -> str:
@@ -124,3 +147,17 @@ class Pruner:
     def _scores(self) -> Callable[[str], Scores]:
         statistics = None if self.calibration is None else Statistics(self.model, self.calibration)
         return cache(lambda criterion: scores_of(self.model, criterion, statistics))
+
+
+def _weights_of(model: nn.Module, cut: Callable[[str], bytes]) -> Callable[[str], bytes]:
+    """Digests of the weights themselves, beside those of what was cut: every layer was repaired after those before."""
+    state = model.state_dict()
+
+    def weights(module: str) -> bytes:
+        digest = hashlib.blake2b(cut(module), digest_size=16)
+        for name, tensor in state.items():
+            if name.startswith(f"{module}."):
+                digest.update(tensor.detach().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+        return digest.digest()
+
+    return weights

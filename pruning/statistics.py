@@ -7,7 +7,7 @@ from functools import cached_property
 import torch
 from torch import nn
 
-from primesvt.models import channel_groups, config_of, evaluation_mode
+from primesvt.models import batch_size_of, channel_groups, config_of, evaluation_mode
 
 from .calibration import Calibration
 
@@ -34,6 +34,7 @@ class Statistics:
 
     @cached_property
     def _activities(self) -> Mapping[str, torch.Tensor]:
+        config = config_of(self.model)
         modules = dict(self.model.named_modules())
         names = {reader for group in channel_groups(self.model) for reader in group.readers}
         sums: dict[str, torch.Tensor] = {}
@@ -52,7 +53,7 @@ class Statistics:
         hooks = [modules[name].register_forward_pre_hook(note(name)) for name in names]
         try:
             with evaluation_mode(self.model), torch.inference_mode():
-                for images in self.calibration.batches(config_of(self.model)):
+                for images in self.calibration.batches(config, batch_size_of(config)):
                     self.model(images)
         finally:
             for hook in hooks:

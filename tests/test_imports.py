@@ -61,63 +61,13 @@ TESTED_IN = {
     "studies/main.py": "studies/test_cli.py",
     "studies/reporting/comparison.py": "studies/commands/test_compare.py",
     "studies/reporting/report.py": "studies/commands/test_compare.py",
-    "studies/reporting/result_directory.py": "studies/commands/test_compare.py",
     "studies/reporting/summary.py": "studies/commands/test_compare.py",
     "studies/reporting/evidence.py": "studies/reporting/test_verdict.py",
     "studies/reporting/leads.py": "studies/reporting/test_verdict.py",
     "studies/reporting/standings.py": "studies/reporting/test_verdict.py",
     "studies/running/progress.py": "studies/test_cli.py",
-    "studies/running/several.py": "studies/commands/test_compare.py",
     "studies/running/train_run.py": "studies/commands/test_train.py",
-    "studies/running/new_model.py": "studies/commands/test_train.py",
 }
-<<<<<<< HEAD
-=======
-# Files whose tests are still to be written or moved to their place: this is to become empty.
-UNTESTED: frozenset[str] = frozenset(
-    {
-        "pruning/criteria/bn_scale.py",
-        "pruning/criteria/l1.py",
-        "pruning/criteria/l2.py",
-        "pruning/criteria/random.py",
-        "pruning/criteria/registry.py",
-        "pruning/masking.py",
-        "pruning/measures/inference_state.py",
-        "pruning/measures/measure.py",
-        "pruning/measures/registry.py",
-        "pruning/statistics.py",
-        "search/baseline.py",
-        "search/evaluation.py",
-        "search/goals.py",
-        "search/optuna_private.py",
-        "search/samplers/gp.py",
-        "search/samplers/kind.py",
-        "search/samplers/nsga2.py",
-        "search/samplers/random.py",
-        "search/samplers/tpe.py",
-        "studies/commands/dashboard.py",
-        "studies/commands/evaluate.py",
-        "studies/commands/export.py",
-        "studies/commands/finetune.py",
-        "studies/commands/layers.py",
-        "studies/commands/prune.py",
-        "studies/commands/robustness.py",
-        "studies/commands/search.py",
-        "studies/main.py",
-        "studies/reporting/comparison.py",
-        "studies/reporting/evidence.py",
-        "studies/reporting/leads.py",
-        "studies/reporting/report.py",
-        "studies/reporting/result_directory.py",
-        "studies/reporting/standings.py",
-        "studies/reporting/summary.py",
-        "studies/running/new_model.py",
-        "studies/running/progress.py",
-        "studies/running/several.py",
-        "studies/running/train_run.py",
-    }
-)
->>>>>>> 08ee1c98dac2fc7fa4e4e78107b20ed5b50538db
 
 
 def name_of(file: Path) -> str:
@@ -246,7 +196,6 @@ def holds_code(file: Path) -> bool:
 def test_the_tests_mirror_the_folders() -> None:
     """A file with functions or classes is tested at its own place, or listed with the file that tests it."""
     tests = ROOT / "tests"
-<<<<<<< HEAD
     missing = []
     for file in files().values():
         place = file.relative_to(ROOT)
@@ -261,17 +210,6 @@ def test_the_tests_mirror_the_folders() -> None:
             missing.append(place.as_posix())
     assert missing == [], "write a test at the file's own place, or list the one that tests it"
     assert {*TESTED_IN} <= {file.relative_to(ROOT).as_posix() for file in files().values()}
-=======
-    coded = {file.relative_to(ROOT) for file in files().values() if holds_code(file)}
-    own = {
-        place.as_posix() for place in coded if (tests / place.parent / f"test_{place.stem.rstrip('_')}.py").is_file()
-    }
-    listed = {*TESTED_IN, *UNTESTED}
-    assert sorted(own & listed) == [], "these have a test of their own: take them off the lists"
-    assert sorted({place.as_posix() for place in coded} - own - listed) == [], "these have none: write one"
-    assert sorted(listed - {place.as_posix() for place in coded}) == [], "these are no files with code"
-    assert sorted(test for test in TESTED_IN.values() if not (tests / test).is_file()) == [], "these are no tests"
->>>>>>> 08ee1c98dac2fc7fa4e4e78107b20ed5b50538db
 
 
 def test_every_folder_of_tests_is_a_folder_of_sources() -> None:

@@ -13,6 +13,7 @@ from primesvt.models.options import check_options, option
 from primesvt.pruning import (
     DEFAULT_CALIBRATION,
     DEFAULT_CRITERION,
+    MOST_CALIBRATION,
     Calibration,
     Measure,
     Pruner,
@@ -21,6 +22,8 @@ from primesvt.pruning import (
     largest_saving,
     measure_named,
     prunable_layers,
+    repair_steps,
+    step_names,
 )
 from primesvt.search import Constraints, Goals, SearchSpace
 from primesvt.search.samplers import PRIORITIZED, Problem, SamplerKind, sampler_kind
@@ -68,12 +71,14 @@ class StudySettings:
         (),
         help="steps that repair every plan's model from calibration images, in their order",
         metavar="A,B,...",
+        read=step_names,
     )
     calibration: int = option(
         DEFAULT_CALIBRATION,
         help="calibration images that criteria and repair steps may look at",
         metavar="N",
         least=1,
+        most=MOST_CALIBRATION,
     )
     measures: tuple[str, ...] = option(
         (), help="further numbers to take of every plan, shown beside accuracy and bytes", metavar="A,B,..."
@@ -108,6 +113,7 @@ class StudySettings:
             raise PrimeSVTError(f"seed must be at least 0, got {self.seed}.")
         check_options(self)
         criterion(self.criterion)
+        repair_steps(self.repair)
         for name in (*self.measures, *self.objectives, *self.constraints.limits):
             measure_named(name)
 

@@ -1,0 +1,27 @@
+"""Repair without training: what pruning breaks is solved for, from a few hundred images without labels."""
+
+from .divergence import divergence
+from .least_squares import LeastSquares
+from .mean import Mean
+from .norm import Norm
+from .reference import Reference
+from .run import StepReport, run_repair
+from .step import Repaired, RepairStep
+from .steps import NO_REPAIR, STEPS, known_steps, repair_steps, step_names
+
+__all__ = [
+    "NO_REPAIR",
+    "STEPS",
+    "LeastSquares",
+    "Mean",
+    "Norm",
+    "Reference",
+    "RepairStep",
+    "Repaired",
+    "StepReport",
+    "divergence",
+    "known_steps",
+    "repair_steps",
+    "run_repair",
+    "step_names",
+]

@@ -1,0 +1,14 @@
+"""How far a version's answers are from the original's: the error that every repair is measured by."""
+
+import torch
+
+
+def divergence(original: torch.Tensor, version: torch.Tensor) -> float:
+    """Mean Kullback-Leibler divergence of the version's classes from the original's, in nats; NaN where a logit is.
+
+    Args:
+        original: Logits ``[N, classes]``.
+        version: Logits ``[N, classes]``.
+    """
+    truth, guess = (logits.double().log_softmax(1) for logits in (original, version))
+    return float((truth.exp() * (truth - guess)).sum(1).mean())

@@ -1,0 +1,45 @@
+"""Least squares: the weights that best give the original's outputs from what the pruned model has left.
+
+This is the compensation of optimal brain surgeon (B. Hassibi and D. G. Stork, NIPS 1992) for whole channels, solved
+layer by layer on what each layer really reads: E. Frantar, S. P. Singh and D. Alistarh, *Optimal Brain Compression*,
+NeurIPS 2022, arXiv:2208.11580; E. Kurtic, E. Frantar and D. Alistarh, *ZipLM*, NeurIPS 2023, arXiv:2302.04089.
+
+Deviations:
+
+* Changes of the weights are fitted, not the weights, so a ridge draws towards what was trained.
+* Layers that add potentials into a residual stream aim at the original's stream, not at their own output.
+* Every filter is then scaled so that its output varies as the original's does, by a factor of 0.5 to 2: a neuron
+  after it fires by its deviation, and a fit has less of it than what it is fitted to.
+* Query and key of a matrix product, and all that is added as spikes, aim at their own outputs in the original: a
+  product or a neuron stands between them and what reads them, and nothing linear can make up for their lost channels.
+* The classifier is fitted as the last reader, with a ridge found by leaving out images.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
+
+from torch import nn
+
+from ..kept import Kept
+from .reference import Reference
+from .ridge import ridge_change
+from .step import Repaired
+from .sweep import Sweep
+
+
+@dataclass(frozen=True)
+class LeastSquares:
+    """The step.
+
+    Args:
+        ridge: By how much of the mean variance of a layer's inputs their Gram matrix is regularized.
+    """
+
+    name: ClassVar[str] = "least-squares"
+
+    ridge: float = 1e-3
+
+    def repair(self, reference: Reference, pruned: nn.Module, kept: Kept) -> Repaired:
+        """Weights, and biases of BatchNorm, of all layers in their order."""
+        return Sweep(reference, pruned, kept, partial(ridge_change, ridge=self.ridge)).repaired()

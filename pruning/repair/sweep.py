@@ -1,0 +1,171 @@
+"""One pass of the calibration images through a pruned model, in which every layer is mended before its output goes on.
+
+So every layer is fitted to what it will really read: the output of the layers before it, mended already. What it aims
+at is what the original writes there. A layer that adds potentials into a residual stream aims at the original's stream
+after the addition, and so makes up for what earlier layers left in it.
+
+The mean of every filter's output is made what is wanted by the bias of its BatchNorm, over all positions. Running
+statistics stay. Nothing is written in place.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from primesvt.models import StreamIndex, channel_groups, config_of
+
+from ..kept import Kept
+from .affine import Affine
+from .classifier import classifier_change
+from .reference import Layer, Reference, Signal, per_image
+from .rows import patches, sampled
+from .step import Repaired
+from .twin import Hooks, twin_of
+
+# A filter whose output differs from what is wanted by less than this share of its deviation needs nothing.
+_NEGLIGIBLE = 1e-3
+# Logits that differ by no more than rounding does.
+_SAME_ANSWER = 1e-6
+_LEAST_SCALE, _LARGEST_SCALE = 0.5, 2.0
+
+# From what filters read, ``[G, R, d]``, and what their output lacks, ``[G, R, C]``, a change of weights ``[G, C, d]``.
+Fit = Callable[[torch.Tensor, torch.Tensor], torch.Tensor | None]
+
+
+class Sweep:
+    """The pass.
+
+    Args:
+        reference: The original, and the images.
+        pruned: The model to mend.
+        kept: The channels of the original that it has.
+        fit: How weights are fitted, or None where only means are made to agree.
+    """
+
+    def __init__(self, reference: Reference, pruned: nn.Module, kept: Kept, fit: Fit | None) -> None:
+        self._reference, self._recording = reference, reference.recording
+        self._model, self._kept, self._fit = twin_of(pruned), kept, fit
+        self._names = {module: name for name, module in self._model.named_modules()}
+        self._groups = {leaf: group for group in channel_groups(pruned) for leaf in group.filters}
+        self._tensors: dict[str, torch.Tensor] = {}
+        self._layers: list[str] = []
+        self._untreated: dict[str, str] = {}
+        # What is written into a stream waits for it: convolution, its input and its output, by the name of the index.
+        self._waiting: dict[str, tuple[nn.Conv2d, torch.Tensor, torch.Tensor]] = {}
+
+    def repaired(self) -> Repaired:
+        """Mend all layers; nothing, where nothing was removed."""
+        widths = config_of(self._reference.original).widths
+        if all(len(channels) == widths[name] for name, channels in self._kept.items()):
+            return Repaired({}, ())
+        with torch.no_grad(), Hooks() as hooks:
+            for module in self._model.modules():
+                if isinstance(module, nn.Conv2d):
+                    hooks.after(module, self._convolved)
+                elif isinstance(module, nn.Linear):
+                    hooks.after(module, self._classified)
+                elif isinstance(module, StreamIndex):
+                    hooks.before(module, self._adding)
+            self._model(self._reference.images)
+        return Repaired(self._tensors, tuple(self._layers), self._untreated)
+
+    def _convolved(self, conv: nn.Conv2d, inputs: tuple[torch.Tensor], output: torch.Tensor) -> torch.Tensor | None:
+        """Mend what aims at its own output in the original; BatchNorm may have other statistics by now."""
+        name = self._names[conv]
+        layer = self._recording.layers[name]
+        if layer.index is not None:
+            self._waiting[layer.index] = conv, inputs[0], output
+            return None
+        width = layer.output.rows.shape[-1]
+        channels = self._kept[self._groups[name].name] if name in self._groups else torch.arange(width)
+        aim, affine = layer.output[channels], self._affine(conv, layer)
+        original = Affine.of(self._reference.original, layer.norms, width)[channels]
+        if not affine.equals(original):
+            aim = affine.before(original.behind(aim))
+        return self._mended(conv, inputs[0], output, aim.rows, original(layer.output.mean[channels]))
+
+    def _adding(self, index: StreamIndex, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...] | None:
+        """Mend what is about to be added: it should be what the stream lacks."""
+        if len(inputs) < 2 or self._names[index] not in self._waiting:
+            return None
+        conv, read, output = self._waiting.pop(self._names[index])
+        layer, (written, stream) = self._recording.layers[self._names[conv]], inputs
+        assert layer.stream is not None  # noqa: S101 - it is recorded with the index
+        channels = torch.arange(index.stream) if index.channels is None else index.channels.long()
+        goal = layer.stream[self._kept[str(self._groups[self._names[conv]].stream)][channels]]
+        before = stream.index_select(2, channels)
+        rows = goal.rows - sampled(before, layer.where)
+        mean = goal.mean - before.mean((0, 1, 3, 4)).double()
+        output = self._mended(conv, read, output, self._affine(conv, layer).before(Signal(rows, mean)).rows, mean)
+        for norm in layer.norms:
+            output = self._model.get_submodule(norm)(output)
+        return output.view(written.shape), stream
+
+    def _mended(
+        self, conv: nn.Conv2d, read: torch.Tensor, output: torch.Tensor, aim: torch.Tensor, mean: torch.Tensor
+    ) -> torch.Tensor:
+        """The new output ``[T * N, C, H, W]`` for the rows ``aim [N, r, C]``; BatchNorm makes its mean ``mean [C]``."""
+        layer = self._recording.layers[self._names[conv]]
+        self._layers.append(self._names[conv])
+        aim = aim.flatten(0, 1)
+        lacking, deviation = aim - self._rows(output, layer), aim.double().std(0, unbiased=False)
+        size = lacking.double().square().mean(0).sqrt()
+        needy = size > _NEGLIGIBLE * deviation.clamp_min(torch.finfo(torch.float32).eps)
+        if not bool(needy.any()):
+            return output
+        if self._fit is not None:
+            inputs = patches(conv, read, layer.where)
+            change = self._fit(inputs, lacking.unflatten(1, (conv.groups, -1)).movedim(1, 0))
+            if change is None:
+                self._untreated[self._names[conv]] = "its equations have no solution"
+            else:
+                output = self._changed(conv, read, output, change.flatten(0, 1) * needy.unsqueeze(1))
+                found = self._rows(output, layer).double().std(0, unbiased=False)
+                scale = (deviation / found.clamp_min(1e-12)).clamp(_LEAST_SCALE, _LARGEST_SCALE)
+                output = self._scaled(conv, output, torch.where(needy, scale, 1.0))
+        if layer.norms:
+            norm = self._model.get_submodule(layer.norms[-1])
+            shift = mean - self._affine(conv, layer)(output.mean((0, 2, 3)).double())
+            self._put(norm, "bias", norm.get_parameter("bias") + torch.where(needy, shift, 0.0))
+        return output
+
+    def _changed(self, conv: nn.Conv2d, read: torch.Tensor, output: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
+        change = change.view(conv.weight.shape).to(conv.weight.dtype)
+        self._put(conv, "weight", conv.weight + change)
+        return output + F.conv2d(read, change, None, conv.stride, conv.padding, conv.dilation, conv.groups)
+
+    def _scaled(self, conv: nn.Conv2d, output: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+        """A fit varies less than what it is fitted to, and a neuron behind it would fire less."""
+        scale = scale.to(output.dtype).view(-1, 1, 1)
+        self._put(conv, "weight", conv.weight * scale.unsqueeze(1))
+        if conv.bias is None:
+            return output * scale
+        bias = conv.bias.view(-1, 1, 1)
+        return (output - bias) * scale + bias
+
+    def _classified(self, linear: nn.Linear, inputs: tuple[torch.Tensor], output: torch.Tensor) -> torch.Tensor:
+        name = self._names[linear]
+        self._layers.append(name)
+        read, answers, wanted = per_image(inputs[0]), per_image(output), self._recording.classifiers[name]
+        if float((wanted - answers).abs().max()) <= _SAME_ANSWER:
+            return output
+        if self._fit is not None:
+            self._put(linear, "weight", linear.weight + classifier_change(read, answers, wanted))
+        missing = (wanted - F.linear(read, linear.weight, linear.bias)).mean(0)
+        self._put(linear, "bias", linear.bias + missing)
+        return F.linear(inputs[0], linear.weight, linear.bias)
+
+    def _rows(self, output: torch.Tensor, layer: Layer) -> torch.Tensor:
+        """Rows ``[N * r, C]`` of a convolution's output ``[T * N, C, H, W]``."""
+        return sampled(output.unflatten(0, (-1, len(layer.where))), layer.where).flatten(0, 1)
+
+    def _affine(self, conv: nn.Conv2d, layer: Layer) -> Affine:
+        return Affine.of(self._model, layer.norms, conv.out_channels)
+
+    def _put(self, module: nn.Module, kind: str, tensor: torch.Tensor) -> None:
+        """Replace a parameter of the twin; the tensor that it was stays as it is."""
+        tensor = tensor.to(module.get_parameter(kind).dtype)
+        setattr(module, kind, nn.Parameter(tensor, requires_grad=False))
+        self._tensors[f"{self._names[module]}.{kind}"] = tensor
