@@ -173,7 +173,7 @@ BAD = {
     "drop": (("search", "{model}", "--data", "{data}", "--max-drop", "-1", "--storage", "{db}"), "between 0 and 100"),
     "trials": (("search", "{model}", "--data", "{data}", "--trials", "0", "--storage", "{db}"), "at least 1"),
     "seed": (("search", "{model}", "--data", "{data}", "--seed", "-1", "--storage", "{db}"), "at least 0"),
-    "risk": (("search", "{model}", "--data", "{data}", "--risk", "1", "--storage", "{db}"), "0 and below 1, got 1.0"),
+    "risk": (("search", "{model}", "--data", "{data}", "--risk", "1", "--storage", "{db}"), "0 and below 1; got 1.0"),
     "risk of a comparison": (
         ("compare", "{model}", "--data", "{data}", "--risk", "nan", "-o", "{tmp}/out"), "a probability.*got nan",
     ),
