@@ -23,6 +23,7 @@ from .commands import (
     import_,
     layers,
     prune,
+    repair,
     robustness,
     search,
     train,
@@ -30,7 +31,21 @@ from .commands import (
 from .exit_codes import BAD_INPUT, INTERRUPTED
 from .running.progress import say
 
-COMMANDS = (import_, layers, robustness, search, compare, prune, finetune, export, evaluate, train, dashboard, demo)
+COMMANDS = (
+    import_,
+    layers,
+    robustness,
+    search,
+    compare,
+    prune,
+    repair,
+    finetune,
+    export,
+    evaluate,
+    train,
+    dashboard,
+    demo,
+)
 
 
 class Parser(argparse.ArgumentParser):

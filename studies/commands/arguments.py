@@ -184,7 +184,7 @@ def sampler_name(text: str) -> str:
     try:
         return sampler_kind(text).name
     except PrimeSVTError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+        raise argparse.ArgumentTypeError(str(error).rstrip(".")) from None
 
 
 def open_model_and_data(args: argparse.Namespace) -> tuple[nn.Module, DataSet]:

@@ -92,6 +92,6 @@ def reader(read: Callable[[str], Any]) -> Callable[[str], Any]:
         try:
             return read(text)
         except PrimeSVTError as error:
-            raise argparse.ArgumentTypeError(str(error)) from error
+            raise argparse.ArgumentTypeError(str(error).rstrip(".")) from error
 
     return checked

@@ -1,17 +1,30 @@
-"""Remove channels from a model by a plan, and write the smaller model."""
+"""Remove channels from a model by a plan, repair what that breaks, and write the smaller model."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
-from primesvt.models import PrimeSVTError, check_free, load_model, model_bytes, save_model
-from primesvt.pruning import PruningPlan, load_plan
-from primesvt.pruning import prune as prune_model
+from primesvt.models import (
+    PrimeSVTError,
+    check_free,
+    config_of,
+    frame_of,
+    load_model,
+    model_bytes,
+    open_data,
+    save_model,
+)
+from primesvt.pruning import Calibration, Pruner, PruningPlan, StepReport, criterion, load_plan
 
+from ..reporting.tables import table
 from ..running.runner import load_run, plan_of_trial
+from ..running.settings import StudySettings
 from ..running.storage import open_storage
-from .arguments import add_json, add_model, add_output, add_overwrite, add_storage, print_result
+from .arguments import add_data, add_json, add_model, add_output, add_overwrite, add_storage, print_result
+from .options import add_options
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,9 +36,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_storage(parser, default=None, note="with --study and --trial, instead of --plan")
     parser.add_argument("--study", metavar="NAME", help="name of a study")
     parser.add_argument("--trial", metavar="N", type=int, help="number of one of its trials")
+    add_repair(parser, "as the plan says")
     add_output(parser, "the pruned model")
     add_overwrite(parser)
     add_json(parser)
+
+
+def add_repair(parser: argparse.ArgumentParser, otherwise: str) -> None:
+    """--repair, --calibration and --data."""
+    add_options(parser, StudySettings, only=("repair", "calibration"), unset={"repair": otherwise})
+    add_data(parser)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -33,14 +53,55 @@ def run(args: argparse.Namespace) -> None:
     check_free(args.output, overwrite=args.overwrite)
     model = load_model(args.model)
     plan = _plan(args, model)
-    pruned = prune_model(model, plan)
-    save_model(pruned, args.output, overwrite=args.overwrite)
-    before, after = model_bytes(model), model_bytes(pruned)
-    result = {"bytes_before": before, "bytes_after": after, "memory_saving": 1 - after / before}
-    print_result(args, result, f"{before:,} bytes -> {after:,} bytes, {1 - after / before:.2%} saved: {args.output}")
+    version = Pruner(model, _calibration(args, model, plan)).version(plan)
+    save_model(version.model, args.output, overwrite=args.overwrite)
+    before, after = model_bytes(model), model_bytes(version.model)
+    result = {
+        "bytes_before": before,
+        "bytes_after": after,
+        "memory_saving": 1 - after / before,
+        "repair": [report.to_json() for report in version.repair],
+    }
+    text = f"{before:,} bytes -> {after:,} bytes, {1 - after / before:.2%} saved: {args.output}"
+    print_result(args, result, "\n".join([*repair_text(version.repair), text]))
+
+
+def repair_text(reports: tuple[StepReport, ...]) -> list[str]:
+    """What the steps of a repair did, as a table; nothing where there was none."""
+    if not reports:
+        return []
+    rows = [
+        [r.step, f"{r.layers}", f"{r.error_before:.4g}", f"{r.error_after:.4g}", f"{r.seconds:.1f}", r.left_out or ""]
+        for r in reports
+    ]
+    said = [f"{r.step} could not help {layer}: {why}" for r in reports for layer, why in r.untreated.items()]
+    return [table(["repair", "layers", "error before", "after", "seconds", "left out"], rows), *said]
+
+
+def calibration_of(args: argparse.Namespace, model: nn.Module) -> Calibration:
+    """The calibration images that the options name.
+
+    Raises:
+        PrimeSVTError: The data cannot be read, or does not fit the model.
+    """
+    data = open_data(args.data, frame_of(config_of(model)))
+    data.calibration.check(config_of(model))
+    count: dict[str, Any] = {"count": args.calibration} if "calibration" in args else {}
+    return Calibration(data.calibration, **count)
+
+
+def _calibration(args: argparse.Namespace, model: nn.Module, plan: PruningPlan) -> Calibration | None:
+    """The calibration images, where the plan needs any."""
+    needed = bool(plan.repair) or criterion(plan.criterion).needs_statistics
+    return calibration_of(args, model) if needed else None
 
 
 def _plan(args: argparse.Namespace, model: nn.Module) -> PruningPlan:
+    plan = _plan_of(args, model)
+    return replace(plan, repair=args.repair) if "repair" in args else plan
+
+
+def _plan_of(args: argparse.Namespace, model: nn.Module) -> PruningPlan:
     from_study = (args.storage, args.study, args.trial)
     if args.plan is not None and from_study == (None, None, None):
         return load_plan(args.plan)

@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from torch import nn
 
 from primesvt.models import DataSet, PrimeSVTError, fingerprint, model_bytes
 from primesvt.pruning import Calibration, Pruner, PruningPlan, kept_channels, memory_saving, prune, pruned_bytes
@@ -73,3 +74,77 @@ def test_criteria_that_look_at_data(make_model, data: DataSet) -> None:
     few, many = (Pruner(make_model(), Calibration(data.calibration, count)) for count in (1, 6))
     assert few.bytes(plan) == many.bytes(plan)
     assert not torch.equal(few.kept(plan)["blocks.0.hidden"], many.kept(plan)["blocks.0.hidden"])
+
+
+# Repair: three traps.
+
+REPAIRED = PruningPlan(PLAN.ratios, repair=("least-squares",))
+
+
+def repairing(model: nn.Module, data: DataSet, count: int = 6) -> Pruner:
+    return Pruner(model, Calibration(data.calibration, count))
+
+
+def test_a_repaired_and_an_unrepaired_plan_have_keys_of_their_own(make_model, data: DataSet) -> None:
+    """Or one would be taken for the other in a storage."""
+    model = make_model()
+    pruner = repairing(model, data)
+    keys = [
+        pruner.key(PLAN, IMAGES),
+        pruner.key(REPAIRED, IMAGES),
+        pruner.key(PruningPlan(PLAN.ratios, repair=("norm",)), IMAGES),
+        pruner.key(PruningPlan(PLAN.ratios, repair=("norm", "least-squares")), IMAGES),
+        pruner.key(PruningPlan(PLAN.ratios, repair=("least-squares", "norm")), IMAGES),
+        repairing(model, data, 5).key(REPAIRED, IMAGES),
+    ]
+    assert len(set(keys)) == len(keys)
+    assert keys[0] == Pruner(model).key(PLAN, IMAGES), "who repairs nothing need not know the calibration images"
+    assert keys[1] == repairing(make_model(), data).key(REPAIRED, IMAGES), "the same in another process"
+
+
+def test_changed_weights_are_told_from_those_before(make_model, data: DataSet) -> None:
+    """Or activations of the unrepaired model would be recalled for the repaired one."""
+    model = make_model()
+    pruner = repairing(model, data)
+    cut, repaired = pruner.version(PLAN), pruner.version(REPAIRED)
+    changed = {
+        name.rpartition(".")[0]
+        for name, tensor in repaired.model.state_dict().items()
+        if not torch.equal(tensor, cut.model.state_dict()[name])
+    }
+    assert changed
+    assert not [module for module in changed if cut.weights(module) == repaired.weights(module)]
+    # What lies before the first cut is as it was, and shared by all repaired versions.
+    other = pruner.version(PruningPlan({**PLAN.ratios, "blocks.1.hidden": 0.5}, repair=("least-squares",)))
+    assert repaired.weights("stem.0") == other.weights("stem.0")
+    assert repaired.weights("stem.3") == other.weights("stem.3")
+    assert repaired.weights("blocks.1.output") != other.weights("blocks.1.output")
+
+
+@pytest.mark.parametrize("step", ["norm", "mean", "least-squares"])
+def test_a_repair_writes_into_nothing_that_it_was_lent(make_model, family: str, data: DataSet, step: str) -> None:
+    model = make_model(family)
+    before = copy.deepcopy(model.state_dict())
+    made = repairing(model, data).prune(PruningPlan(PLAN.ratios, repair=(step,)))
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
+    with torch.no_grad():
+        for tensor in made.state_dict().values():
+            tensor.zero_()
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
+
+
+def test_what_removes_nothing_is_not_repaired(make_model, data: DataSet) -> None:
+    model = make_model()
+    nothing = PruningPlan({"stem.3": 0.001}, repair=("norm",))
+    assert Pruner(model).key(nothing, IMAGES) == Pruner(model).key(PruningPlan(), IMAGES)
+    assert fingerprint(repairing(model, data).prune(nothing)) == fingerprint(model)
+
+
+def test_repair_needs_calibration_images(make_model) -> None:
+    with pytest.raises(PrimeSVTError, match=r"Repair looks at calibration images; give a data set \(--data\)"):
+        Pruner(make_model()).version(REPAIRED)
+
+
+def test_an_unknown_step_is_refused_with_those_known(make_model, data: DataSet) -> None:
+    with pytest.raises(PrimeSVTError, match="Unknown repair step 'prayer'; known are mean, norm, least-squares"):
+        repairing(make_model(), data).version(PruningPlan(PLAN.ratios, repair=("prayer",)))
