@@ -196,20 +196,15 @@ def holds_code(file: Path) -> bool:
 def test_the_tests_mirror_the_folders() -> None:
     """A file with functions or classes is tested at its own place, or listed with the file that tests it."""
     tests = ROOT / "tests"
-    missing = []
-    for file in files().values():
-        place = file.relative_to(ROOT)
-        own = tests / place.parent / f"test_{place.stem.rstrip('_')}.py"
-        if not holds_code(file):
-            continue
-        if own.is_file():
-            assert place.as_posix() not in TESTED_IN, f"{place} has a test of its own: unlist it"
-        elif place.as_posix() in TESTED_IN:
-            assert (tests / TESTED_IN[place.as_posix()]).is_file(), place
-        else:
-            missing.append(place.as_posix())
-    assert missing == [], "write a test at the file's own place, or list the one that tests it"
-    assert {*TESTED_IN} <= {file.relative_to(ROOT).as_posix() for file in files().values()}
+    coded = {file.relative_to(ROOT) for file in files().values() if holds_code(file)}
+    own = {
+        place.as_posix() for place in coded if (tests / place.parent / f"test_{place.stem.rstrip('_')}.py").is_file()
+    }
+    listed = set(TESTED_IN)
+    assert sorted(own & listed) == [], "these have a test of their own: take them off the list"
+    assert sorted({place.as_posix() for place in coded} - own - listed) == [], "these have none: write one, or list it"
+    assert sorted(listed - {place.as_posix() for place in coded}) == [], "these are no files with code"
+    assert sorted(test for test in TESTED_IN.values() if not (tests / test).is_file()) == [], "these are no tests"
 
 
 def test_every_folder_of_tests_is_a_folder_of_sources() -> None:
