@@ -22,7 +22,7 @@ The objective suggests a ratio for every layer and sets the constraints ``accura
 >>> study = optuna.create_study(directions=["maximize", "maximize"], sampler=sampler)
 >>> study.optimize(objective)  # ends by itself
 >>> len(study.trials), dict(sampler.result(study))
-(6, {'large': 0.3, 'small': 0.3})
+(5, {'large': 0.3, 'small': 0.3})
 """
 
 from collections.abc import Mapping, Sequence
