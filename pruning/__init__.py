@@ -1,5 +1,6 @@
 """How a model shrinks: plans, layers, criteria, surgery, measures, memory, robustness."""
 
+from .byte_counter import ByteCounter
 from .calibration import DEFAULT_CALIBRATION, MOST_CALIBRATION, Calibration
 from .criteria import CRITERIA, Criterion, criteria, criterion
 from .kept import Kept, Scores, kept_channels, scores_of
@@ -33,6 +34,7 @@ __all__ = [
     "MOST_CALIBRATION",
     "NO_REPAIR",
     "STEPS",
+    "ByteCounter",
     "Calibration",
     "Criterion",
     "InferenceState",

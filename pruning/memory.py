@@ -16,7 +16,8 @@ from .kept import Kept, kept_channels
 from .plan import PruningPlan
 from .surgery import cuts
 
-_INDEX_BYTES = torch.int16.itemsize
+# Of a channel that a layer narrower than its stream writes.
+INDEX_BYTES = torch.int16.itemsize
 
 
 def pruned_bytes(model: nn.Module, plan: PruningPlan) -> int:
@@ -38,7 +39,7 @@ def kept_bytes(model: nn.Module, kept: Kept) -> int:
     total: int = sum(math.prod(shape) * state[name].element_size() for name, shape in shapes.items())
     for group in config.groups():
         if group.stream is not None and len(kept[group.name]) < len(kept[group.stream]):
-            total += _INDEX_BYTES * len(kept[group.name])
+            total += INDEX_BYTES * len(kept[group.name])
     return total
 
 

@@ -14,6 +14,7 @@ from torch import nn
 
 from primesvt.models import PrimeSVTError, config_of, fingerprint, model_bytes
 
+from .byte_counter import ByteCounter
 from .calibration import Calibration
 from .kept import Kept, Scores, kept_channels, scores_of
 from .memory import kept_bytes
@@ -76,6 +77,14 @@ class Pruner:
             PrimeSVTError: As :meth:`kept`.
         """
         return 1 - self.bytes(plan) / self.unpruned_bytes
+
+    def counter(self, criterion: str) -> ByteCounter:
+        """Counts the bytes of many plans of a criterion.
+
+        Raises:
+            PrimeSVTError: As :meth:`kept`.
+        """
+        return ByteCounter.of(self.model, criterion, self._scores(criterion))
 
     @cached_property
     def unpruned_bytes(self) -> int:

@@ -10,20 +10,22 @@ Transformers*, arXiv:2606.03428:
 Where the paper leaves freedom, and what is chosen here by default:
 
 * *Which rates*: the tenths, 0.1 to 0.9 (``rates``).
-* *The order of things*: every probe is measured before the pass begins, as the targets follow from the probes. The
-  probes do not depend on each other, so workers share them; the pass is a chain of decisions.
+* *The order of things*: a layer is probed when the pass comes to it, and a rate only when the larger ones have failed.
+  Layers behind the end are never asked. With ``probe_first`` every layer is measured alone at every rate before the
+  pass begins, as the paper does; what comes after, and the final plan, are the same. Either way each rate above the one
+  kept needs a trial that refutes it, and the one kept needs two: alone and together. Together is asked first, as what
+  a layer does not stand alone it rarely stands on top of others: a layer costs its refuted rates and one or two more.
 * *What makes a layer a target*: alone, at one rate at least, it keeps the limit of accuracy, loosened or tightened by
   ``slack`` points.
 * *How far the constraints allow*: the largest rate that the layer stood alone and that, together with all that is
   already pruned, keeps the limit of accuracy. Rates are tried from the largest down: the first that keeps the limit is
-  the largest, also where accuracy does not fall evenly. A search by halves would need fewer trials and could miss it. A
-  rate that a layer does not stand alone is not tried together with others.
+  the largest, also where accuracy does not fall evenly. A search by halves would need fewer trials and could miss it.
 * *When to stop*: when the memory target is met, which is asked after every layer kept, or the targets are exhausted.
   With ``exhaust`` the pass goes on through all targets, to the limit of accuracy.
 
-The policy's plan need not be the best of all the plans measured on the way. Within the pass it is the one that prunes
-most among those that keep the limit of accuracy. But a layer that is pruned later, or never because the memory target
-was met before, may alone have saved more than the whole pass: the order is by parameters, not by bytes saved.
+The policy's plan need not be the best of all the plans measured on the way. Among those of the pass whose last layer
+stands its rate alone it is the one that prunes most. But a layer that is pruned later, or never because the memory
+target was met before, may alone have saved more than the whole pass: the order is by parameters, not by bytes saved.
 
 There is no hidden state: the same measurements lead to the same next step, in any process.
 """
@@ -86,6 +88,7 @@ class PrioritizedPolicy:
         rates: Ratios to try, ascending.
         slack: Points beyond the limit of accuracy that a target may lose alone.
         exhaust: Go on to the limit of accuracy after the memory target is met.
+        probe_first: Measure every layer alone at every rate before the pass begins.
 
     Raises:
         PrimeSVTError: A value makes no sense.
@@ -95,6 +98,7 @@ class PrioritizedPolicy:
     rates: tuple[float, ...]
     slack: float = 0.0
     exhaust: bool = False
+    probe_first: bool = False
 
     def __post_init__(self) -> None:
         if not self.layers or len(set(self.layers)) < len(self.layers):
@@ -106,7 +110,7 @@ class PrioritizedPolicy:
 
     @property
     def probes(self) -> int:
-        """Trials that measuring the robustness takes."""
+        """Trials that measuring the robustness of all layers takes."""
         return len(self.layers) * len(self.rates)
 
     @property
@@ -123,12 +127,8 @@ class PrioritizedPolicy:
             measured: What is known.
             is_running: Whether another worker measures a plan right now: it is passed over where that is possible.
         """
-        return self._probe(measured, is_running) or self._pass(measured, is_running)
-
-    def stood(self, measured: Mapping[Ratios, Outcome], layer: str) -> tuple[float, ...]:
-        """Rates that a layer stands alone, the largest first; a layer with any is a target."""
-        outcomes = {rate: measured.get(ratios({layer: rate})) for rate in reversed(self.rates)}
-        return tuple(rate for rate, o in outcomes.items() if o is not None and o.excess <= self.slack)
+        probe = self._probe(measured, is_running) if self.probe_first else None
+        return probe or self._pass(measured, is_running)
 
     def _probe(self, measured: Mapping[Ratios, Outcome], is_running: Callable[[Ratios], bool]) -> Step | None:
         missing = [
@@ -144,21 +144,36 @@ class PrioritizedPolicy:
         kept: dict[str, float] = {}
         waiting: Step | None = None
         for layer in self.layers:
-            for rate in self.stood(measured, layer):
-                candidate = {**kept, layer: rate}
-                outcome = measured.get(ratios(candidate))
-                if outcome is None:
-                    step = Step("greedy", layer, candidate)
-                    if not is_running(ratios(candidate)):
-                        return step
-                    # A guess while another worker measures: it may well fail, and the next lower rate be wanted.
-                    waiting = waiting or step
-                elif outcome.excess <= 0:
-                    kept = candidate
-                    if outcome.small_enough and not self.exhaust and waiting is None:
+            for rate in reversed(self.rates):
+                missing = self._missing(measured, kept, layer, rate)
+                if missing is None:
+                    continue
+                if not missing:
+                    kept = {**kept, layer: rate}
+                    if measured[ratios(kept)].small_enough and not self.exhaust and waiting is None:
                         return Finished(kept)
                     break
+                for step in missing:
+                    if not is_running(ratios(step.ratios)):
+                        return step
+                # A guess while other workers measure: it may well fail, and the next lower rate be wanted.
+                waiting = waiting or missing[0]
         return waiting or Finished(kept)
+
+    def _missing(
+        self, measured: Mapping[Ratios, Outcome], kept: Mapping[str, float], layer: str, rate: float
+    ) -> list[Step] | None:
+        """What must be measured before a layer is known to stand a rate; None where it is known not to."""
+        together = Step("greedy" if kept else "robustness", layer, {**kept, layer: rate})
+        alone = Step("robustness", layer, {layer: rate})
+        missing = []
+        for step, limit in ((together, 0.0), (alone, self.slack)):
+            outcome = measured.get(ratios(step.ratios))
+            if outcome is None:
+                missing.append(step)
+            elif outcome.excess > limit:
+                return None
+        return missing
 
 
 def ratios(plan: Mapping[str, float]) -> Ratios:

@@ -47,6 +47,11 @@ class SearchSpace:
         """Optuna's distribution of every layer."""
         return {layer: FloatDistribution(0.0, self.max_ratio, step=self.step) for layer in self.layers}
 
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """The ratios to choose from, ascending from 0."""
+        return tuple(round(at * self.step, 9) for at in range(round(self.max_ratio / self.step) + 1))
+
     def check(self, rates: tuple[float, ...]) -> None:
         """Refuse ratios that are not on the grid.
 

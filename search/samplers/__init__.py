@@ -4,17 +4,20 @@ from .kind import DEFAULT_TRIALS, NoOptions, Problem, SamplerKind
 from .prioritized import PRIORITIZED, PrioritizedOptions, PrioritizedSampler
 from .registry import SAMPLERS, make_sampler, sampler_kind, samplers
 from .reseeded import ReseededSampler
+from .sensitivity import SENSITIVITY, SensitivitySampler
 
 __all__ = [
     "DEFAULT_TRIALS",
     "PRIORITIZED",
     "SAMPLERS",
+    "SENSITIVITY",
     "NoOptions",
     "PrioritizedOptions",
     "PrioritizedSampler",
     "Problem",
     "ReseededSampler",
     "SamplerKind",
+    "SensitivitySampler",
     "make_sampler",
     "sampler_kind",
     "samplers",

@@ -22,7 +22,7 @@ The objective suggests a ratio for every layer and sets the constraints ``accura
 >>> study = optuna.create_study(directions=["maximize", "maximize"], sampler=sampler)
 >>> study.optimize(objective)  # ends by itself
 >>> len(study.trials), dict(sampler.result(study))
-(6, {'large': 0.3, 'small': 0.3})
+(5, {'large': 0.3, 'small': 0.3})
 """
 
 from collections.abc import Mapping, Sequence
@@ -204,6 +204,7 @@ class PrioritizedOptions:
         0.0, help="a layer is a target if, alone, it misses the limit of accuracy by at most this", metavar="POINTS"
     )
     exhaust: bool = option(False, help="go on to the limit of accuracy after the memory target is met")
+    probe_first: bool = option(False, help="measure every layer alone at every rate before the pass begins")
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rates", check_rates(tuple(self.rates)))
@@ -215,7 +216,13 @@ class PrioritizedOptions:
             PrimeSVTError: A rate is not in the space, or an option makes no sense.
         """
         space.check(self.rates)
-        return PrioritizedPolicy(layers=space.layers, rates=self.rates, slack=self.slack, exhaust=self.exhaust)
+        return PrioritizedPolicy(
+            layers=space.layers,
+            rates=self.rates,
+            slack=self.slack,
+            exhaust=self.exhaust,
+            probe_first=self.probe_first,
+        )
 
 
 def _make(problem: Problem, options: PrioritizedOptions, seed: int) -> BaseSampler:
@@ -236,4 +243,5 @@ PRIORITIZED_POLICY = SamplerKind(
     result=_result,
     leeway=lambda options: max(options.slack, 0.0),
     largest_ratio=lambda _space, options: max(options.rates),
+    earlier={"probe_first": True},
 )

@@ -12,10 +12,11 @@ from .kind import Problem, SamplerKind
 from .nsga2 import NSGA2
 from .prioritized import PRIORITIZED_POLICY
 from .random import RANDOM
+from .sensitivity import SENSITIVITY_KIND
 from .tpe import TPE
 
 ENTRY_POINTS = "primesvt.samplers"
-SAMPLERS: Mapping[str, SamplerKind] = named((PRIORITIZED_POLICY, RANDOM, TPE, NSGA2, GP))
+SAMPLERS: Mapping[str, SamplerKind] = named((PRIORITIZED_POLICY, SENSITIVITY_KIND, RANDOM, TPE, NSGA2, GP))
 
 
 def samplers() -> Mapping[str, SamplerKind]:

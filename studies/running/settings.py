@@ -153,7 +153,14 @@ class StudySettings:
         Raises:
             PrimeSVTError: A layer does not exist.
         """
-        return Problem(space=self.space(pruner.model), constraints=self.constraints, saving=pruner.saving)
+        layers = prunable_layers(pruner.model, embedding=True)
+        return Problem(
+            space=self.space(pruner.model),
+            constraints=self.constraints,
+            saving=pruner.saving,
+            kinds={layer.name: layer.kind for layer in layers},
+            counter=pruner.counter(self.criterion),
+        )
 
     def selection(self, data: DataSet) -> ImageSet:
         """The images that the search looks at."""

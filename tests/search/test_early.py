@@ -65,16 +65,16 @@ def test_the_same_plans_are_feasible(
     assert early > (len(measured) - kept) / 2
 
 
-@pytest.mark.parametrize("exhaust", [False, True])
+@pytest.mark.parametrize(("exhaust", "probe_first"), [(False, True), (True, False)])
 @pytest.mark.parametrize("slack", [-3.0, 0.0, 15.0])
 @pytest.mark.parametrize(("max_drop", "min_saving"), [(5.0, 0.02), (12.0, 0.1), (12.0, 0.9)])
 def test_the_policy_ends_with_the_same_plan(
-    evaluator: Evaluator, exhaust: bool, slack: float, max_drop: float, min_saving: float
+    evaluator: Evaluator, exhaust: bool, probe_first: bool, slack: float, max_drop: float, min_saving: float
 ) -> None:
     limits = Constraints(max_drop=max_drop, min_saving=min_saving)
     baseline = evaluator.baseline()
     space = SearchSpace(layers=LAYERS, step=0.25, max_ratio=0.75)
-    policy = PrioritizedPolicy(layers=LAYERS, rates=RATES, slack=slack, exhaust=exhaust)
+    policy = PrioritizedPolicy(layers=LAYERS, rates=RATES, slack=slack, exhaust=exhaust, probe_first=probe_first)
     rule = StoppingRule(baseline=baseline, constraints=limits, slack=max(slack, 0.0), risk=1e-4)
     results = []
     for stopping in (None, rule):

@@ -4,7 +4,7 @@ import pytest
 
 from primesvt.models import PrimeSVTError
 from primesvt.pruning import STEPS, repair_steps, step_names
-from primesvt.pruning.repair import LeastSquares, Mean, Norm
+from primesvt.pruning.repair import LeastSquares, Norm
 
 
 def test_steps_run_in_the_order_of_the_list() -> None:

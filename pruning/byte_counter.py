@@ -1,0 +1,126 @@
+"""Bytes of plans, thousands a second: they are a polynomial in the widths of the layers.
+
+Every stored tensor has at most two dimensions that follow a layer's width, so the bytes of a model are the sum of
+``pairs[a, b] * width[a] * width[b]`` over all layers and the constant 1. Two things are not in it: the index that a
+writer of the stream stores once it is narrower than the stream, and how many channels of a writer are left when the
+stream has lost some, which depends on which. Both are counted as :func:`~primesvt.pruning.kept_bytes` does; the sums
+are equal to its.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Self
+
+import numpy as np
+from torch import nn
+
+from primesvt.models import ChannelGroup, config_of
+
+from .kept import Scores, kept_channels, scores_of
+from .memory import INDEX_BYTES
+from .plan import DEFAULT_CRITERION, PruningPlan, kept_count
+from .surgery import cuts
+
+# Widths of all layers when streams alone lose channels, from the streams' ratios.
+Remaining = Callable[[tuple[tuple[str, float], ...]], Mapping[str, int]]
+
+
+@dataclass(frozen=True, eq=False)
+class ByteCounter:
+    """Counts the bytes of one model's plans.
+
+    Args:
+        groups: All layers of the model, by name.
+        pairs: Bytes per product of two widths, float64 ``[L + 1, L + 1]``; the last row and column are the constant's.
+        remaining: Widths when streams alone lose channels.
+    """
+
+    groups: Mapping[str, ChannelGroup]
+    pairs: np.ndarray
+    remaining: Remaining
+
+    @classmethod
+    def of(cls, model: nn.Module, criterion: str = DEFAULT_CRITERION, scores: Scores | None = None) -> Self:
+        """For a model.
+
+        Args:
+            model: Any model of PrimeSVT.
+            criterion: By which a stream's channels are chosen.
+            scores: Those of the criterion, where they are known already.
+
+        Raises:
+            PrimeSVTError: There is no such criterion.
+        """
+        known = scores_of(model, criterion) if scores is None else scores
+
+        @lru_cache(maxsize=1024)
+        def remaining(lost: tuple[tuple[str, float], ...]) -> Mapping[str, int]:
+            kept = kept_channels(model, PruningPlan(dict(lost), criterion), known)
+            return {layer: len(channels) for layer, channels in kept.items()}
+
+        groups = {group.name: group for group in config_of(model).groups()}
+        return cls(groups, _pairs(model, tuple(groups)), remaining)
+
+    def bytes(self, ratios: Mapping[str, float]) -> int:
+        """Bytes of the model that a plan leads to.
+
+        Args:
+            ratios: Those of the plan; layers that are not named stay as they are.
+        """
+        return round(float(self._count(self._widths(ratios)[None])[0]))
+
+    def along(self, ratios: Mapping[str, float], layer: str, choices: Sequence[float]) -> np.ndarray:
+        """Bytes of the plan with each of several ratios for one layer, float64 ``[K]``."""
+        if layer in self._streams:
+            return self._count(np.stack([self._widths({**ratios, layer: ratio}) for ratio in choices]))
+        widths = np.tile(self._widths(ratios), (len(choices), 1))
+        left = self.remaining(self._lost(ratios))[layer]
+        widths[:, tuple(self.groups).index(layer)] = [self._width(layer, left, ratio) for ratio in choices]
+        return self._count(widths)
+
+    def _widths(self, ratios: Mapping[str, float]) -> np.ndarray:
+        """Channels left in every layer, and a last 1, float64 ``[L + 1]``."""
+        left = self.remaining(self._lost(ratios))
+        return np.array([*(self._width(name, left[name], ratios.get(name, 0.0)) for name in self.groups), 1.0])
+
+    def _lost(self, ratios: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
+        return tuple((stream, ratios[stream]) for stream in self._streams if stream in ratios)
+
+    def _width(self, layer: str, left: int, ratio: float) -> int:
+        if layer in self._streams:
+            return left  # it has lost its channels already
+        group = self.groups[layer]
+        return kept_count(left, ratio, group.heads if group.stream is None else 1)
+
+    def _count(self, widths: np.ndarray) -> np.ndarray:
+        """Bytes, float64 ``[K]``, of widths ``[K, L + 1]``."""
+        writers, streams = self._writers
+        own = widths[:, writers]
+        indices = np.where(own < widths[:, streams], own, 0.0).sum(1)
+        return np.asarray(((widths @ self.pairs) * widths).sum(1) + INDEX_BYTES * indices)
+
+    @cached_property
+    def _streams(self) -> tuple[str, ...]:
+        return tuple(sorted({group.stream for group in self.groups.values() if group.stream is not None}))
+
+    @cached_property
+    def _writers(self) -> tuple[list[int], list[int]]:
+        """Places of the layers that write into a stream, and of the streams they write into."""
+        places = {name: at for at, name in enumerate(self.groups)}
+        pairs = [(places[name], places[g.stream]) for name, g in self.groups.items() if g.stream is not None]
+        return [writer for writer, _ in pairs], [stream for _, stream in pairs]
+
+
+def _pairs(model: nn.Module, layers: tuple[str, ...]) -> np.ndarray:
+    config, state = config_of(model), model.state_dict()
+    indices = {f"{group.index}.channels" for group in config.groups() if group.stream is not None}
+    places: dict[str, dict[int, int]] = {name: {} for name in state if name not in indices}
+    for name, dim, layer in cuts(config, state):
+        places[name][dim] = layers.index(layer)
+    pairs = np.zeros((len(layers) + 1, len(layers) + 1))
+    for name, owners in places.items():
+        fixed = [size for dim, size in enumerate(state[name].shape) if dim not in owners]
+        first, second = (*owners.values(), len(layers), len(layers))[:2]
+        pairs[first, second] += np.prod(fixed, dtype=np.float64) * state[name].element_size()
+    return pairs

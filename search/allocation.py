@@ -1,0 +1,208 @@
+"""Which layer loses how much: the best plan for a size or for an error, from the error curves of the layers.
+
+Errors of layers add up, bytes do not: where neighbours share a matrix, they are products of widths. A plan is therefore
+chosen in two steps. *Lagrange*: for a price of a byte, every layer in turn takes the ratio whose error and price are
+smallest together, given all others, until none changes; the price is found by bisection (the knapsack of E. Frantar and
+D. Alistarh, *SPDY: Accurate Pruning with Speedup Guarantees*, arXiv:2201.13096, without its assumption that costs add
+up, and without its dynamic programme, which needs it). *Moves*: one layer gives up some ratio, another takes some, on
+exact bytes, as long as that helps (as O. Sieberling et al., *EvoPress*, arXiv:2410.14649, with all moves looked at
+instead of drawn at random: here a look costs no image).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from primesvt.models import PrimeSVTError
+
+_PRICES = 40
+_ROUNDS = 10
+# A move is by so many levels: far ones are what the prices are for.
+_STEPS = np.array([-8, -5, -3, -2, -1, 1, 2, 3, 5, 8])
+
+
+class Cost(Protocol):
+    """Counts bytes; :class:`~primesvt.pruning.ByteCounter` does."""
+
+    def bytes(self, ratios: Mapping[str, float]) -> int:
+        """Bytes of a plan."""
+
+    def along(self, ratios: Mapping[str, float], layer: str, choices: Sequence[float]) -> np.ndarray:
+        """Bytes of the plan with each of several ratios for one layer, float64 ``[K]``."""
+
+
+@dataclass(frozen=True)
+class CostOfSaving:
+    """Counts in millionths of the unpruned model, where only the saving of a plan is known.
+
+    Args:
+        saving: Fraction of the bytes that a plan saves.
+    """
+
+    saving: Callable[[Mapping[str, float]], float]
+
+    def bytes(self, ratios: Mapping[str, float]) -> int:
+        """Millionths that a plan leaves."""
+        return round(1e6 * (1 - self.saving(ratios)))
+
+    def along(self, ratios: Mapping[str, float], layer: str, choices: Sequence[float]) -> np.ndarray:
+        """Millionths of the plan with each of several ratios for one layer, float64 ``[K]``."""
+        return np.array([self.bytes({**ratios, layer: ratio}) for ratio in choices], dtype=np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class Curves:
+    """What every layer's ratios cost in error.
+
+    Args:
+        layers: Names.
+        levels: The ratios to choose from, ascending, the first is 0.
+        errors: Error of every layer at every level, float64 ``[L, K]``, at least 0, and 0 at the first level.
+
+    Raises:
+        PrimeSVTError: Something does not fit.
+    """
+
+    layers: tuple[str, ...]
+    levels: tuple[float, ...]
+    errors: np.ndarray
+
+    def __post_init__(self) -> None:
+        if self.errors.shape != (len(self.layers), len(self.levels)):
+            raise PrimeSVTError(
+                f"Errors must be [{len(self.layers)}, {len(self.levels)}], layers by levels; got "
+                f"{list(self.errors.shape)}."
+            )
+        if self.levels[:1] != (0.0,) or list(self.levels) != sorted(set(self.levels)):
+            raise PrimeSVTError(f"Levels must ascend from 0, got {list(self.levels)}.")
+        if not (np.isfinite(self.errors).all() and (self.errors >= 0).all() and (self.errors[:, 0] == 0).all()):
+            raise PrimeSVTError("Errors must be numbers, at least 0, and 0 where nothing is removed.")
+
+    def ratios(self, choice: np.ndarray) -> dict[str, float]:
+        """The plan of a choice, int64 ``[L]``: a level of every layer."""
+        return {layer: self.levels[at] for layer, at in zip(self.layers, choice, strict=True) if at > 0}
+
+    def errors_of(self, ratios: Mapping[str, float]) -> np.ndarray:
+        """Errors of the layers in a plan, float64 ``[L]``."""
+        choice = [self.levels.index(ratios.get(layer, 0.0)) for layer in self.layers]
+        return np.asarray(self.errors[np.arange(len(self.layers)), choice])
+
+    def error(self, choice: np.ndarray) -> float:
+        """The sum of the layers' errors."""
+        return float(self.errors[np.arange(len(self.layers)), choice].sum())
+
+
+@dataclass(frozen=True, eq=False)
+class Allocation:
+    """Chooses plans.
+
+    Args:
+        curves: Errors.
+        cost: Bytes.
+    """
+
+    curves: Curves
+    cost: Cost
+
+    def for_bytes(self, most: float) -> dict[str, float] | None:
+        """The plan with the least error among those of at most so many bytes; None where there is none."""
+        choice = self._priced(lambda choice: self._bytes(choice) <= most)
+        return None if choice is None else self._moved(choice, bound=most, least_error=True)
+
+    def for_error(self, most: float) -> dict[str, float]:
+        """The smallest plan among those with at most this error."""
+        # The dearest bytes that keep the error: prices are tried from the other side.
+        choice = self._priced(lambda choice: self.curves.error(choice) > most, last_without=True)
+        start = np.zeros(len(self.curves.layers), np.int64) if choice is None else choice
+        return self._moved(start, bound=most, least_error=False)
+
+    def _bytes(self, choice: np.ndarray) -> float:
+        return float(self.cost.bytes(self.curves.ratios(choice)))
+
+    def _priced(self, enough: Callable[[np.ndarray], bool], *, last_without: bool = False) -> np.ndarray | None:
+        """The choice of the lowest price that is enough, or of the highest that is not; None where there is none."""
+        low, high = -40.0, 10.0  # of the price's logarithm
+        found: dict[bool, np.ndarray] = {}
+        for price in (low, high):
+            choice = self._settled(np.exp(price))
+            found[enough(choice)] = choice
+        for _ in range(_PRICES if len(found) == 2 else 0):
+            middle = (low + high) / 2
+            choice = self._settled(np.exp(middle))
+            answer = enough(choice)
+            found[answer] = choice
+            low, high = (low, middle) if answer else (middle, high)
+            if high - low < 1e-3:
+                break
+        return found.get(not last_without)
+
+    def _settled(self, price: float) -> np.ndarray:
+        """Every layer's best level at a price of a byte, given those of all others."""
+        choice = np.zeros(len(self.curves.layers), np.int64)
+        for _ in range(_ROUNDS):
+            before = choice.copy()
+            for at in range(len(choice)):
+                choice[at] = int(np.argmin(self.curves.errors[at] + price * self._along(choice, at)))
+            if (choice == before).all():
+                break
+        return choice
+
+    def _along(self, choice: np.ndarray, at: int) -> np.ndarray:
+        return self.cost.along(self.curves.ratios(choice), self.curves.layers[at], self.curves.levels)
+
+    def _moved(self, choice: np.ndarray, *, bound: float, least_error: bool) -> dict[str, float]:
+        """Improve a choice by moves of one layer or two while one is better and stays within the bound."""
+
+        def values(choice: np.ndarray) -> tuple[float, float]:
+            error, size = self.curves.error(choice), self._bytes(choice)
+            return (error, size) if least_error else (size, error)
+
+        while True:
+            better = next(
+                (
+                    candidate
+                    for candidate in self._candidates(choice, bound - values(choice)[1], least_error)
+                    if values(candidate)[1] <= bound and values(candidate)[0] < values(choice)[0] - 1e-12
+                ),
+                None,
+            )
+            if better is None:
+                return self.curves.ratios(choice)
+            choice = better
+
+    def _candidates(self, choice: np.ndarray, room: float, least_error: bool) -> list[np.ndarray]:
+        """Choices a move of one or two layers away, the most promising first."""
+        layers, levels, errors, sizes = self._moves(choice)
+        goal, used = (errors, sizes) if least_error else (sizes, errors)
+        # The last is no move: its pairs are the moves of one layer.
+        goal, used, owner = np.append(goal, 0.0), np.append(used, 0.0), np.append(layers, -1)
+        gain = goal[:, None] + goal
+        # Bytes of two moves are not quite the sum of each; a little too much may be just right.
+        fits = (used[:, None] + used <= room + 1e-12 + 0.02 * abs(used[:, None])) & (owner[:, None] != owner)
+        gain[~fits | (gain >= 0)] = np.inf
+        best = np.argsort(gain, axis=None, kind="stable")[:40]
+        found = []
+        for first, second in zip(*np.unravel_index(best, gain.shape), strict=True):
+            if not np.isfinite(gain[first, second]):
+                break
+            candidate = choice.copy()
+            for move in (first, second):
+                if move < len(layers):
+                    candidate[layers[move]] = levels[move]
+            found.append(candidate)
+        return found
+
+    def _moves(self, choice: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Layer, level, and differences of error and bytes of every move of one layer, each ``[M]``."""
+        whole = self._bytes(choice)
+        layers, levels, errors, sizes = [], [], [], []
+        for at, now in enumerate(choice):
+            to = np.unique(np.clip(now + _STEPS, 0, len(self.curves.levels) - 1))
+            to = to[to != now]
+            layers.append(np.full(len(to), at))
+            levels.append(to)
+            errors.append(self.curves.errors[at, to] - self.curves.errors[at, now])
+            sizes.append(self._along(choice, at)[to] - whole)
+        return tuple(np.concatenate(part) for part in (layers, levels, errors, sizes))  # type: ignore[return-value]

@@ -1,0 +1,211 @@
+"""Our own sampler: it learns how sensitive every layer is from all plans measured, and allocates what may be lost.
+
+Bytes are known, so only accuracy has to be learned. After every trial a model of the layers' errors
+(:mod:`primesvt.search.error_model`) is fitted to all trials; for any curves of errors the best plan is computed
+(:mod:`primesvt.search.allocation`). What a trial tries depends on its place in the study:
+
+* *reach*, while no plan keeps the limits: the plan that meets the memory target at the least error, by the most
+  probable curves and by drawn ones in turn;
+* *best*: the smallest plan that keeps the limit of accuracy by the most probable curves;
+* *explore*: the same by curves drawn from what is still thinkable (Thompson sampling, W. R. Thompson, 1933): layers
+  that might stand much are tried, together, and the next fit tells which did;
+* *front*: the smallest plan within a part of the limit: a Pareto front has points below it.
+
+No plan that misses the memory target is asked, none is asked twice, and no layer is measured alone. The sampler keeps
+nothing on itself: all follows from the study's finished trials and the trial's place, so a study that was killed goes
+on as if it had not been, and of several workers each takes another step.
+
+Sources: allocation by errors that are learned: E. Frantar and D. Alistarh, *SPDY*, arXiv:2201.13096; levels that move
+from layer to layer at a constant size: O. Sieberling et al., *EvoPress*, arXiv:2410.14649. Ours: the errors come from
+joint plans, by a model with uncertainty, where both begin with every layer alone.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler, RandomSampler
+from optuna.trial import FrozenTrial, TrialState
+
+from ..allocation import Allocation, Curves
+from ..attributes import DIVERGENCE, PHASE
+from ..constraints import ACCURACY_DROP, MEMORY_SAVING
+from ..error_model import ErrorModel, Observation
+from ..optuna_private import write_system_attr, write_user_attr
+from ..places import place_of, take_place
+from ..policy import Ratios, ratios
+from ..workers import fail_dead_trials, is_running, sign
+from .kind import Problem, SamplerKind
+
+SENSITIVITY = "sensitivity"
+_STEP = "SensitivitySampler:ratios"
+
+
+@dataclass(frozen=True)
+class _Step:
+    """What a trial at some place does.
+
+    Args:
+        phase: As in the module's documentation.
+        part: Of the limit of accuracy that the plan may use.
+        spread: Of the curves drawn, in standard deviations; 0 takes the most probable.
+    """
+
+    phase: str
+    part: float = 1.0
+    spread: float = 0.0
+
+
+_REACH = (_Step("reach"), _Step("reach", spread=0.5), _Step("reach"), _Step("reach", spread=1.0))
+_SEARCH = (
+    _Step("best"),
+    _Step("explore", spread=1.0),
+    _Step("front", part=0.8),
+    _Step("explore", spread=0.5),
+    _Step("best"),
+    _Step("explore", spread=1.0),
+    _Step("front", part=0.4),
+    _Step("explore", spread=0.5),
+)
+
+
+class SensitivitySampler(BaseSampler):
+    """Proposes the plan that all measured plans say is best, and now and then one that might be better.
+
+    Args:
+        problem: Space, limits and bytes.
+        seed: Of every random draw.
+    """
+
+    def __init__(self, problem: Problem, *, seed: int) -> None:
+        self._problem = problem
+        self._space = problem.space
+        self._levels = problem.space.levels
+        self._limit = problem.constraints.max_drop - problem.constraints.margin
+        self._seed = seed
+        self._others = RandomSampler(seed=seed)
+
+    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        """Sign the trial, so that others see whether it still runs, and give it its place."""
+        fail_dead_trials(study)
+        sign(study, trial)
+        take_place(study, trial)
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """The layers' ratios."""
+        return dict(self._space.distributions)
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """The next plan; parameters that are no layers are drawn at random."""
+        others = [t for t in study.get_trials(deepcopy=False) if t.number != trial.number]
+        measured = sorted(filter(_says_something, others), key=lambda t: (place_of(t), t.number))
+        taken = {self._tried(t) for t in measured} | {
+            ratios(t.system_attrs.get(_STEP, {})) for t in others if is_running(t)
+        }
+        place = place_of(next(t for t in study.get_trials(deepcopy=False) if t.number == trial.number))
+        phase, plan = self._next(measured, taken, place)
+        write_system_attr(study, trial, _STEP, plan)
+        write_user_attr(study, trial, PHASE, phase)
+        return {
+            name: plan.get(name, 0.0)
+            if name in self._space.layers
+            else self.sample_independent(study, trial, name, distribution)
+            for name, distribution in search_space.items()
+        }
+
+    def sample_independent(
+        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """At random: nothing is known about parameters that are no layers."""
+        return self._others.sample_independent(study, trial, param_name, param_distribution)
+
+    def reseed_rng(self) -> None:
+        """For parallel workers."""
+        self._others.reseed_rng()
+
+    def _next(self, measured: Sequence[FrozenTrial], taken: set[Ratios], place: int) -> tuple[str, dict[str, float]]:
+        found = any(t.constraints[ACCURACY_DROP] <= 0 and t.constraints[MEMORY_SAVING] <= 0 for t in measured)
+        steps = _SEARCH if found else _REACH
+        step, rng = steps[place % len(steps)], np.random.default_rng((self._seed, place))
+        model = ErrorModel(self._kinds, [self._observation(t) for t in measured if self._tried(t)])
+        for draw in self._draws(model, step.spread, rng):
+            plan = self._plan(model, step, draw)
+            if ratios(plan) not in taken:
+                return step.phase, plan
+        return step.phase, self._any(plan, taken, rng)
+
+    def _draws(self, model: ErrorModel, spread: float, rng: np.random.Generator) -> Iterator[np.ndarray | None]:
+        """What curves are drawn by; further ones, ever wider, where a plan is known already."""
+        yield None if spread == 0 else spread * rng.standard_normal(model.size)
+        for wider in np.linspace(0.25, 1.5, 20):
+            yield wider * rng.standard_normal(model.size)
+
+    def _plan(self, model: ErrorModel, step: _Step, draw: np.ndarray | None) -> dict[str, float]:
+        curves = Curves(self._space.layers, self._levels, model.drops(self._levels, draw))
+        allocation = Allocation(curves, self._problem.cost)
+        least = allocation.for_bytes(self._target)
+        if step.phase == "reach" and least is not None:
+            return least
+        plan = _within(step.part * self._limit, model, allocation)
+        return plan if least is None or self._problem.cost.bytes(plan) <= self._target else least
+
+    def _any(self, plan: dict[str, float], taken: set[Ratios], rng: np.random.Generator) -> dict[str, float]:
+        """A plan nearby that nobody tried."""
+        while ratios(plan) in taken and len(taken) < len(self._levels) ** len(self._space.layers):
+            plan = {**plan, str(rng.choice(self._space.layers)): float(rng.choice(self._levels))}
+        return {layer: ratio for layer, ratio in plan.items() if ratio > 0}
+
+    @property
+    def _kinds(self) -> Mapping[str, str]:
+        return {layer: self._problem.kinds.get(layer, "") for layer in self._space.layers}
+
+    @property
+    def _target(self) -> float:
+        """Bytes that a plan may have at most."""
+        return math.floor(self._problem.cost.bytes({}) * (1 - self._problem.constraints.min_saving) + 1e-6)
+
+    def _tried(self, trial: FrozenTrial) -> Ratios:
+        return ratios({layer: trial.params[layer] for layer in self._space.layers if layer in trial.params})
+
+    def _observation(self, trial: FrozenTrial) -> Observation:
+        divergence = float(trial.user_attrs.get(DIVERGENCE, math.inf))
+        return Observation(
+            ratios=dict(self._tried(trial)),
+            drop=trial.constraints[ACCURACY_DROP] + self._limit,
+            divergence=divergence if math.isfinite(divergence) else None,
+            images=int(trial.user_attrs.get("images", 1000)),
+        )
+
+
+def _says_something(trial: FrozenTrial) -> bool:
+    return trial.state == TrialState.COMPLETE and {ACCURACY_DROP, MEMORY_SAVING} <= trial.constraints.keys()
+
+
+def _within(limit: float, model: ErrorModel, allocation: Allocation) -> dict[str, float]:
+    """The smallest plan that loses at most so many points by the curves of an allocation."""
+    budget = max(limit, 1e-3)
+    for _ in range(4):
+        plan = allocation.for_error(budget)
+        drops = allocation.curves.errors_of(plan)
+        together = model.joint(drops)
+        if together <= 0 or abs(math.log(limit_ratio := max(limit, 1e-3) / together)) < 0.02:
+            break
+        wanted = float(drops.sum()) * limit_ratio
+        if math.isclose(wanted, budget, rel_tol=0.02):
+            break
+        budget = wanted
+    return plan
+
+
+SENSITIVITY_KIND = SamplerKind(
+    name=SENSITIVITY,
+    summary="ours: learns how sensitive every layer is, and allocates what may be lost",
+    make=lambda problem, _options, seed: SensitivitySampler(problem, seed=seed),
+    trials=lambda _problem, _options: 40,
+)

@@ -1,0 +1,154 @@
+"""Allocation against looking at every plan, on instances that are small enough."""
+
+import itertools
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from primesvt.models import PrimeSVTError
+from primesvt.pruning import ByteCounter
+from primesvt.search.allocation import Allocation, Curves
+
+from .models import tiny_model
+
+LEVELS = (0.0, 0.25, 0.5, 0.75)
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Layers one behind the other, each with a matrix that it shares with the next: bytes are products of widths."""
+
+    sizes: tuple[int, ...]
+
+    def bytes(self, ratios: Mapping[str, float]) -> int:
+        widths = [4, *(round(size * (1 - ratios.get(f"l{at}", 0.0))) for at, size in enumerate(self.sizes)), 3]
+        return sum(a * b for a, b in itertools.pairwise(widths))
+
+    def along(self, ratios: Mapping[str, float], layer: str, choices: Sequence[float]) -> np.ndarray:
+        return np.array([self.bytes({**ratios, layer: ratio}) for ratio in choices], dtype=np.float64)
+
+
+@st.composite
+def chains(draw: st.DrawFn) -> Allocation:
+    sizes = tuple(draw(st.lists(st.sampled_from([4, 8, 16, 32]), min_size=1, max_size=4)))
+    steps = draw(
+        st.lists(st.lists(st.floats(0.001, 4), min_size=3, max_size=3), min_size=len(sizes), max_size=len(sizes))
+    )
+    errors = np.array([[0.0, *np.cumsum(row)] for row in steps])
+    return Allocation(Curves(tuple(f"l{at}" for at in range(len(sizes))), LEVELS, errors), Chain(sizes))
+
+
+def every(allocation: Allocation) -> list[tuple[float, int]]:
+    """Error and bytes of every plan."""
+    curves = allocation.curves
+    choices = map(np.array, itertools.product(range(len(LEVELS)), repeat=len(curves.layers)))
+    return [(curves.error(choice), allocation.cost.bytes(curves.ratios(choice))) for choice in choices]
+
+
+def moved(allocation: Allocation, plan: Mapping[str, float]) -> list[tuple[float, int]]:
+    """Error and bytes of every plan that differs in one layer."""
+    others = [{**plan, layer: to} for layer in allocation.curves.layers for to in LEVELS]
+    return [(float(allocation.curves.errors_of(other).sum()), allocation.cost.bytes(other)) for other in others]
+
+
+@given(chains(), st.floats(0.05, 1))
+def test_the_plan_for_a_size_is_small_enough_and_no_move_makes_it_better(allocation: Allocation, share: float) -> None:
+    most = share * allocation.cost.bytes({})
+    plan = allocation.for_bytes(most)
+    if plan is None:
+        assert min(size for _, size in every(allocation)) > most
+        return
+    assert allocation.cost.bytes(plan) <= most
+    error = allocation.curves.errors_of(plan).sum()
+    assert all(size > most or other >= error - 1e-9 for other, size in moved(allocation, plan))
+
+
+@given(chains(), st.floats(0, 10))
+def test_the_plan_for_an_error_keeps_it_and_no_move_makes_it_smaller(allocation: Allocation, most: float) -> None:
+    plan = allocation.for_error(most)
+    assert allocation.curves.errors_of(plan).sum() <= most + 1e-9
+    assert all(error > most or size >= allocation.cost.bytes(plan) for error, size in moved(allocation, plan))
+
+
+def test_it_is_nearly_always_the_best_of_all_plans() -> None:
+    rng, same, worst = np.random.default_rng(0), 0, 0.0
+    for _ in range(100):
+        sizes = tuple(rng.choice([4, 8, 16, 32], 5).tolist())
+        errors = np.hstack([np.zeros((5, 1)), np.cumsum(rng.exponential(1, (5, 3)), axis=1)])
+        allocation = Allocation(Curves(tuple(f"l{at}" for at in range(5)), LEVELS, errors), Chain(sizes))
+        most = rng.uniform(0.2, 0.9) * allocation.cost.bytes({})
+        plan, best = allocation.for_bytes(most), min((e for e, size in every(allocation) if size <= most), default=None)
+        if best is None:
+            assert plan is None
+            continue
+        assert plan is not None
+        found = float(allocation.curves.errors_of(plan).sum())
+        same += found <= best + 1e-9
+        worst = max(worst, found / best - 1 if best else 0.0)
+    assert same >= 85
+    assert worst < 0.3
+
+
+def test_by_hand() -> None:
+    """Two equal layers: the one whose error is smaller loses more, and what costs nothing goes."""
+    curves = Curves(("l0", "l1"), LEVELS, np.array([[0, 1, 4, 9], [0, 0, 0, 0]], dtype=float))
+    allocation = Allocation(curves, Chain((8, 8)))
+    assert allocation.for_error(0) == {"l1": 0.75}
+    assert allocation.for_error(1) == {"l0": 0.25, "l1": 0.75}
+    assert allocation.for_bytes(10) is None
+    assert allocation.for_bytes(1000) in ({}, {"l1": 0.75}, {"l1": 0.25}, {"l1": 0.5})
+
+
+def test_on_a_model_with_the_embedding() -> None:
+    model = tiny_model("spikformer")
+    counter = ByteCounter.of(model)
+    layers, levels = tuple(counter.groups), tuple(round(0.1 * at, 1) for at in range(10))
+    errors = np.outer(np.linspace(1, 3, len(layers)), np.square(levels))
+    allocation = Allocation(Curves(layers, levels, errors), counter)
+    whole = counter.bytes({})
+    sizes = [0.9, 0.7, 0.5, 0.3]
+    plans = [allocation.for_bytes(share * whole) for share in sizes]
+    assert all(plan and counter.bytes(plan) <= share * whole for plan, share in zip(plans, sizes, strict=True))
+    harm = [allocation.curves.errors_of(plan or {}).sum() for plan in plans]
+    assert harm == sorted(harm)
+
+
+def test_sixty_layers_take_less_than_a_second() -> None:
+    rng = np.random.default_rng(0)
+    model = tiny_model()
+    counter = ByteCounter.of(model)
+    names = [f"l{at}" for at in range(60)]
+    # A chain of sixty layers, with the polynomial of a model's counter.
+    pairs = np.diag(rng.uniform(1, 9, 60), 1)
+    group = next(group for group in counter.groups.values() if group.stream is None and group.heads == 1)
+    widths = {name: int(rng.integers(16, 512)) for name in names}
+    chain = ByteCounter(dict.fromkeys(names, group), pairs + pairs.T, lambda _: widths)
+    levels = tuple(round(0.05 * at, 2) for at in range(20))
+    errors = np.hstack([np.zeros((60, 1)), np.cumsum(rng.exponential(1, (60, 19)), axis=1)])
+    allocation = Allocation(Curves(tuple(names), levels, errors), chain)
+    started = time.process_time()
+    plan = allocation.for_error(60.0)
+    seconds = time.process_time() - started
+    assert plan
+    assert allocation.curves.errors_of(plan).sum() <= 60
+    assert seconds < 2  # a second, on a machine that does nothing else
+
+
+@pytest.mark.parametrize(
+    ("levels", "errors", "text"),
+    [
+        ((0.0, 0.5), np.zeros((2, 2)), r"must be \[1, 2\], layers by levels"),
+        ((0.1, 0.5), np.zeros((1, 2)), "Levels must ascend from 0"),
+        ((0.0, 0.5, 0.4), np.zeros((1, 3)), "Levels must ascend from 0"),
+        ((0.0, 0.5), np.array([[0.1, 1]]), "0 where nothing is removed"),
+        ((0.0, 0.5), np.array([[0, np.nan]]), "must be numbers"),
+    ],
+)
+def test_nonsense_is_refused(levels: tuple[float, ...], errors: np.ndarray, text: str) -> None:
+    with pytest.raises(PrimeSVTError, match=text):
+        Curves(("a",), levels, errors)
