@@ -61,6 +61,7 @@ from .prediction import BATCH_SIZE, Predictions, batch_size_of, evaluation_mode,
 from .training.loop import Progress, train
 from .training.recipe import Recipe
 from .training.resume_file import ResumeFile
+from .training.statistics import settle
 from .whole_file import partial_file, whole_file
 
 __all__ = [
@@ -158,6 +159,7 @@ __all__ = [
     "read_weights",
     "save_into",
     "save_model",
+    "settle",
     "split",
     "streams",
     "to_layout",

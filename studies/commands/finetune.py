@@ -3,7 +3,17 @@
 import argparse
 from dataclasses import replace
 
-from primesvt.models import Recipe, device_model, find_device, load_model, predict
+from primesvt.models import (
+    Recipe,
+    config_of,
+    device_model,
+    find_device,
+    frame_of,
+    load_model,
+    open_data,
+    predict,
+    settle,
+)
 
 from ..running.train_run import TrainJob, check_trainable, run_training
 from .arguments import add_data, add_device, add_json, add_output, add_overwrite, open_model_and_data, print_result
@@ -27,6 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("model", metavar="DIR", help="the pruned model")
     add_data(parser)
+    parser.add_argument(
+        "--train-data",
+        metavar="PATH",
+        help="learn the fit images of this data set, such as the full one of an embedded sample (default: --data's)",
+    )
     add_device(parser)
     parser.add_argument(
         "--teacher", metavar="MODEL", help="learn from the answers of this model, such as the unpruned one"
@@ -42,6 +57,9 @@ def run(args: argparse.Namespace) -> None:
     check_trainable(args.output, overwrite=args.overwrite)
     device = find_device(args.device)
     model, data = open_model_and_data(args)
+    if args.train_data is not None:
+        full = open_data(args.train_data, frame_of(config_of(model)))
+        data = replace(data, fit=full.fit)
     teacher = load_model(args.teacher) if args.teacher else None
     recipe = options_of(args, Recipe, vars(GENTLE))
     before = predict(device_model(model, device), data.selection)
@@ -52,7 +70,10 @@ def run(args: argparse.Namespace) -> None:
         overwrite=args.overwrite,
         device=device,
         facts={"finetuned": args.model, "teacher": args.teacher, "accuracy_before": before.accuracy},
+        start=before.accuracy,
     )
+    if not recipe.frozen_statistics:
+        settle(model, data.fit, compensate=True)
     done = run_training(job, model, data, teacher)
     after = done.selection
     result = {

@@ -22,14 +22,17 @@ from primesvt.models import (
     partial_file,
     predict,
     save_into,
+    settle,
     train,
     write_directory,
 )
 
+from .best_epoch import BestEpoch
 from .progress import bar, say
 
 # So called since the first version, whose interrupted trainings go on.
 RESUME_FILE = "checkpoint.pt"
+BEST_FILE = "best.safetensors"
 LOG = "training.json"
 
 
@@ -44,6 +47,8 @@ class TrainJob:
         overwrite: Start anew where the resume file is of another training, instead of refusing.
         device: Where to train and measure.
         facts: More to write into the log.
+        start: Accuracy of the model on the selection set before; where it is said, the best epoch is kept, or the model
+            as it was where none is better.
     """
 
     directory: Path
@@ -52,6 +57,12 @@ class TrainJob:
     overwrite: bool
     device: torch.device = CPU
     facts: Mapping[str, Any] = field(default_factory=dict)
+    start: float | None = None
+
+    @property
+    def best_file(self) -> Path:
+        """The weights of the best epoch so far, where they are kept."""
+        return self.directory / BEST_FILE
 
     @property
     def resume_file(self) -> Path:
@@ -86,8 +97,8 @@ def check_trainable(directory: Path, *, overwrite: bool) -> None:
 
 def _is_interrupted(directory: Path) -> bool:
     files = set(directory.iterdir()) if directory.is_dir() else set()
-    resume_file = directory / RESUME_FILE
-    return bool(files) and files <= {resume_file, partial_file(resume_file)}
+    own = [directory / name for name in (RESUME_FILE, BEST_FILE)]
+    return bool(files) and files <= {*own, *map(partial_file, own)}
 
 
 def run_training(job: TrainJob, model: nn.Module, data: DataSet, teacher: nn.Module | None = None) -> TrainRun:
@@ -128,13 +139,16 @@ def run_training(job: TrainJob, model: nn.Module, data: DataSet, teacher: nn.Mod
 def _train(
     job: TrainJob, model: nn.Module, data: DataSet, teacher: nn.Module | None
 ) -> tuple[list[dict[str, Any]], Predictions | None]:
-    """The log, and what the model answers after its last epoch, where there was one to do."""
+    """The log, and what the model answers in the end, where it was asked."""
     last: Predictions | None = None
+    best = None if job.start is None else BestEpoch(job.best_file, job.start, model.state_dict())
     with bar(job.title) as progress:
 
         def measure(step: Progress, seconds: float) -> dict[str, Any]:
             nonlocal last
             last = predict(device_model(model, job.device), data.selection)
+            if best is not None:
+                best.consider(step.epoch + 1, last.accuracy, model)
             say(
                 f"epoch {step.epoch + 1}: loss {step.loss:.4f}, selection accuracy {last.accuracy:.2%}, {seconds:.0f} s"
             )
@@ -154,7 +168,26 @@ def _train(
             on_step=lambda step: progress.training(step, job.recipe.epochs),
             on_epoch=measure,
         )
+    if best is not None:
+        best.restore(len(log), model)
+        last = _settled(job, model, data)
+        kept = "as it was: no epoch made it better" if best.epoch == 0 else f"as after epoch {best.epoch}"
+        say(f"The model is kept {kept}.")
     return log, last
+
+
+def _settled(job: TrainJob, model: nn.Module, data: DataSet) -> Predictions:
+    """The answers of the kept model, with BatchNorm's statistics measured anew where that is better."""
+    kept = predict(device_model(model, job.device), data.selection)
+    if job.recipe.frozen_statistics:
+        return kept
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    settle(model, data.fit, compensate=False)
+    settled = predict(device_model(model, job.device), data.selection)
+    if settled.accuracy > kept.accuracy:
+        return settled
+    model.load_state_dict(before)
+    return kept
 
 
 def accuracy_record(predictions: Predictions) -> dict[str, Any]:
