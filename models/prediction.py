@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from .accuracy import wilson
+from .accuracy import Accuracy
 from .data.data_set import ImageSet
 from .engine import Forward, forward_of
 from .families.config import ModelConfig
@@ -40,19 +40,24 @@ class Predictions:
     reason: str | None = None
 
     @property
+    def counted(self) -> Accuracy:
+        """How many images were told right."""
+        return Accuracy(right=int((self.classes == self.labels).sum()), images=len(self.labels))
+
+    @property
     def right(self) -> int:
         """Number of images whose class was told."""
-        return int((self.classes == self.labels).sum())
+        return self.counted.right
 
     @property
     def accuracy(self) -> float:
         """Fraction of images whose class was told, in [0, 1]."""
-        return self.right / len(self.labels)
+        return self.counted.accuracy
 
     @property
     def interval(self) -> tuple[float, float]:
         """The 95 % interval of the accuracy."""
-        return wilson(self.right, len(self.labels))
+        return self.counted.interval
 
 
 def predict(

@@ -7,19 +7,17 @@ from typing import Any, Self
 
 import numpy as np
 
-from primesvt.models import wilson
+from primesvt.models import Accuracy
 
 # No storage knows infinity.
 MAX_DIVERGENCE = 1e6
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evaluation:
-    """What was measured of one plan.
+class Evaluation(Accuracy):
+    """What was measured of one plan, on the images seen.
 
     Args:
-        right: Images whose class was told, of those seen.
-        images: Images seen.
         bytes: Bytes of the pruned model.
         memory_saving: Fraction of the unpruned model's bytes that is saved.
         seconds: Time of surgery, repair, reading the images and inference.
@@ -33,8 +31,6 @@ class Evaluation:
         measures: Further numbers of the pruned model by name, see :mod:`primesvt.pruning.measures`.
     """
 
-    right: int
-    images: int
     bytes: int
     memory_saving: float
     seconds: float
@@ -43,16 +39,6 @@ class Evaluation:
     least_drop: float | None = None
     divergence: float | None = None
     measures: Mapping[str, float] = field(default_factory=dict)
-
-    @property
-    def accuracy(self) -> float:
-        """Fraction of the images seen whose class was told."""
-        return self.right / self.images
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """The 95 % interval of the accuracy."""
-        return wilson(self.right, self.images)
 
     def drop_from(self, baseline: "Evaluation") -> float:
         """Percentage points of accuracy lost against the unpruned model on the same images.

@@ -7,7 +7,7 @@ import torch
 from primesvt.models import Recipe, Unsaid, build, config_of, find_device, frame_of, load_model, open_data
 
 from ..running.new_model import ASKED, NewModel
-from ..running.train_run import TrainJob, accuracy_record, check_trainable, run_training
+from ..running.train_run import TrainJob, check_trainable, run_training
 from .arguments import add_data, add_device, add_json, add_output, add_overwrite, print_result
 from .options import add_options, options_of
 
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> None:
         facts={"init": args.init} if args.init else {},
     )
     done = run_training(job, model, data)
-    result = {**accuracy_record(done.selection), "epochs": len(done.log), "seconds": done.seconds}
+    result = {**done.selection.counted.told(), "epochs": len(done.log), "seconds": done.seconds}
     low, high = done.selection.interval
     text = (
         f"selection accuracy {done.selection.accuracy:.2%} (95 % interval {low:.2%} to {high:.2%}) "

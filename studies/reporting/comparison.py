@@ -71,9 +71,7 @@ class ReportedPlan:
             "ratios": dict(self.plan.ratios),
             "measures": dict(self.selection.measures),
             "selection": {
-                "accuracy": self.selection.accuracy,
-                "images": self.selection.images,
-                "interval": list(self.selection.interval),
+                **self.selection.told(),
                 "drop": self.drop,
                 "decided_early": self.selection.decided_early,
             },

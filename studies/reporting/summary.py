@@ -49,13 +49,8 @@ def _model(comparison: Comparison) -> dict[str, Any]:
 
 def _baseline(comparison: Comparison) -> dict[str, Any]:
     """The unpruned model on both sets."""
-    selection = comparison.baseline
     return {
-        "selection": {
-            "accuracy": selection.accuracy,
-            "images": selection.images,
-            "interval": list(selection.interval),
-        },
+        "selection": comparison.baseline.told(),
         "test": comparison.test_baseline.to_json(),
     }
 

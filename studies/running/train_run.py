@@ -127,7 +127,7 @@ def run_training(job: TrainJob, model: nn.Module, data: DataSet, teacher: nn.Mod
         "fit_images": len(data.fit),
         "recipe": asdict(job.recipe),
         **job.facts,
-        "selection": accuracy_record(selection),
+        "selection": selection.counted.told(),
         "log": log,
     }
     with write_directory(job.directory, overwrite=True) as new:
@@ -188,12 +188,3 @@ def _settled(job: TrainJob, model: nn.Module, data: DataSet) -> Predictions:
         return settled
     model.load_state_dict(before)
     return kept
-
-
-def accuracy_record(predictions: Predictions) -> dict[str, Any]:
-    """Accuracy, number of images and interval, as plain data."""
-    return {
-        "accuracy": predictions.accuracy,
-        "images": len(predictions.labels),
-        "interval": list(predictions.interval),
-    }
