@@ -1,0 +1,79 @@
+"""Pruning by a plan, and repair: with the plan, and of what was pruned already."""
+
+import json
+
+import pytest
+
+PLAN = {"ratios": {"blocks.0.hidden": 0.5, "stem.3": 0.25}}
+
+
+@pytest.fixture
+def plan(tmp_path):
+    file = tmp_path / "plan.json"
+    file.write_text(json.dumps(PLAN))
+    return file
+
+
+def test_a_repair_is_reported(primesvt, model_dir, data_file, plan, tmp_path) -> None:
+    command = ("prune", model_dir, "--plan", plan, "--data", data_file, "--json", "-o")
+    plain = primesvt(*command, tmp_path / "plain").json
+    repaired = primesvt(*command, tmp_path / "repaired", "--repair", "least-squares,norm").json
+    assert plain["repair"] == []
+    assert [report["step"] for report in repaired["repair"]] == ["least-squares", "norm"]
+    for report in repaired["repair"]:
+        assert report["layers"] > 0
+        assert report["seconds"] > 0
+        assert report["error_after"] <= report["error_before"]
+    assert repaired["bytes_after"] == plain["bytes_after"], "a repair costs no byte"
+    text = primesvt(*command[:-2], tmp_path / "text", "-o", tmp_path / "text", "--repair", "norm")
+    assert text.code == 2 or "error before" in text.out
+
+
+def test_the_plan_may_name_the_steps_and_an_option_overrides_it(primesvt, model_dir, data_file, tmp_path) -> None:
+    file = tmp_path / "plan.json"
+    file.write_text(json.dumps({**PLAN, "repair": ["norm"]}))
+    command = ("prune", model_dir, "--plan", file, "--data", data_file, "--json", "-o")
+    assert [r["step"] for r in primesvt(*command, tmp_path / "a").json["repair"]] == ["norm"]
+    assert primesvt(*command, tmp_path / "b", "--repair", "none").json["repair"] == []
+
+
+def test_what_is_pruned_already_is_repaired_to_the_same_bytes(primesvt, model_dir, data_file, plan, tmp_path) -> None:
+    """The channels that it kept are found by its weights, or by its plan."""
+    data = ("--data", data_file)
+    primesvt("prune", model_dir, "--plan", plan, "-o", tmp_path / "pruned")
+    primesvt("prune", model_dir, "--plan", plan, *data, "--repair", "least-squares", "-o", tmp_path / "at-once")
+    expected = (tmp_path / "at-once" / "model.safetensors").read_bytes()
+    for name, more in (("found", ()), ("told", ("--plan", plan))):
+        ran = primesvt(
+            "repair", tmp_path / "pruned", "--original", model_dir, *data, *more, "-o", tmp_path / name, "--json"
+        )
+        assert [report["step"] for report in ran.json["repair"]] == ["least-squares"]
+        assert (tmp_path / name / "model.safetensors").read_bytes() == expected
+
+
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [
+        (("--repair", "prayer"), "Unknown repair step 'prayer'; known are mean, norm, least-squares"),
+        (("--repair", "none"), "nothing to do without a step"),
+        (("--calibration", "5000"), "1 to 1,024, got 5000"),
+        (("--calibration", "0"), "got 0"),
+        (("--plan", "{other}"), "was not pruned by"),
+        (("--original", "{pruned}"), "nothing"),
+    ],
+)
+def test_bad_input_ends_with_a_line(primesvt, model_dir, data_file, plan, tmp_path, more, text) -> None:
+    primesvt("prune", model_dir, "--plan", plan, "-o", tmp_path / "pruned")
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps({"ratios": {"stem.1": 0.5}}))
+    more = [part.format(other=other, pruned=tmp_path / "pruned") for part in more]
+    ran = primesvt(
+        "repair", tmp_path / "pruned", "--original", model_dir, "--data", data_file, *more, "-o", tmp_path / "r"
+    )
+    if text == "nothing":
+        assert ran.code == 0, "a model is its own original: nothing is removed, and nothing broken"
+        return
+    assert ran.code == 2
+    assert text in ran.err
+    assert len(ran.err.strip().splitlines()) == 1
+    assert not (tmp_path / "r").exists()
