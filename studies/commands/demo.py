@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> None:
     runs = run_studies(storage, model, data, arms, seeds=1)
     test = open_test_set(model, data)
     comparison = measured(runs, test, data, front=2)
-    write(args.output, comparison, test.pruner)
+    write(args.output, comparison, test.pruner, runs)
     plan = comparison.samplers[PRIORITIZED][0].best
     tuned = None if plan is None else _finetune(args.output / FINETUNED, test, data, plan, args.seed)
     seconds = time.monotonic() - started

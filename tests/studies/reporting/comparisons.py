@@ -44,9 +44,11 @@ def study(sampler: str, seed: int, shown: ReportedPlan, *, trials: int = 10, fix
         seed=seed,
         over=False,
         history=History(
+            numbers=tuple(range(trials)),
             points=(*[(0.9, 0.1)] * (trials - 1), (shown.selection.memory_saving, shown.selection.accuracy)),
             whole=(True,) * trials,
             feasible=(*[False] * (trials - 1), shown.feasible),
+            violations=(*[77.0] * (trials - 1), shown.violation),
             images=tuple(range(100, 100 * trials + 1, 100)),
             seconds=tuple(float(i) for i in range(1, trials + 1)),
         ),
