@@ -62,10 +62,14 @@ def _colorbar(worst: float, limit: float | None) -> dict[str, object]:
 
 def _mark(figure: go.Figure, lost: list[list[float | None]], limit: float) -> None:
     for row, points in enumerate(lost):
-        known = [(column, value <= limit) for column, value in enumerate(points) if value is not None]
-        for column, kept in known:
-            if not kept and (column == 0 or (column - 1, True) in known):
+        before = True
+        for column, value in enumerate(points):
+            if value is None:
+                continue
+            kept = value <= limit
+            if before and not kept:
                 figure.add_shape(
                     type="line", x0=column - 0.5, x1=column - 0.5, y0=row - 0.5, y1=row + 0.5,
                     line={"color": LIMIT, "width": 3},
                 )  # fmt: skip
+            before = kept

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from primesvt.pruning import PruningPlan
+from primesvt.pruning import PrunableLayer, PruningPlan
 from primesvt.search import Constraints, Evaluation
 from primesvt.studies.reporting.comparison import Comparison, ReportedPlan, StudyResult
 from primesvt.studies.reporting.history import History
@@ -68,7 +68,10 @@ def comparison(studies: Sequence[StudyResult], limits: Constraints = LIMITS) -> 
         constraints=limits,
         baseline=UNPRUNED,
         test_baseline=Measurement(right=900, images=IMAGES, lost=0, gained=0),
-        layers=(),
+        layers=tuple(
+            PrunableLayer(name, "mlp", 8, 1, size, size / 500, (), ())
+            for name, size in (("stem", 400), ("blocks.0.hidden", 100))
+        ),
         robustness=None,
         studies=tuple(studies),
     )
