@@ -7,6 +7,7 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from primesvt.models.options import Option, options
+from primesvt.pruning import criterion
 from primesvt.search import (
     ACCURACY_DROP,
     LAYER,
@@ -19,6 +20,7 @@ from primesvt.search import (
     saving_of,
 )
 
+from ..running.settings import StudySettings
 from .inspected import Inspected
 
 _UNITS: Mapping[str, str] = {ACCURACY_DROP: "points of accuracy", MEMORY_SAVING: "points of memory"}
@@ -38,7 +40,8 @@ def study_note(inspected: Inspected, storage: str) -> str:
     prune = ""
     if found is not None:
         command = _line("prune", "MODEL", {"storage": storage, "study": inspected.study.study_name})
-        prune = f"\n\nThe model of trial {found.number}:\n\n```\n{command} --trial {found.number} -o smaller\n```"
+        command += f" --trial {found.number}{_data(inspected.settings)} -o smaller"
+        prune = f"\n\nThe model of trial {found.number}:\n\n```\n{command}\n```"
     return (
         f"{_result(inspected)}\n\n| | |\n|---|---|\n{rows}\n\n"
         "To go on, or to help with another worker, with the same model (and --data); --trials N says how many trials "
@@ -113,6 +116,12 @@ def _resume(inspected: Inspected, storage: str) -> str:
 def _line(command: str, model: str, given: Mapping[str, Any]) -> str:
     flags = [word for name, value in given.items() for word in (f"--{name}", str(value))]
     return shlex.join(["primesvt", command, model, *flags])
+
+
+def _data(settings: StudySettings) -> str:
+    """Criteria and repair steps that look at images need them."""
+    needed = settings.repair or criterion(settings.criterion).needs_statistics
+    return f" --data DATA --calibration {settings.calibration}" if needed else ""
 
 
 def _flags(settings: Any) -> str:

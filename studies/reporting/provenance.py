@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Self
 
+from primesvt.pruning import DEFAULT_CALIBRATION, criterion
+
 from ..running.runner import StudyRun
 from ..running.storage import without_password
 from .comparison import Comparison, ReportedPlan
@@ -28,6 +30,7 @@ class Provenance:
         began: When the first trial began, by the clock of the machine that ran it, ISO 8601; empty where unknown.
         ended: When the last trial ended.
         model: The model as the command names it.
+        data: The data as the command names it; None for the embedded sample.
         storage: URL of the storage, without a password.
         seeds: Seed of every study, by its name.
         settings: Settings of every study, by its name.
@@ -39,18 +42,22 @@ class Provenance:
     began: str
     ended: str
     model: str
+    data: str | None
     storage: str
     seeds: Mapping[str, int]
     settings: Mapping[str, Mapping[str, Any]]
 
     @classmethod
-    def of(cls, runs: Sequence[StudyRun], *, command: Sequence[str], model: str, storage: str) -> Self:
+    def of(
+        cls, runs: Sequence[StudyRun], *, command: Sequence[str], model: str, data: str | None, storage: str
+    ) -> Self:
         """Of studies that a command has run.
 
         Args:
             runs: The studies.
             command: Words of the command line.
             model: The model as the command names it.
+            data: The data as the command names it; None for the embedded sample.
             storage: URL of the storage.
         """
         began = [trial.datetime_start for run in runs for trial in run.finished if trial.datetime_start]
@@ -63,6 +70,7 @@ class Provenance:
             began=min(began).isoformat(timespec="seconds") if began else "",
             ended=max(ended).isoformat(timespec="seconds") if ended else "",
             model=model,
+            data=data,
             storage=without_password(storage),
             seeds={run.study.study_name: run.settings.seed for run in runs},
             settings={
@@ -79,6 +87,7 @@ class Provenance:
             "first_trial_began": self.began,
             "last_trial_ended": self.ended,
             "model": self.model,
+            "data": self.data,
             "storage": self.storage,
             "seeds": dict(self.seeds),
             "settings": {name: dict(own) for name, own in self.settings.items()},
@@ -101,12 +110,17 @@ class Provenance:
 
     def prune_command(self, plan: ReportedPlan) -> str:
         """The command that makes a plan's model."""
-        return shlex.join(
-            [
-                "primesvt", "prune", self.model, "--storage", self.storage, "--study", plan.study,
-                "--trial", str(plan.trial), "-o", f"smaller-{plan.selection.bytes}",
-            ]
-        )  # fmt: skip
+        words = ["primesvt", "prune", self.model, "--storage", self.storage, "--study", plan.study]
+        words += ["--trial", str(plan.trial), *self._calibration(plan), "-o", f"smaller-{plan.selection.bytes}"]
+        return shlex.join(words)
+
+    def _calibration(self, plan: ReportedPlan) -> list[str]:
+        """Options that name the images which a plan's criterion or repair looks at."""
+        if not plan.plan.repair and not criterion(plan.plan.criterion).needs_statistics:
+            return []
+        count = self.settings.get(plan.study, {}).get("calibration", DEFAULT_CALIBRATION)
+        data = [] if self.data is None else ["--data", self.data]
+        return [*data, *([] if count == DEFAULT_CALIBRATION else ["--calibration", str(count)])]
 
     def _settings(self, comparison: Comparison) -> dict[str, dict[str, str]]:
         """Every setting with its value for each sampler that has it."""
