@@ -29,7 +29,7 @@ code, .command { font: .88rem/1.45 ui-monospace, monospace; overflow-wrap: anywh
 .picker input[type=range] { width: 100%; margin: .6rem 0; }
 details { margin: .8rem 0; } summary { cursor: pointer; font-weight: 600; }
 .figure { overflow: hidden; break-inside: avoid; }
-@media (max-width: 700px) {
+@media screen and (max-width: 880px) {
   body { padding: 0 .7rem; margin-top: .8rem; } h1 { font-size: 1.3rem; }
   table.stack, table.stack tbody, table.stack tr, table.stack td { display: block; width: auto; }
   table.stack thead { display: none; }
@@ -41,7 +41,8 @@ details { margin: .8rem 0; } summary { cursor: pointer; font-weight: 600; }
   table.stack td:empty { display: none; }
 }
 @media print {
-  body { max-width: none; margin: 0; font-size: 11pt; } h2, tr { break-inside: avoid; } h2 { break-after: avoid; }
+  body { max-width: none; margin: 0; font-size: 11pt; } h2, tr { break-inside: avoid; }
+  h2, p.note { break-after: avoid; } table { font-size: 8.5pt; } th, td { padding: .2rem .4rem; }
   .picker, .modebar-container { display: none !important; } .command { white-space: pre-wrap; }
 }
 """.strip()

@@ -33,7 +33,8 @@ def layers(comparison: Comparison) -> go.Figure:
         )
     )
     figure.update_xaxes(side="top", type="category")
-    return finish_rows(figure, len(labels))
+    # The names of the columns stay clear of the buttons.
+    return finish_rows(figure, len(labels)).update_layout(margin={"t": 75})
 
 
 def _short(samplers: Sequence[str]) -> list[str]:
