@@ -3,6 +3,7 @@
 from .attributes import (
     BASELINE,
     BASELINE_KEY,
+    BASELINE_RIGHT,
     DECIDED_EARLY,
     DIVERGENCE,
     EVALUATION,
@@ -41,6 +42,7 @@ __all__ = [
     "ACCURACY_DROP",
     "BASELINE",
     "BASELINE_KEY",
+    "BASELINE_RIGHT",
     "DECIDED_EARLY",
     "DEFAULT_MEMORY",
     "DIRECTIONS",

@@ -75,12 +75,13 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit code: 0, 2 for bad input, 130 when interrupted."""
-    args = make_parser().parse_args(arguments)
+    """Run a command; returns the exit code: see :mod:`primesvt.studies.exit_codes`, 0 where all went well."""
+    told = sys.argv[1:] if arguments is None else list(arguments)
+    args = make_parser().parse_args(told, argparse.Namespace(command_line=("primesvt", *told)))
     warnings.simplefilter("ignore", ExperimentalWarning)
     _keep_freed_memory()
     try:
-        args.run(args)
+        code: int = args.run(args) or 0
         sys.stdout.flush()
     except PrimeSVTError as error:
         say(f"primesvt: {error}")
@@ -98,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         say("primesvt: interrupted")
         return INTERRUPTED
-    return 0
+    return code
 
 
 def _keep_freed_memory() -> None:

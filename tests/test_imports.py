@@ -70,7 +70,6 @@ TESTED_IN = {
     "studies/commands/search.py": "studies/test_cli.py",
     "studies/main.py": "studies/test_cli.py",
     "studies/reporting/comparison.py": "studies/commands/test_compare.py",
-    "studies/reporting/report.py": "studies/commands/test_compare.py",
     "studies/reporting/summary.py": "studies/commands/test_compare.py",
     "studies/reporting/evidence.py": "studies/reporting/test_verdict.py",
     "studies/reporting/leads.py": "studies/reporting/test_verdict.py",

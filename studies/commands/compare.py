@@ -6,13 +6,15 @@ from pathlib import Path
 from primesvt.models import DEMO, PrimeSVTError
 from primesvt.search.samplers import DEFAULT_TRIALS, PRIORITIZED, SAMPLERS
 
+from ..exit_codes import LIMIT_MISSED, NONE_FOUND
+from ..reporting.chosen import best_of_samplers, limits_kept
 from ..reporting.comparison import Comparison
-from ..reporting.figures import best_of_samplers
-from ..reporting.report import limits_kept
+from ..reporting.evidence import sampler_table
+from ..reporting.provenance import Provenance
 from ..reporting.result_directory import MODEL, REPORT, measured, open_test_set, prepare, storage_in, write
 from ..reporting.summary import summary
 from ..reporting.tables import table
-from ..reporting.verdict import words
+from ..reporting.verdict import Outcome, verdict, words
 from ..running.runner import finished_run
 from ..running.settings import StudySettings
 from ..running.several import Arm, run_studies
@@ -31,6 +33,8 @@ from .arguments import (
     settings_of,
 )
 
+_CODES = {Outcome.KEPT: 0, Outcome.MISSED: LIMIT_MISSED, Outcome.NONE_FOUND: NONE_FOUND}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
@@ -44,7 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=8,
         help="plans of each study that are measured on the test set, at most (default: %(default)s)",
     )
-    add_output(parser, "report.html, summary.json and the winner's model; an earlier comparison there goes on")
+    add_output(
+        parser, "report.html, summary.json, trials.csv and the winner's model; an earlier comparison there goes on"
+    )
     add_search(parser)
     add_cache(parser)
     add_json(parser)
@@ -93,8 +99,8 @@ def _add_studies(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(args: argparse.Namespace) -> None:
-    """Run the command."""
+def run(args: argparse.Namespace) -> int:
+    """Run the command; returns the exit code, which says whether the limits are kept on the test set."""
     if args.studies and settings_of(args, PRIORITIZED, args.seed) != StudySettings():
         raise PrimeSVTError("--studies takes studies with the limits and settings they have; leave those options out.")
     place = Path(args.model).resolve()
@@ -102,7 +108,8 @@ def run(args: argparse.Namespace) -> None:
         raise PrimeSVTError(f"{args.model} lies in {args.output}, where it would be replaced; choose another -o.")
     model, data = open_model_and_data(args)
     prepare(args.output)
-    storage = open_storage(args.storage or storage_in(args.output), create=not args.studies)
+    url = args.storage or storage_in(args.output)
+    storage = open_storage(url, create=not args.studies)
     if args.studies:
         runs = [finished_run(name, storage, model, data) for name in dict.fromkeys(args.studies)]
     else:
@@ -117,30 +124,36 @@ def run(args: argparse.Namespace) -> None:
         )
     test = open_test_set(model, data, runs[0].settings.calibration)
     comparison = measured(runs, test, data, front=args.front)
-    write(args.output, comparison, test.pruner)
+    provenance = Provenance.of(runs, command=args.command_line, model=args.model, data=args.data, storage=url)
+    write(args.output, comparison, test.pruner, runs, provenance)
     text = comparison_text(comparison) + f"\nreport: {args.output / REPORT}"
     if comparison.winner is not None:
         text += f"\nmodel of the chosen plan: {args.output / MODEL}"
-    print_result(args, summary(comparison), text)
+    print_result(args, summary(comparison, provenance), text)
+    return _CODES[verdict(comparison).outcome]
 
 
 def comparison_text(comparison: Comparison) -> str:
-    """Table and summary for the terminal."""
+    """What came out, the samplers and their plans for the terminal."""
+    said = words(comparison)
+    first = len(verdict(comparison).sentences)
     unpruned = comparison.test_baseline
-    rows = [["unpruned", f"{comparison.bytes:,}", "", f"{unpruned.accuracy:.2%}", "", "", ""]]
+    rows = [["unpruned", "", f"{comparison.bytes:,}", "", f"{unpruned.accuracy:.2%}", "", ""]]
     for sampler, plan in best_of_samplers(comparison).items():
         if plan is not None:
             low, high = plan.test.drop_interval
             rows.append(
                 [
                     sampler,
+                    limits_kept(comparison, plan),
                     f"{plan.selection.bytes:,}",
                     f"{plan.selection.memory_saving:.2%}",
                     f"{plan.test.accuracy:.2%}",
                     f"{plan.test.drop:.2f}",
                     f"[{low:.2f}, {high:.2f}]",
-                    limits_kept(comparison, plan),
                 ]
             )
-    header = ["plan", "bytes", "saved", "test accuracy", "points lost", "95 % interval", "limits kept"]
-    return table(header, rows) + "\n\n" + "\n".join(f"- {sentence}" for sentence in words(comparison)) + "\n"
+    header = ["plan of", "limits kept", "bytes", "saved", "test accuracy", "points lost", "95 % interval"]
+    parts = ["\n".join(said[:first]), table(*sampler_table(comparison)), table(header, rows)]
+    rest = "\n".join(f"- {sentence}" for sentence in said[first:])
+    return "\n\n".join([*parts, rest] if rest else parts) + "\n"

@@ -13,6 +13,7 @@ from primesvt.search.samplers import PRIORITIZED, PrioritizedOptions
 
 from ..reporting.comparison import Comparison, ReportedPlan
 from ..reporting.measurement import Measurement, TestSet
+from ..reporting.provenance import Provenance
 from ..reporting.result_directory import FINETUNED, REPORT, measured, open_test_set, prepare, storage_in, write
 from ..reporting.tables import table
 from ..reporting.verdict import words
@@ -62,7 +63,10 @@ def run(args: argparse.Namespace) -> None:
     runs = run_studies(storage, model, data, arms, seeds=1)
     test = open_test_set(model, data)
     comparison = measured(runs, test, data, front=2)
-    write(args.output, comparison, test.pruner)
+    provenance = Provenance.of(
+        runs, command=args.command_line, model="demo", data=None, storage=storage_in(args.output)
+    )
+    write(args.output, comparison, test.pruner, runs, provenance)
     plan = comparison.samplers[PRIORITIZED][0].best
     tuned = None if plan is None else _finetune(args.output / FINETUNED, test, data, plan, args.seed)
     seconds = time.monotonic() - started

@@ -9,6 +9,7 @@ from primesvt.search import Constraints, accuracy_of, decided_early, evaluation_
 from primesvt.search.samplers import DEFAULT_TRIALS
 
 from ..reporting.tables import table
+from ..running.budget import Budget, Pace
 from ..running.progress import bar, say
 from ..running.runner import StudyRun, run_study
 from ..running.storage import open_storage, without_password
@@ -56,10 +57,14 @@ def run(args: argparse.Namespace) -> None:
     name = args.study or f"{args.sampler}-seed{args.seed}"
     model, data = open_model_and_data(args)
     storage = open_storage(args.storage)
+    budget = Budget.of(name, settings, args.trials, model, data)
+    say(budget.text)
+    pace = Pace([budget])
     with bar(name) as progress:
         result = run_study(
-            name, storage, model, data, settings, trials=args.trials, memory=args.cache, on_status=progress.status
-        )
+            name, storage, model, data, settings, trials=args.trials, memory=args.cache,
+            on_status=lambda status: progress.status(status, pace.left(status)),
+        )  # fmt: skip
     if result.interrupted:
         say(f"Stopped after {len(result.finished)} trials, all kept. Run the same command again to go on.")
     print_result(args, result.to_json(), _text(result, args))

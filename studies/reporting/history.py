@@ -6,7 +6,7 @@ from typing import Self
 
 from optuna.trial import FrozenTrial
 
-from primesvt.search import REUSED, accuracy_of, decided_early, is_feasible, saving_of
+from primesvt.search import REUSED, accuracy_of, decided_early, is_feasible, saving_of, violation
 
 from .pareto import Point, hypervolume_history
 
@@ -16,16 +16,20 @@ class History:
     """What a study found, trial by trial, and what it would have cost to measure every plan itself.
 
     Args:
+        numbers: Number of every trial; failed ones are left out.
         points: Memory saving and accuracy of every trial.
         whole: Whether each trial's plan was measured in full; if not, its accuracy is that of the images seen.
         feasible: Whether each trial keeps the limits.
+        violations: By how much each trial misses them, see :func:`~primesvt.search.violation`.
         images: Images forwarded up to and with each trial.
         seconds: Seconds spent up to and with each trial, the sampler's own time included.
     """
 
+    numbers: tuple[int, ...]
     points: tuple[Point, ...]
     whole: tuple[bool, ...]
     feasible: tuple[bool, ...]
+    violations: tuple[float, ...]
     images: tuple[int, ...]
     seconds: tuple[float, ...]
 
@@ -39,9 +43,11 @@ class History:
             images.append(images[-1] + trial.user_attrs["images"])
             seconds.append(seconds[-1] + duration + taken_over)
         return cls(
+            numbers=tuple(t.number for t in trials),
             points=tuple((saving_of(t), accuracy_of(t)) for t in trials),
             whole=tuple(not decided_early(t) for t in trials),
             feasible=tuple(map(is_feasible, trials)),
+            violations=tuple(map(violation, trials)),
             images=tuple(images[1:]),
             seconds=tuple(seconds[1:]),
         )

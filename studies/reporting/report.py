@@ -1,182 +1,212 @@
 """A comparison as a page that opens offline."""
 
 import html
-from collections.abc import Sequence
-
-import plotly.graph_objects as go
-from plotly.offline import get_plotlyjs
+import re
 
 from primesvt.pruning import Robustness
 
 from . import figures
-from .comparison import Comparison, ReportedPlan
+from .chosen import best_of_samplers, limits_kept, stopped_early
+from .comparison import Comparison
+from .evidence import claims_table, sampler_table
+from .page import bullets, figure_part, heading, html_table, note, page
+from .picker import picker
+from .provenance import Provenance
 from .verdict import verdict, words
 
-_STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #1d2733; max-width: 1160px; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.7rem; margin-bottom: .2rem; } h2 { font-size: 1.2rem; margin: 2.2rem 0 .4rem; }
-p.note { color: #5b6572; margin: .2rem 0 .6rem; } ul { padding-left: 1.2rem; } li { margin: .25rem 0; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .35rem .7rem; border-bottom: 1px solid #dfe3e8; text-align: right; white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; } tr.chosen { background: #fff6df; font-weight: 600; }
-.alarm { border-left: 4px solid #c0392b; background: #fdf0ee; padding: .6rem 1rem; }
-""".strip()
 
+def report_page(comparison: Comparison, provenance: Provenance | None = None) -> str:
+    """The page.
 
-def report_page(comparison: Comparison) -> str:
-    """The page."""
-    chosen = comparison.winner is not None
+    Args:
+        comparison: What was measured.
+        provenance: Where it comes from; without it the page has no commands.
+    """
     parts = [
         *_head(comparison),
-        "<h2>The plans chosen</h2>" if chosen else "<h2>The plans that miss the limits least</h2>",
-        _note(
-            "Chosen on the selection set; the test set was looked at once, for the plans shown here. "
-            "In brackets: 95 % intervals, of the drop by the paired difference on the same images."
-        ),
-        plans_table(comparison),
+        *_samplers(comparison),
         *_fronts(comparison),
-        "<h2>Hypervolume against effort</h2>",
-        _note(
-            "Above: plans within the limits, measured from their corner; below: all plans that were measured in full, "
-            "measured from (0, 0). A plan taken over from another study counts with what it cost there."
-        ),
-        _figure(figures.hypervolume(comparison)),
-        "<h2>Layers, the largest first, and what each sampler removed</h2>",
-        _figure(figures.layers(comparison)),
-        "<h2>Robustness</h2>",
+        *_plans(comparison, provenance),
+        *_effort(comparison),
+        heading("Layers, the largest first, and what each sampler's plan of the table removes"),
+        note("Ratio of a layer's channels that is removed; beside the name, the layer's share of the parameters."),
+        figure_part(figures.layers(comparison), "layers"),
+        *_robustness(comparison),
+        *_claims(comparison),
+        *_provenance(comparison, provenance),
     ]
-    if comparison.robustness is None:
-        parts.append(_note("Not measured: add the sampler prioritized, or run primesvt robustness."))
-    else:
-        parts += [_robustness_note(comparison.robustness), _figure(figures.robustness(comparison.robustness))]
-    return _page("PrimeSVT: comparison", parts)
+    return page("PrimeSVT: comparison", parts)
+
+
+def robustness_page(robustness: Robustness) -> str:
+    """A page with the heatmap alone."""
+    parts = ["<h1>Robustness</h1>", _robustness_note(robustness, None), _robustness_figure(robustness, None)]
+    return page("PrimeSVT: robustness", parts)
 
 
 def _head(comparison: Comparison) -> list[str]:
-    """What was compared, and what came out, in words."""
-    limits = comparison.constraints
+    """What was compared, and three sentences on what came out."""
+    limits, said = comparison.constraints, verdict(comparison)
     margin = f", less a margin of {limits.margin:g} in the search" if limits.margin else ""
+    # An option is not to be broken after its dashes.
+    told = (re.sub(r"--[a-z-]+", r"<code>\g<0></code>", html.escape(sentence)) for sentence in said.sentences)
+    sentences = "".join(f"<p>{sentence}</p>" for sentence in told)
     return [
         "<h1>PrimeSVT: memory saved against accuracy</h1>",
-        _note(
+        note(
             f"{comparison.family}, {comparison.parameters:,} parameters, {comparison.bytes:,} bytes; "
             f"{comparison.data}; limits: at most {limits.max_drop:g} points of accuracy lost{margin}, "
             f"at least {limits.min_saving:.2%} of the bytes saved"
         ),
-        _words(words(comparison), alarm=verdict(comparison).alarm),
+        f'<div class="verdict{" alarm" if said.alarm else ""}" role="status">{sentences}</div>',
+    ]
+
+
+def _samplers(comparison: Comparison) -> list[str]:
+    header, rows = sampler_table(comparison)
+    winner = comparison.winner
+    chosen = next(
+        (name for name, plan in best_of_samplers(comparison).items() if winner is not None and plan == winner), None
+    )
+    rest = words(comparison)[len(verdict(comparison).sentences) :]
+    return [
+        heading("Samplers"),
+        note("The first plan within the limits costs what all studies spent over how many of them found one."),
+        html_table(header, rows, marked=[row[0] == chosen for row in rows], words=(0, 1)),
+        bullets(rest),
     ]
 
 
 def _fronts(comparison: Comparison) -> list[str]:
     return [
-        "<h2>Pareto fronts on the test set</h2>",
-        _note("Filled: keeps the limits on the selection set. Shaded: outside the limits. Bars: 95 % intervals."),
-        _figure(figures.fronts(comparison, test=True)),
-        "<h2>Pareto fronts on the selection set</h2>",
-        _note(
-            "What the searches saw. Small dots are all trials; where one is open, the plan was rejected after a part "
-            "of the images, and its accuracy is that on those."
+        heading("Pareto fronts on the test set"),
+        note(
+            "Lines: what half of a sampler's studies attain; bands: between one and three quarters of them, or from "
+            "what one attains to what all attain where there are fewer than four. Large markers: the plans of the "
+            "table, with 95 % intervals. Filled: keeps the limits on the selection set. Shaded: outside the limits. "
+            "A triangle at the lower edge is a plan far below it; a double click shows everything."
         ),
-        _figure(figures.fronts(comparison, test=False)),
+        figure_part(figures.fronts(comparison, test=True), "fronts-test"),
+        heading("Pareto fronts on the selection set"),
+        note(
+            "What the searches saw. Small dots are all trials; where one is open, the plan was rejected after a part "
+            "of the images, and its accuracy is that on those. The test set chooses nothing."
+        ),
+        figure_part(figures.fronts(comparison, test=False), "fronts-selection"),
     ]
 
 
-def robustness_page(robustness: Robustness) -> str:
-    """A page with the heatmap alone."""
-    parts = ["<h1>Robustness</h1>", _robustness_note(robustness), _figure(figures.robustness(robustness))]
-    return _page("PrimeSVT: robustness", parts)
+def _plans(comparison: Comparison, provenance: Provenance | None) -> list[str]:
+    """The plans of the table in detail, and from a size to a plan."""
+    chosen = comparison.winner is not None
+    return [
+        heading("The plans chosen" if chosen else "The plans that miss the limits least"),
+        note(
+            "Chosen on the selection set; the test set was looked at once, for the plans shown here. "
+            "In brackets: 95 % intervals, of the drop by the paired difference on the same images."
+        ),
+        plans_table(comparison),
+        heading("From a size to a plan"),
+        note("Of the plans on the common front of all samplers that fit, the most accurate on the selection set."),
+        picker(comparison, provenance),
+    ]
+
+
+def _effort(comparison: Comparison) -> list[str]:
+    return [
+        heading("What it cost to find them"),
+        note(
+            "Above: the best plan within the limits so far; nothing is drawn where there is none. Middle: by how many "
+            "points, of accuracy and of memory together, the nearest plan misses the limits. Below: hypervolume within "
+            "the limits. A plan taken over from another study counts with what it cost there."
+        ),
+        figure_part(figures.effort(comparison), "effort"),
+    ]
+
+
+def _robustness(comparison: Comparison) -> list[str]:
+    measured, limit = comparison.robustness, comparison.constraints.max_drop
+    if measured is None:
+        return [
+            heading("Robustness"),
+            note("Not measured: add the sampler prioritized, or run primesvt robustness."),
+        ]
+    return [heading("Robustness"), _robustness_note(measured, limit), _robustness_figure(measured, limit)]
+
+
+def _robustness_note(robustness: Robustness, limit: float | None) -> str:
+    estimated = " With ~: estimated, as measuring stopped when the limit was missed." if robustness.estimated else ""
+    line = "" if limit is None else " The red line is where the limit of accuracy is crossed."
+    return note(
+        "Points of accuracy lost on the selection set with one layer pruned; the unpruned model has "
+        f"{robustness.accuracy:.2%}. The largest layer is on top.{line}{estimated}"
+    )
+
+
+def _robustness_figure(robustness: Robustness, limit: float | None) -> str:
+    return figure_part(figures.robustness(robustness, limit), "robustness")
+
+
+def _claims(comparison: Comparison) -> list[str]:
+    header, rows = claims_table(comparison)
+    if not rows:
+        return []
+    return [
+        heading("Which lead is more than noise"),
+        "<details><summary>Every claim, with what it rests on</summary>",
+        note(
+            "In square brackets: 95 % intervals by the bootstrap. p among all: corrected by Holm's method for every "
+            "claim of this report."
+        ),
+        html_table(header, rows, words=(0, 1, 2, len(header) - 1)),
+        "</details>",
+    ]
+
+
+def _provenance(comparison: Comparison, provenance: Provenance | None) -> list[str]:
+    if provenance is None:
+        return []
+    return [
+        heading("Where this comes from"),
+        html_table(["what", "value"], provenance.rows(comparison), words=(0, 1)),
+        '<p class="note">Beside this page: every trial in <a href="trials.csv">trials.csv</a>, all numbers in '
+        '<a href="summary.json">summary.json</a>. The camera of a figure saves it as SVG.</p>',
+    ]
 
 
 def plans_table(comparison: Comparison) -> str:
     """Every sampler's best plan beside the unpruned model, as an HTML table."""
-    header = (
-        "plan", "trial", "bytes", "saved", "test accuracy (%)", "points lost on test", "in the search", "limits kept",
-    )  # fmt: skip
+    header = [
+        "plan of", "limits kept", "bytes", "saved", "points lost on test", "test accuracy (%)", "in the search",
+        "trial",
+    ]  # fmt: skip
     base, unpruned = comparison.baseline, comparison.test_baseline
     rows = [
-        (
-            "unpruned", "", f"{comparison.bytes:,}", "", _accuracy(unpruned.accuracy, unpruned.interval), "",
+        [
+            "unpruned", "", f"{comparison.bytes:,}", "", "", _accuracy(unpruned.accuracy, unpruned.interval),
             f"{100 * base.accuracy:.2f}", "",
-        )
+        ]
     ]  # fmt: skip
-    chosen = [False]
-    for sampler, plan in figures.best_of_samplers(comparison).items():
+    marked = [False]
+    for sampler, plan in best_of_samplers(comparison).items():
         if plan is None:
             continue
         low, high = plan.test.drop_interval
         rows.append(
-            (
+            [
                 sampler,
-                f"{plan.study} #{plan.trial}",
+                limits_kept(comparison, plan),
                 f"{plan.selection.bytes:,}",
                 f"{plan.selection.memory_saving:.2%}",
+                f"{plan.test.drop:.2f} [{low:.2f},\u00a0{high:.2f}]",
                 _accuracy(plan.test.accuracy, plan.test.interval),
-                f"{plan.test.drop:.2f} [{low:.2f}, {high:.2f}]",
                 f"{100 * plan.selection.accuracy:.2f} ({plan.drop:.2f} lost{stopped_early(plan)})",
-                limits_kept(comparison, plan),
-            )
+                f"{plan.study} #{plan.trial}",
+            ]
         )
-        chosen.append(plan == comparison.winner)
-    head = "".join(f"<th>{html.escape(cell)}</th>" for cell in header)
-    body = "".join(
-        ('<tr class="chosen">' if mark else "<tr>") + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>"
-        for row, mark in zip(rows, chosen, strict=True)
-    )
-    return f'<div class="scroll"><table><tr>{head}</tr>{body}</table></div>'
-
-
-def limits_kept(comparison: Comparison, plan: ReportedPlan) -> str:
-    """On which sets a plan keeps the limits that the user set, in a word."""
-    limits = comparison.constraints.without_margin()
-    on_test = limits.kept(drop=plan.test.drop, saving=plan.selection.memory_saving, measures=plan.selection.measures)
-    return {
-        (True, True): "yes",
-        (True, False): "in the search, not on test",
-        (False, True): "on test, not in the search",
-        (False, False): "no",
-    }[(plan.feasible, on_test)]
-
-
-def stopped_early(plan: ReportedPlan) -> str:
-    """After how many images the search stopped measuring a plan; nothing where it did not."""
-    return f", stopped after {plan.selection.images:,} images" if plan.selection.decided_early else ""
+        marked.append(plan == comparison.winner)
+    return html_table(header, rows, marked=marked, words=(0, 1))
 
 
 def _accuracy(value: float, interval: tuple[float, float]) -> str:
-    return f"{100 * value:.2f} [{100 * interval[0]:.2f}, {100 * interval[1]:.2f}]"
-
-
-def _note(text: str) -> str:
-    return f'<p class="note">{html.escape(text)}</p>'
-
-
-def _robustness_note(robustness: Robustness) -> str:
-    estimated = " With ~: estimated, as measuring stopped when the limit was missed." if robustness.estimated else ""
-    return _note(
-        "Accuracy on the selection set with one layer pruned, in per cent; the unpruned model has "
-        f"{robustness.accuracy:.2%}. The largest layer is on top.{estimated}"
-    )
-
-
-def _words(sentences: Sequence[str], *, alarm: bool) -> str:
-    items = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in sentences)
-    kind = "alarm" if alarm else "words"
-    return f'<div class="{kind}"><ul>{items}</ul></div>'
-
-
-def _figure(figure: go.Figure) -> str:
-    text: str = figure.to_html(
-        full_html=False, include_plotlyjs=False, config={"displaylogo": False, "responsive": True}
-    )
-    return text
-
-
-def _page(title: str, parts: Sequence[str]) -> str:
-    return (
-        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{html.escape(title)}</title>\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<style>\n{_STYLE}\n</style>\n<script>{get_plotlyjs()}</script>\n</head>\n<body>\n"
-        + "\n".join(parts)
-        + "\n</body>\n</html>\n"
-    )
+    return f"{100 * value:.2f} [{100 * interval[0]:.2f},\u00a0{100 * interval[1]:.2f}]"

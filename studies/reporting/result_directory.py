@@ -16,11 +16,14 @@ from ..running.runner import StudyRun
 from .comparison import Comparison, compare
 from .measurement import TestSet
 from .output_file import write_text
+from .provenance import Provenance
 from .report import report_page
 from .summary import summary
+from .trials import trials_csv
 
 REPORT = "report.html"
 SUMMARY = "summary.json"
+TRIALS = "trials.csv"
 MODEL = "model"
 PLAN = "plan.json"
 STORAGE = "studies.db"
@@ -83,13 +86,21 @@ def measured(runs: Sequence[StudyRun], test: TestSet, data: DataSet, *, front: i
         return compare(runs, test, data.name, front=front, on_measured=progress.update)
 
 
-def write(directory: Path, comparison: Comparison, pruner: Pruner) -> None:
-    """Write report, summary, and plan and model of the winner.
+def write(
+    directory: Path,
+    comparison: Comparison,
+    pruner: Pruner,
+    runs: Sequence[StudyRun],
+    provenance: Provenance | None = None,
+) -> None:
+    """Write report, summary, every trial, and plan and model of the winner.
 
     Args:
         directory: A directory that :func:`prepare` made.
         comparison: What was measured.
         pruner: The way from its plans to models.
+        runs: The studies that were compared.
+        provenance: Where it comes from.
 
     Raises:
         PrimeSVTError: The directory cannot be written.
@@ -102,5 +113,6 @@ def write(directory: Path, comparison: Comparison, pruner: Pruner) -> None:
     else:
         save_model(pruner.prune(winner.plan), directory / MODEL, overwrite=True)
         save_plan(winner.plan, directory / PLAN)
-    write_text(directory / SUMMARY, json.dumps(summary(comparison), indent=1) + "\n")
-    write_text(directory / REPORT, report_page(comparison))
+    write_text(directory / SUMMARY, json.dumps(summary(comparison, provenance), indent=1) + "\n")
+    write_text(directory / TRIALS, trials_csv(runs))
+    write_text(directory / REPORT, report_page(comparison, provenance))

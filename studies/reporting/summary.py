@@ -2,19 +2,25 @@
 
 from typing import Any
 
+from .chosen import best_of_samplers
 from .comparison import Comparison, ReportedPlan, StudyResult
 from .evidence import claim_to_json
-from .figures import best_of_samplers
 from .history import History
 from .pareto import Point
+from .provenance import Provenance
 from .standings import comparison_claims, hypervolumes, savings, standings
 from .verdict import verdict, words
 
 FORMAT = 1
 
 
-def summary(comparison: Comparison) -> dict[str, Any]:
-    """Everything that the page shows, as plain data."""
+def summary(comparison: Comparison, provenance: Provenance | None = None) -> dict[str, Any]:
+    """Everything that the page shows, as plain data.
+
+    Args:
+        comparison: What was measured.
+        provenance: Where it comes from.
+    """
     limits = comparison.constraints
     return {
         "format": FORMAT,
@@ -32,6 +38,7 @@ def summary(comparison: Comparison) -> dict[str, Any]:
         "hypervolume_within_limits": {s.sampler: s.to_json() for s in hypervolumes(comparison)},
         "studies": [_study(study, comparison.corner) for study in comparison.studies],
         "robustness": None if comparison.robustness is None else comparison.robustness.to_json(),
+        "provenance": None if provenance is None else provenance.to_json(),
     }
 
 
@@ -88,10 +95,12 @@ def _study(study: StudyResult, corner: Point) -> dict[str, Any]:
 
 def _history(history: History, corner: Point) -> dict[str, Any]:
     return {
+        "trial": list(history.numbers),
         "memory_saving": [x for x, _ in history.points],
         "accuracy": [y for _, y in history.points],
         "measured_in_full": list(history.whole),
         "feasible": list(history.feasible),
+        "violation": list(history.violations),
         "images": list(history.images),
         "seconds": list(history.seconds),
         "hypervolume_within_limits": history.hypervolume(corner, feasible_only=True),

@@ -18,6 +18,7 @@ from rich.progress import (
 from primesvt import models
 from primesvt.search import saving_of
 
+from .budget import duration
 from .runner import Status
 
 console = Console(stderr=True, highlight=False)
@@ -41,10 +42,16 @@ class Bar:
             self._told = tenth
             console.print(f"{self._title}: {done:g} of {total:g} {found}".rstrip())
 
-    def status(self, status: Status) -> None:
-        """Show where a study is."""
+    def status(self, status: Status, left: float | None = None) -> None:
+        """Show where a study is.
+
+        Args:
+            status: Where it is.
+            left: Seconds that all studies of this command will take still, where that is known.
+        """
         best = f", best saves {saving_of(status.best):.2%}" if status.best else ""
-        self.update(status.done, status.total, f"{status.feasible} feasible{best}")
+        everything = "" if left is None else f"; all done in at most {duration(left)}"
+        self.update(status.done, status.total, f"{status.feasible} feasible{best}{everything}")
 
     def training(self, step: models.Progress, epochs: int) -> None:
         """Show where a training is."""

@@ -1,6 +1,6 @@
 """Running the studies of a comparison, one after the other, each with its progress."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from optuna.storages import BaseStorage
@@ -9,8 +9,9 @@ from torch import nn
 from primesvt.models import DataSet, PrimeSVTError
 from primesvt.search import DEFAULT_MEMORY
 
-from .progress import bar, say
-from .runner import StudyRun, run_study
+from .budget import Budget, Pace, total
+from .progress import Bar, bar, say
+from .runner import Status, StudyRun, run_study
 from .settings import StudySettings
 
 
@@ -28,6 +29,14 @@ class Arm:
     settings: StudySettings
     trials: int | None = None
 
+    def studies(self, seeds: int, prefix: str) -> "list[Arm]":
+        """One arm for every study: with its seed, and its whole name."""
+        first = self.settings.seed
+        return [
+            replace(self, name=f"{prefix}{self.name}-seed{seed}", settings=replace(self.settings, seed=seed))
+            for seed in range(first, first + (1 if self.settings.kind.deterministic else seeds))
+        ]
+
 
 def run_studies(
     storage: BaseStorage,
@@ -40,6 +49,8 @@ def run_studies(
     memory: int = DEFAULT_MEMORY,
 ) -> list[StudyRun]:
     """Run every arm with every seed; one whose sampler draws nothing at random runs once.
+
+    What that will cost is said first.
 
     Args:
         storage: Where the trials are kept; studies that are there go on.
@@ -56,17 +67,24 @@ def run_studies(
     """
     if not arms or seeds < 1:
         raise PrimeSVTError("There must be at least one sampler and one seed.")
-    runs = []
-    for arm in arms:
-        for i in range(1 if arm.settings.kind.deterministic else seeds):
-            own = replace(arm.settings, seed=arm.settings.seed + i)
-            name = f"{prefix}{arm.name}-seed{own.seed}"
-            with bar(name) as progress:
-                run = run_study(
-                    name, storage, model, data, own, trials=arm.trials, memory=memory, on_status=progress.status
-                )
-            if run.interrupted:
-                say("Stopped; all finished trials are kept. Run the same command again to go on.")
-                raise KeyboardInterrupt
-            runs.append(run)
+    planned = [study for arm in arms for study in arm.studies(seeds, prefix)]
+    budgets = [Budget.of(each.name, each.settings, each.trials, model, data) for each in planned]
+    for line in [*(budget.text for budget in budgets), total(budgets)]:
+        say(line)
+    pace, runs = Pace(budgets), []
+    for place, each in enumerate(planned):
+        pace.begin(place)
+        with bar(f"study {place + 1} of {len(planned)}, {each.name}") as progress:
+            told = _teller(progress, pace)
+            run = run_study(
+                each.name, storage, model, data, each.settings, trials=each.trials, memory=memory, on_status=told
+            )
+        if run.interrupted:
+            say("Stopped; all finished trials are kept. Run the same command again to go on.")
+            raise KeyboardInterrupt
+        runs.append(run)
     return runs
+
+
+def _teller(progress: Bar, pace: Pace) -> Callable[[Status], None]:
+    return lambda status: progress.status(status, pace.left(status))

@@ -33,13 +33,18 @@ def test_report_summary_and_model(primesvt, model_dir, data_file, tmp_path) -> N
         "--max-drop", "30", "--min-saving", "0.2", *SMALL, "-o", out,
     )  # fmt: skip
     ran = primesvt(*command, "--json")
-    assert ran.code == 0
+    assert ran.code == {"limits kept": 0, "limit missed on test": 3}[ran.json["outcome"]]
     summary = json.loads((out / "summary.json").read_text())
     assert summary == ran.json
     assert [s["study"] for s in summary["studies"]] == ["prioritized-seed0", "random-seed0", "random-seed1"]
     winner = summary["winner"]
     assert winner["memory_saving"] >= 0.2
     assert winner["selection"]["drop"] <= 30
+    told = summary["provenance"]
+    assert told["command"].startswith("primesvt compare ")
+    assert told["settings"]["random-seed1"]["constraints"]["max_drop"] == 30
+    rows = (out / "trials.csv").read_text().splitlines()
+    assert len(rows) == 1 + sum(study["trials"] for study in summary["studies"])
     # The winner's directory is the plan, for real.
     measured = primesvt("evaluate", out / "model", "--data", data_file, "--json").json
     assert measured["accuracy"] == pytest.approx(winner["test"]["accuracy"])
@@ -58,6 +63,7 @@ def test_report_summary_and_model(primesvt, model_dir, data_file, tmp_path) -> N
     assert page.count("Plotly.newPlot(") >= 5
     for sentence in summary["summary"]:
         assert sentence.split("(")[0].split("'")[0].split("&")[0][:40] in page
+    assert "primesvt prune" in page
     # Run again: nothing is searched or looked at twice, and the result is the same.
     before = {s["study"]: s["trials"] for s in summary["studies"]}
     again = primesvt(*command, "--json").json
@@ -80,11 +86,11 @@ def test_no_plan_within_the_limits(primesvt, model_dir, data_file, tmp_path) -> 
         "compare", model_dir, "--data", data_file, "--samplers", "random", "--seeds", "1", "--trials", "3",
         "--max-drop", "0", "--min-saving", "0.8", *SMALL, "-o", out, "--json",
     )  # fmt: skip
-    assert primesvt(*command).code == 0
+    assert primesvt(*command).code == 4
     # What an earlier comparison of this directory chose must not pass for the winner of this one.
     (out / "model").mkdir()
     ran = primesvt(*command)
-    assert ran.code == 0
+    assert ran.code == 4
     summary = ran.json
     assert summary["winner"] is None
     assert summary["nearest"]["violation"] > 0
@@ -144,7 +150,8 @@ def test_what_was_decided_early_is_never_shown_as_measured(studies: tuple[list[S
     ]
     assert summary(comparison)["robustness"]["estimated"]
     assert "With ~: estimated" in report_page(comparison)
-    symbols = figures.fronts(comparison, test=False).data[1].marker.symbol
+    cloud = next(t for t in figures.fronts(comparison, test=False).data if t.name == "prioritized, every trial")
+    symbols = cloud.marker.symbol
     assert [symbol == "circle" for symbol in symbols] == list(comparison.studies[0].history.whole)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from primesvt.pruning import PruningPlan
+from primesvt.pruning import PrunableLayer, PruningPlan
 from primesvt.search import Constraints, Evaluation
 from primesvt.studies.reporting.comparison import Comparison, ReportedPlan, StudyResult
 from primesvt.studies.reporting.history import History
@@ -44,9 +44,11 @@ def study(sampler: str, seed: int, shown: ReportedPlan, *, trials: int = 10, fix
         seed=seed,
         over=False,
         history=History(
+            numbers=tuple(range(trials)),
             points=(*[(0.9, 0.1)] * (trials - 1), (shown.selection.memory_saving, shown.selection.accuracy)),
             whole=(True,) * trials,
             feasible=(*[False] * (trials - 1), shown.feasible),
+            violations=(*[77.0] * (trials - 1), shown.violation),
             images=tuple(range(100, 100 * trials + 1, 100)),
             seconds=tuple(float(i) for i in range(1, trials + 1)),
         ),
@@ -66,7 +68,10 @@ def comparison(studies: Sequence[StudyResult], limits: Constraints = LIMITS) -> 
         constraints=limits,
         baseline=UNPRUNED,
         test_baseline=Measurement(right=900, images=IMAGES, lost=0, gained=0),
-        layers=(),
+        layers=tuple(
+            PrunableLayer(name, "mlp", 8, 1, size, size / 500, (), ())
+            for name, size in (("stem", 400), ("blocks.0.hidden", 100))
+        ),
         robustness=None,
         studies=tuple(studies),
     )

@@ -1,5 +1,7 @@
 """The studies of a comparison, one after the other."""
 
+from dataclasses import replace
+
 import pytest
 from optuna.storages import InMemoryStorage
 
@@ -30,3 +32,13 @@ def test_every_arm_runs_with_every_seed_and_one_that_draws_nothing_runs_once() -
 def test_nothing_to_run_is_refused(arms: list[Arm], seeds: int) -> None:
     with pytest.raises(PrimeSVTError, match="at least one sampler and one seed"):
         run_studies(InMemoryStorage(), tiny_model(), noisy_data(), arms, seeds=seeds)
+
+
+def test_what_it_will_cost_is_said_before(capsys: pytest.CaptureFixture[str]) -> None:
+    run_studies(InMemoryStorage(), tiny_model(), noisy_data(), [replace(FIXED, trials=1), DRAWN], seeds=2)
+    text = capsys.readouterr().err
+    said, studies = text.split("3 studies: at most 5 trials")
+    assert "mine-seed5: at most 1 trials" in said
+    assert "--trials 1 may cut it short" in said
+    assert "study 3 of 3, random-seed6: 2 of 2" in studies
+    assert "all done in at most" in studies

@@ -1,0 +1,126 @@
+"""What studies will cost, said before it is spent: trials and images, and the time as soon as some were measured."""
+
+import time
+from dataclasses import dataclass, field
+from typing import Self
+
+from torch import nn
+
+from primesvt.models import DataSet
+from primesvt.pruning import Pruner
+
+from .runner import Status
+from .settings import StudySettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """What one study may cost at most.
+
+    Args:
+        study: Its name.
+        trials: Trials that it shall have in all.
+        images: Selection images that a plan is asked for; fewer where measuring stops early.
+        needed: Trials after which its sampler surely comes to an end of its own; None where it knows none.
+    """
+
+    study: str
+    trials: int
+    images: int
+    needed: int | None = None
+
+    @classmethod
+    def of(cls, study: str, settings: StudySettings, trials: int | None, model: nn.Module, data: DataSet) -> Self:
+        """Of a study that is about to run.
+
+        Args:
+            study: Its name.
+            settings: How it searches.
+            trials: As for :func:`~primesvt.studies.running.runner.run_study`.
+            model: The unpruned model.
+            data: The data set.
+
+        Raises:
+            PrimeSVTError: The settings make no sense for this model.
+        """
+        problem = settings.problem(Pruner(model, settings.calibration_of(data)))
+        kind = settings.kind
+        own = kind.trials(problem, settings.options)
+        return cls(
+            study=study,
+            trials=own if trials is None else trials,
+            images=len(settings.selection(data)),
+            needed=own if kind.deterministic else None,
+        )
+
+    @property
+    def text(self) -> str:
+        """For a person."""
+        return (
+            f"{self.study}: at most {self.trials:,} trials of at most {self.images:,} images, "
+            f"{self.trials * self.images:,} images in all{self._cut}"
+        )
+
+    @property
+    def _cut(self) -> str:
+        """That a sampler which ends by itself may be stopped before."""
+        if self.needed is None:
+            return ""
+        if self.trials >= self.needed:
+            return "; it ends by itself"
+        return (
+            f". It may need up to {self.needed:,} trials to come to its end: --trials {self.trials} may cut it short; "
+            "without --trials it gets as many as it needs"
+        )
+
+
+def total(budgets: list[Budget]) -> str:
+    """What several studies cost together, for a person."""
+    trials = sum(budget.trials for budget in budgets)
+    images = sum(budget.trials * budget.images for budget in budgets)
+    return (
+        f"{len(budgets)} studies: at most {trials:,} trials, {images:,} images; the time is told after the first trials"
+    )
+
+
+@dataclass
+class Pace:
+    """How long the studies that are left will take, by the trials that were measured since it was made.
+
+    Args:
+        budgets: All studies, in the order in which they run.
+    """
+
+    budgets: list[Budget]
+    _began: float = field(default_factory=time.monotonic)
+    _running: int = 0
+    _before: int | None = None
+    _measured: int = 0
+
+    def begin(self, study: int) -> None:
+        """The study at this place begins, or goes on."""
+        self._running, self._before = study, None
+
+    def left(self, status: Status) -> float | None:
+        """Seconds that all studies will take still, at most; None before the first trial was measured here.
+
+        Args:
+            status: Of the study that runs.
+        """
+        if self._before is None:
+            self._before = status.done
+        self._measured += status.done - self._before
+        self._before = status.done
+        if not self._measured:
+            return None
+        later = sum(budget.trials for budget in self.budgets[self._running + 1 :])
+        ahead = max(0, status.total - status.done) + later
+        return ahead * (time.monotonic() - self._began) / self._measured
+
+
+def duration(seconds: float) -> str:
+    """A time as a person says it."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02} min"

@@ -1,0 +1,58 @@
+"""The page of a comparison: what stands where."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from primesvt.pruning import Robustness
+from primesvt.studies.reporting.report import report_page, robustness_page
+
+from .comparisons import comparison, plan, study
+from .figures.comparisons import pair
+from .test_provenance import provenance
+
+
+def body(text: str) -> str:
+    """Without plotly itself."""
+    return text[text.index("<body>") :]
+
+
+def test_three_sentences_come_first_and_a_miss_is_an_alarm() -> None:
+    page = body(report_page(pair()))
+    verdict = page[page.index('<div class="verdict alarm"') : page.index("<h2>")]
+    assert verdict.count("<p>") == 3
+    assert verdict.index("is missed on the test set") < verdict.index("saves most within the limits")
+    assert "<code>--margin</code>" in verdict
+    kept = body(report_page(comparison([study("a", 0, plan("", 0.5, 1.0))])))
+    assert '<div class="verdict"' in kept
+
+
+def test_a_sampler_that_found_nothing_is_in_the_table_without_a_number() -> None:
+    page = body(report_page(pair()))
+    table = page[page.index("<h2>Samplers</h2>") :]
+    assert "none, the nearest misses by 1.00 points of accuracy and 5.00 points of memory" in table
+    assert ">0.00%" not in table[: table.index("</table>")]
+
+
+def test_the_page_has_all_figures_and_where_it_comes_from() -> None:
+    compared = replace(pair(), robustness=Robustness(0.9, {"stem": {0.5: 0.8}}))
+    page = body(report_page(compared, provenance()))
+    assert re.findall(r'"filename": "primesvt-(.*?)"', page) == [
+        "fronts-test", "fronts-selection", "effort", "layers", "robustness",
+    ]  # fmt: skip
+    assert "primesvt compare demo -o result" in page
+    assert 'href="trials.csv"' in page
+    assert "Where this comes from" not in body(report_page(compared))
+
+
+@pytest.mark.parametrize("samplers", [1, 2])
+def test_claims_are_there_where_there_are_two_to_compare(samplers: int) -> None:
+    studies = [study(f"s{i}", 0, plan("", 0.5 + i / 10, 1.0)) for i in range(samplers)]
+    assert ("Every claim" in body(report_page(comparison(studies)))) == (samplers > 1)
+
+
+def test_robustness_alone_has_no_limit() -> None:
+    page = body(robustness_page(Robustness(0.9, {"stem": {0.5: 0.8}}, frozenset({("stem", 0.5)}))))
+    assert "With ~: estimated" in page
+    assert "red line" not in page
