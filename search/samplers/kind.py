@@ -62,6 +62,7 @@ class SamplerKind:
         result: The ratios of the plan that it ended with, where it ends by itself; None while it goes on.
         leeway: Points beyond the limit of accuracy up to which its decisions need a plan measured in full.
         largest_ratio: The largest ratio that it tries.
+        at_its_best: The same options, but for a comparison, where every sampler is to show all that it can.
         earlier: Options that studies of earlier versions lack, and how those studies were run.
     """
 
@@ -74,4 +75,5 @@ class SamplerKind:
     result: Callable[[BaseSampler, optuna.Study], Mapping[str, float] | None] = lambda _sampler, _study: None
     leeway: Callable[[Any], float] = lambda _options: 0.0
     largest_ratio: Callable[[SearchSpace, Any], float] = lambda space, _options: space.max_ratio
+    at_its_best: Callable[[Any], Any] = lambda options: options
     earlier: Mapping[str, Any] = field(default_factory=dict)

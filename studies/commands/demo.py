@@ -1,17 +1,16 @@
-"""Prune the embedded demo model under the paper's limits, compare two samplers, fine-tune a little: a few minutes."""
+"""Prune the embedded demo model under the paper's limits: its policy as it is, with repair, and our own sampler."""
 
 import argparse
 import time
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from primesvt.models import DataSet, load_model, model_bytes, open_data
-from primesvt.pruning import prune
-from primesvt.search import Constraints
-from primesvt.search.samplers import PRIORITIZED, PrioritizedOptions
+from primesvt.models import DataSet, load_model, model_bytes, open_data, predict
+from primesvt.search.samplers import PRIORITIZED
 
-from ..reporting.comparison import Comparison, ReportedPlan
+from ..reporting.comparison import Comparison, ReportedPlan, StudyResult
 from ..reporting.measurement import Measurement, TestSet
 from ..reporting.provenance import Provenance
 from ..reporting.result_directory import FINETUNED, REPORT, measured, open_test_set, prepare, storage_in, write
@@ -25,13 +24,13 @@ from ..running.train_run import TrainJob, check_trainable, run_training
 from .arguments import add_json, print_result
 from .finetune import GENTLE
 
-# Chosen so that the whole demo takes a few minutes on two cores; a study of one's own has no reason to be so thrifty.
-SEARCH_SAMPLER = "tpe"
+# Of what a user's own comparison looks at, the demo takes a quarter of the selection images and one seed, to take
+# minutes; all else is the default.
 IMAGES = 1_000
-RATES = (0.15, 0.3)
-SEARCH_TRIALS = 30
-MARGIN = 1.5
+FRONT = 6
 EPOCHS = 1
+REPAIR = ("least-squares",)
+SENSITIVITY = "sensitivity"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,61 +53,95 @@ def run(args: argparse.Namespace) -> None:
     prepare(args.output)
     storage = open_storage(storage_in(args.output))
     model, data = load_model("demo"), open_data(None)
-    common = StudySettings(constraints=Constraints(margin=MARGIN), images=IMAGES, seed=args.seed)
+    common = StudySettings(images=IMAGES, seed=args.seed)
+    policy = replace(common, options=common.kind.at_its_best(common.options))
     arms = [
-        Arm(PRIORITIZED, replace(common, options=PrioritizedOptions(rates=RATES))),
-        Arm(SEARCH_SAMPLER, replace(common, sampler=SEARCH_SAMPLER, options=None), SEARCH_TRIALS),
+        Arm(PRIORITIZED, policy),
+        Arm(f"{PRIORITIZED}-repaired", replace(policy, repair=REPAIR)),
+        Arm(f"{SENSITIVITY}-repaired", replace(common, sampler=SENSITIVITY, options=None, repair=REPAIR)),
     ]
     say(f"Demo model: {model_bytes(model):,} bytes. Searching on {IMAGES:,} selection images of {data.name}.")
     runs = run_studies(storage, model, data, arms, seeds=1)
     test = open_test_set(model, data)
-    comparison = measured(runs, test, data, front=2)
+    comparison = measured(runs, test, data, front=FRONT)
     provenance = Provenance.of(
         runs, command=args.command_line, model="demo", data=None, storage=storage_in(args.output)
     )
     write(args.output, comparison, test.pruner, runs, provenance)
-    plan = comparison.samplers[PRIORITIZED][0].best
-    tuned = None if plan is None else _finetune(args.output / FINETUNED, test, data, plan, args.seed)
+    rows = [_finetuned(args.output / FINETUNED, study, test, data, args.seed) for study in comparison.studies]
     seconds = time.monotonic() - started
-    print_result(args, _json(comparison, plan, tuned, seconds), _text(args.output, comparison, plan, tuned, seconds))
+    print_result(args, _json(comparison, rows, seconds), _text(args.output, comparison, rows, seconds))
 
 
-def _finetune(directory: Path, test: TestSet, data: DataSet, plan: ReportedPlan, seed: int) -> Measurement:
-    pruned = prune(test.model, plan.plan)
-    check_trainable(directory, overwrite=True)
-    recipe = replace(GENTLE, epochs=EPOCHS, seed=seed)
-    job = TrainJob(directory=directory, recipe=recipe, title="fine-tune", overwrite=True)
+@dataclass(frozen=True)
+class Row:
+    """A study's best plan, and the same fine-tuned.
+
+    Args:
+        study: The study.
+        plan: Its best plan within the limits, or None.
+        tuned: What that does on the test set after fine-tuning.
+    """
+
+    study: StudyResult
+    plan: ReportedPlan | None
+    tuned: Measurement | None
+
+    @property
+    def name(self) -> str:
+        """The sampler, and whether its plans are repaired."""
+        return self.study.sampler
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            "study": self.study.name,
+            "pruned": None if self.plan is None else self.plan.to_json(),
+            "finetuned": None if self.tuned is None else self.tuned.to_json(),
+        }
+
+
+def _finetuned(directory: Path, study: StudyResult, test: TestSet, data: DataSet, seed: int) -> Row:
+    """Fine-tune a study's best plan by the defaults of ``primesvt finetune``, with the unpruned model as teacher."""
+    if study.best is None:
+        return Row(study, None, None)
+    pruned = test.pruner.prune(study.best.plan)
+    place = directory / study.name
+    check_trainable(place, overwrite=True)
+    job = TrainJob(
+        directory=place,
+        recipe=replace(GENTLE, epochs=EPOCHS, seed=seed),
+        title=f"fine-tune {study.name}",
+        overwrite=True,
+        start=predict(pruned, data.selection).accuracy,
+    )
     run_training(job, pruned, data, test.model)
-    return test.compare(pruned)
+    return Row(study, study.best, test.compare(pruned))
 
 
-def _json(
-    comparison: Comparison, plan: ReportedPlan | None, tuned: Measurement | None, seconds: float
-) -> dict[str, Any]:
+def _json(comparison: Comparison, rows: Sequence[Row], seconds: float) -> dict[str, Any]:
     return {
         "bytes_before": comparison.bytes,
-        "bytes_after": None if plan is None else plan.selection.bytes,
-        "memory_saving": None if plan is None else plan.selection.memory_saving,
         "unpruned": comparison.test_baseline.to_json(),
-        "pruned": None if plan is None else plan.test.to_json(),
-        "finetuned": None if tuned is None else tuned.to_json(),
+        "plans": [row.to_json() for row in rows],
         "seconds": seconds,
     }
 
 
-def _text(
-    directory: Path, comparison: Comparison, plan: ReportedPlan | None, tuned: Measurement | None, seconds: float
-) -> str:
-    rows = [_row("unpruned", comparison.bytes, comparison, comparison.test_baseline)]
-    if plan is not None:
-        rows.append(_row(f"{PRIORITIZED}, without fine-tuning", plan.selection.bytes, comparison, plan.test))
-    if plan is not None and tuned is not None:
-        rows.append(_row(f"{PRIORITIZED}, with fine-tuning", plan.selection.bytes, comparison, tuned))
+def _text(directory: Path, comparison: Comparison, rows: Sequence[Row], seconds: float) -> str:
+    cells = [_cells("unpruned", comparison.bytes, comparison, comparison.test_baseline)]
+    for row in rows:
+        if row.plan is None:
+            cells.append([row.name, "", "no plan within the limits", "", "", ""])
+            continue
+        cells.append(_cells(row.name, row.plan.selection.bytes, comparison, row.plan.test))
+        if row.tuned is not None:
+            cells.append(_cells("  the same, fine-tuned", row.plan.selection.bytes, comparison, row.tuned))
     images = comparison.test_baseline.images
     header = ["model", "bytes", "saved", f"accuracy on {images:,} test images", "95 % interval", "points lost"]
     return "\n".join(
         [
-            table(header, rows),
+            table(header, cells),
             "",
             *(f"- {sentence}" for sentence in words(comparison)),
             "",
@@ -117,7 +150,7 @@ def _text(
     )
 
 
-def _row(name: str, size: int, comparison: Comparison, test: Measurement) -> list[str]:
+def _cells(name: str, size: int, comparison: Comparison, test: Measurement) -> list[str]:
     low, high = test.interval
     return [
         name,
