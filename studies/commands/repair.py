@@ -11,7 +11,7 @@ from primesvt.pruning import Kept, Pruner, Reference, kept_channels_of, load_pla
 from .arguments import add_json, add_output, add_overwrite, print_result
 from .prune import add_repair, calibration_of, repair_text
 
-# What is best without training, measured in docs/repair.md.
+# What is best without training: measured, see the README.
 RECOMMENDED = ("least-squares",)
 
 
