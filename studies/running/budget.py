@@ -57,7 +57,8 @@ class Budget:
     def text(self) -> str:
         """For a person."""
         return (
-            f"{self.study}: at most {self.trials:,} trials of at most {self.images:,} images, "
+            f"{self.study}: at most {self.trials:,} {'trial' if self.trials == 1 else 'trials'} of at most "
+            f"{self.images:,} images, "
             f"{self.trials * self.images:,} images in all{self._cut}"
         )
 
