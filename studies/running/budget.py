@@ -57,7 +57,8 @@ class Budget:
     def text(self) -> str:
         """For a person."""
         return (
-            f"{self.study}: at most {self.trials:,} trials of at most {self.images:,} images, "
+            f"{self.study}: at most {self.trials:,} {'trial' if self.trials == 1 else 'trials'} of at most "
+            f"{self.images:,} images, "
             f"{self.trials * self.images:,} images in all{self._cut}"
         )
 
@@ -78,9 +79,8 @@ def total(budgets: list[Budget]) -> str:
     """What several studies cost together, for a person."""
     trials = sum(budget.trials for budget in budgets)
     images = sum(budget.trials * budget.images for budget in budgets)
-    return (
-        f"{len(budgets)} studies: at most {trials:,} trials, {images:,} images; the time is told after the first trials"
-    )
+    count = "1 study" if len(budgets) == 1 else f"{len(budgets)} studies"
+    return f"{count}: at most {trials:,} trials, {images:,} images; the time is told after the first trials"
 
 
 @dataclass

@@ -40,7 +40,7 @@ class Bar:
         tenth = int(10 * done / total) if total else 0
         if not console.is_terminal and tenth > self._told:
             self._told = tenth
-            console.print(f"{self._title}: {done:g} of {total:g} {found}".rstrip())
+            console.print(f"{self._title}: {done:g} of {total:g} {found}".rstrip(), soft_wrap=True)
 
     def status(self, status: Status, left: float | None = None) -> None:
         """Show where a study is.

@@ -38,7 +38,7 @@ def test_what_it_will_cost_is_said_before(capsys: pytest.CaptureFixture[str]) ->
     run_studies(InMemoryStorage(), tiny_model(), noisy_data(), [replace(FIXED, trials=1), DRAWN], seeds=2)
     text = capsys.readouterr().err
     said, studies = text.split("3 studies: at most 5 trials")
-    assert "mine-seed5: at most 1 trials" in said
+    assert "mine-seed5: at most 1 trial of" in said
     assert "--trials 1 may cut it short" in said
     assert "study 3 of 3, random-seed6: 2 of 2" in studies
     assert "all done in at most" in studies
