@@ -65,11 +65,11 @@ _SEARCH = (
     _Step("best"),
     _Step("explore", spread=1.0),
     _Step("front", part=0.8),
-    _Step("explore", spread=0.5),
+    _Step("explore", spread=0.3),
     _Step("best"),
-    _Step("explore", spread=1.0),
-    _Step("front", part=0.4),
     _Step("explore", spread=0.5),
+    _Step("front", part=0.4),
+    _Step("explore", spread=0.3),
 )
 
 
