@@ -76,7 +76,7 @@ class ByteCounter:
             return self._count(np.stack([self._widths({**ratios, layer: ratio}) for ratio in choices]))
         widths = np.tile(self._widths(ratios), (len(choices), 1))
         left = self.remaining(self._lost(ratios))[layer]
-        widths[:, tuple(self.groups).index(layer)] = [self._width(layer, left, ratio) for ratio in choices]
+        widths[:, tuple(self.groups).index(layer)] = self._column(layer, left, tuple(choices))
         return self._count(widths)
 
     def _widths(self, ratios: Mapping[str, float]) -> np.ndarray:
@@ -99,6 +99,13 @@ class ByteCounter:
         own = widths[:, writers]
         indices = np.where(own < widths[:, streams], own, 0.0).sum(1)
         return np.asarray(((widths @ self.pairs) * widths).sum(1) + INDEX_BYTES * indices)
+
+    @cached_property
+    def _column(self) -> Callable[[str, int, tuple[float, ...]], np.ndarray]:
+        # A search asks for the same ratios of the same layers again and again.
+        return lru_cache(4096)(
+            lambda layer, left, choices: np.array([self._width(layer, left, ratio) for ratio in choices])
+        )
 
     @cached_property
     def _streams(self) -> tuple[str, ...]:

@@ -134,7 +134,7 @@ class Allocation:
             answer = enough(choice)
             found[answer] = choice
             low, high = (low, middle) if answer else (middle, high)
-            if high - low < 1e-3:
+            if high - low < 0.02:  # moves do the rest
                 break
         return found.get(not last_without)
 

@@ -2,9 +2,10 @@
 
 Two numbers say how far a plan's answers are from the unpruned model's. The *divergence*, mean Kullback-Leibler
 divergence of the answers, is smooth, and tells plans apart that lose the same images. The *drop*, points of accuracy,
-is what is limited, and coarse. Both nearly add up over layers:
+is what is limited, and coarse. Over layers their roots add up, as changes of the answers add up partly like amplitudes,
+whose squares are errors:
 
-    log divergence(plan) = log sum over layers of exp(curve(layer, ratio)) + joint * log(layers that matter)
+    divergence(plan) ^ (1 / p) = sum over layers of exp(curve(layer, ratio)) ^ (1 / p)
 
 where a curve is linear in a few numbers: ``a + b log ratio - c log(1.05 - ratio)``. The drop has the same form with
 curves that are higher by a number per layer: some layers' removal shrinks the answers and changes none of them. Every
@@ -30,8 +31,9 @@ _MEAN = np.array([-4.5, 2.0, 0.4, 3.2])
 _SPREAD = np.array([[1.5, 0.5, 0.3, 0.6], [1.5, 0.5, 0.3, 0.6], [1.0, 0.4, 0.3, 0.4]])
 # What reaches every layer behind is dear to lose.
 _DEAR: Mapping[str, float] = {"stem": 1.5, "embedding": 3.0}
-# Mean and standard deviation of the exponents of the layers that matter: divergence, drop.
-_JOINT = np.array([[0.3, 0.3], [0.1, 0.2]])
+# Mean and standard deviation of the logarithm of p: of divergence, of drop. On the demo model a plan of eight layers
+# diverges 3.4 times as far as they do alone, added up.
+_POWER = np.array([[0.45, 0.2], [0.25, 0.2]])
 # Of logarithms: what the formula does not say, and where answers are all but random.
 _MISFIT, _SATURATED = 0.25, 1.0
 _LEAST = 1e-5
@@ -86,10 +88,10 @@ class ErrorModel:
         drops = np.exp(rows[1] @ numbers).reshape(len(self.kinds), -1)
         return np.hstack([np.zeros((len(self.kinds), 1)), np.maximum.accumulate(drops, axis=1)])
 
-    def joint(self, drops: np.ndarray) -> float:
-        """Points that a plan loses whose layers lose so much alone, float64 ``[L]``."""
-        total = float(drops.sum())
-        return total * _effective(drops / total) ** float(self._mean[-1]) if total > 0 else 0.0
+    @property
+    def power(self) -> float:
+        """The p by which drops add up: ``drop ^ (1 / p)`` of a plan is the sum of its layers'."""
+        return float(np.exp(self._mean[-1]))
 
     @property
     def size(self) -> int:
@@ -106,12 +108,12 @@ class ErrorModel:
         mean[0] = _MEAN
         for at, kind in enumerate(self._groups):
             mean[1 + at, 0] = _DEAR.get(kind, 0.0)
-        return np.append(mean, _JOINT[:, 0])
+        return np.append(mean, _POWER[:, 0])
 
     @cached_property
     def _precision(self) -> np.ndarray:
         spread = np.repeat(_SPREAD, [1, len(self._groups), len(self.kinds)], axis=0)
-        return np.append(spread, _JOINT[:, 1]) ** -2.0
+        return np.append(spread, _POWER[:, 1]) ** -2.0
 
     def _features(self, ratios: np.ndarray, layers: np.ndarray) -> np.ndarray:
         """What the numbers are weighed with in the logarithms of single layers' divergence and drop, ``[2, N, D]``."""
@@ -152,13 +154,12 @@ class ErrorModel:
         values, slopes = [], []
         for plan in self._plans:
             for kind, rows in enumerate(plan):
-                single = rows @ numbers
-                weights = np.exp(single - single.max())
+                single, power = rows @ numbers, np.exp(numbers[kind - 2])
+                weights = np.exp((single - single.max()) / power)
                 total = weights.sum()
-                effective = np.log(_effective(weights / total))
-                value = single.max() + np.log(total) + numbers[kind - 2] * effective
+                value = single.max() + power * np.log(total)
                 slope = weights @ rows / total
-                slope[kind - 2] = effective
+                slope[kind - 2] = value - weights @ single / total
                 # A point more than the drop.
                 values.append(np.logaddexp(0.0, value) if kind else value)
                 slopes.append(slope / (1 + np.exp(-value)) if kind else slope)
@@ -179,7 +180,7 @@ class ErrorModel:
             step = np.linalg.solve(precision, pull)
             step *= min(1.0, 1.0 / max(np.abs(step).max(), 1e-12))
             numbers = numbers + step
-            if np.abs(step).max() < 1e-6:
+            if np.abs(step).max() < 1e-3:
                 break
         return numbers, precision
 
@@ -191,8 +192,3 @@ class ErrorModel:
     def _root(self) -> np.ndarray:
         """A square root of the covariance, float64 ``[D, D]``."""
         return np.asarray(np.linalg.inv(np.linalg.cholesky(self._fit[1])).T)
-
-
-def _effective(weights: np.ndarray) -> float:
-    """How many layers matter, where each has a weight and they add up to 1: 1 to L."""
-    return float(1 / (weights**2).sum())

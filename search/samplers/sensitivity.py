@@ -65,11 +65,11 @@ _SEARCH = (
     _Step("best"),
     _Step("explore", spread=1.0),
     _Step("front", part=0.8),
-    _Step("explore", spread=0.5),
+    _Step("explore", spread=0.3),
     _Step("best"),
-    _Step("explore", spread=1.0),
-    _Step("front", part=0.4),
     _Step("explore", spread=0.5),
+    _Step("front", part=0.4),
+    _Step("explore", spread=0.3),
 )
 
 
@@ -147,13 +147,13 @@ class SensitivitySampler(BaseSampler):
             yield wider * rng.standard_normal(model.size)
 
     def _plan(self, model: ErrorModel, step: _Step, draw: np.ndarray | None) -> dict[str, float]:
-        curves = Curves(self._space.layers, self._levels, model.drops(self._levels, draw))
-        allocation = Allocation(curves, self._problem.cost)
-        least = allocation.for_bytes(self._target)
-        if step.phase == "reach" and least is not None:
-            return least
-        plan = _within(step.part * self._limit, model, allocation)
-        return plan if least is None or self._problem.cost.bytes(plan) <= self._target else least
+        # Drops add up by a power.
+        errors = model.drops(self._levels, draw) ** (1 / model.power)
+        allocation = Allocation(Curves(self._space.layers, self._levels, errors), self._problem.cost)
+        within = allocation.for_error((step.part * self._limit) ** (1 / model.power))
+        if step.phase != "reach" and self._problem.cost.bytes(within) <= self._target:
+            return within
+        return allocation.for_bytes(self._target) or within
 
     def _any(self, plan: dict[str, float], taken: set[Ratios], rng: np.random.Generator) -> dict[str, float]:
         """A plan nearby that nobody tried."""
@@ -185,22 +185,6 @@ class SensitivitySampler(BaseSampler):
 
 def _says_something(trial: FrozenTrial) -> bool:
     return trial.state == TrialState.COMPLETE and {ACCURACY_DROP, MEMORY_SAVING} <= trial.constraints.keys()
-
-
-def _within(limit: float, model: ErrorModel, allocation: Allocation) -> dict[str, float]:
-    """The smallest plan that loses at most so many points by the curves of an allocation."""
-    budget = max(limit, 1e-3)
-    for _ in range(4):
-        plan = allocation.for_error(budget)
-        drops = allocation.curves.errors_of(plan)
-        together = model.joint(drops)
-        if together <= 0 or abs(math.log(limit_ratio := max(limit, 1e-3) / together)) < 0.02:
-            break
-        wanted = float(drops.sum()) * limit_ratio
-        if math.isclose(wanted, budget, rel_tol=0.02):
-            break
-        budget = wanted
-    return plan
 
 
 SENSITIVITY_KIND = SamplerKind(

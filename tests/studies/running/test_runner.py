@@ -58,9 +58,14 @@ SETTINGS = StudySettings(
 
 
 def settings_of(
-    sampler: str = "prioritized", *, exhaust: bool = False, slack: float = 0.0, **changes: Any
+    sampler: str = "prioritized",
+    *,
+    exhaust: bool = False,
+    slack: float = 0.0,
+    probe_first: bool = False,
+    **changes: Any,
 ) -> StudySettings:
-    policy = PrioritizedOptions(rates=(0.25, 0.5), exhaust=exhaust, slack=slack)
+    policy = PrioritizedOptions(rates=(0.25, 0.5), exhaust=exhaust, slack=slack, probe_first=probe_first)
     return replace(SETTINGS, sampler=sampler, options=policy if sampler == "prioritized" else None, **changes)
 
 
@@ -396,14 +401,16 @@ def test_interrupted_it_goes_on_with_the_same_evaluations(sampler: str, trials: 
     def seen(result: StudyRun) -> list[tuple[int, float]]:
         return [(t.user_attrs["images"], t.values[1]) for t in result.finished]
 
-    whole = early_run(InMemoryStorage(), sampler=sampler, trials=trials)
+    whole = early_run(InMemoryStorage(), sampler=sampler, trials=trials, probe_first=True)
     assert early(whole)
     for at in (9, 10, 15, 25):  # batches
         storage = InMemoryStorage()
         for again in range(3):
-            stopped = early_run(storage, sampler=sampler, trials=trials, on_batch=interrupt(at + again))
+            stopped = early_run(
+                storage, sampler=sampler, trials=trials, probe_first=True, on_batch=interrupt(at + again)
+            )
         assert "FAIL" in states(stopped)
-        resumed = early_run(storage, sampler=sampler, trials=trials)
+        resumed = early_run(storage, sampler=sampler, trials=trials, probe_first=True)
         assert plans(resumed.study) == plans(whole.study)
         assert seen(resumed) == seen(whole)
 

@@ -180,7 +180,7 @@ def test_a_study_of_the_first_version_goes_on(data: DataSet) -> None:
     check_identity("s", stored, wanted)
     assert StudySettings.from_json(stored) == StudySettings(**BASE)
     policy = {**stored, "sampler": "prioritized"}
-    assert StudySettings.from_json(policy).options == PrioritizedOptions(rates=(0.1, 0.5))
+    assert StudySettings.from_json(policy).options == PrioritizedOptions(rates=(0.1, 0.5), probe_first=True)
     repaired = study_identity(StudySettings(**BASE, repair=("norm",)), tiny_model(), data.selection)
     with pytest.raises(PrimeSVTError, match=re.escape("another repair ([], now ['norm'])")):
         check_identity("s", stored, repaired)
