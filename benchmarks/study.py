@@ -25,7 +25,7 @@ from torch import nn
 from primesvt.models import DataSet, load_model, open_data
 from primesvt.models.engine.forward import DirectForward
 from primesvt.pruning import PruningPlan
-from primesvt.search import DEFAULT_MEMORY, Evaluation, Evaluator, Rejection
+from primesvt.search import DEFAULT_CACHE, Evaluation, Evaluator, Rejection
 from primesvt.search.samplers import PrioritizedOptions
 from primesvt.studies.running.runner import StudyRun, run_study
 from primesvt.studies.running.settings import DEFAULT_RISK, StudySettings
@@ -87,10 +87,8 @@ def run(model: nn.Module, data: DataSet, settings: StudySettings, *, naive: bool
     with watch.running():
         started = time.perf_counter()
         storage = optuna.storages.InMemoryStorage()
-        memory = 0 if naive else DEFAULT_MEMORY
-        study = run_study(
-            "benchmark", storage, model, data, settings, memory=memory, on_batch=count, evaluator_type=way
-        )
+        cache = 0 if naive else DEFAULT_CACHE
+        study = run_study("benchmark", storage, model, data, settings, cache=cache, on_batch=count, evaluator_type=way)
         seconds = time.perf_counter() - started
     return Outcome(seconds, images, _plan(study), _feasible(study), watch.shares())
 

@@ -18,7 +18,6 @@ class PrunableLayer:
         heads: Heads among which the channels are divided evenly, and must stay so; 1 where heads do not matter.
         parameters: Trainable numbers of the layer's own filters: weights, biases and BatchNorm.
         share: ``parameters`` as a fraction of the model's.
-        produced_by: Modules whose filters go away with the channels.
         consumed_by: Modules whose input channels go away with them.
     """
 
@@ -28,7 +27,6 @@ class PrunableLayer:
     heads: int
     parameters: int
     share: float
-    produced_by: tuple[str, ...]
     consumed_by: tuple[str, ...]
 
 
@@ -55,7 +53,6 @@ def prunable_layers(model: nn.Module, *, embedding: bool = False) -> tuple[Pruna
                 heads=group.heads,
                 parameters=own,
                 share=own / total,
-                produced_by=group.filters,
                 consumed_by=group.readers,
             )
         )

@@ -14,8 +14,8 @@ from .attributes import (
 )
 from .baseline import baseline_of
 from .constraints import ACCURACY_DROP, MEMORY_SAVING, Constraints
-from .evaluation import Evaluation, Measured, divergence
-from .evaluator import DEFAULT_MEMORY, Evaluator, Forwards
+from .evaluation import Counted, Evaluation, divergence
+from .evaluator import DEFAULT_CACHE, Evaluator, Forwards
 from .goals import (
     DIRECTIONS,
     OBJECTIVES,
@@ -38,12 +38,16 @@ from .space import SearchSpace
 from .stopping import StoppingRule
 from .workers import is_mine, is_running
 
+# Names of version 0.1.
+DEFAULT_MEMORY, Measured = DEFAULT_CACHE, Counted
+
 __all__ = [
     "ACCURACY_DROP",
     "BASELINE",
     "BASELINE_KEY",
     "BASELINE_RIGHT",
     "DECIDED_EARLY",
+    "DEFAULT_CACHE",
     "DEFAULT_MEMORY",
     "DIRECTIONS",
     "DIVERGENCE",
@@ -57,6 +61,7 @@ __all__ = [
     "REUSED",
     "STATISTICAL",
     "Constraints",
+    "Counted",
     "Evaluation",
     "Evaluator",
     "Finished",

@@ -7,12 +7,12 @@ import optuna
 from primesvt.pruning import PruningPlan
 
 from .attributes import BASELINE, BASELINE_KEY, BASELINE_RIGHT
-from .evaluation import Measured
+from .evaluation import Counted
 from .evaluator import Evaluator
 from .reuse import KnownEvaluations, pack
 
 
-def baseline_of(study: optuna.Study, evaluator: Evaluator, known: KnownEvaluations) -> Measured:
+def baseline_of(study: optuna.Study, evaluator: Evaluator, known: KnownEvaluations) -> Counted:
     """What the unpruned model answers; measured where the storage does not hold it, and written into the study.
 
     Args:
@@ -27,7 +27,7 @@ def baseline_of(study: optuna.Study, evaluator: Evaluator, known: KnownEvaluatio
         # A study of an earlier version, which lacks the images, keeps the number that its trials were compared with.
         baseline = measured if found is None else replace(measured, evaluation=found.evaluation)
     else:
-        baseline = Measured(found.evaluation, right)
+        baseline = Counted(found.evaluation, right)
     baseline = replace(baseline, evaluation=evaluator.completed(baseline.evaluation, PruningPlan()))
     study.set_user_attr(BASELINE_KEY, key)
     study.set_user_attr(BASELINE, baseline.evaluation.to_json())

@@ -65,7 +65,7 @@ class Evaluation(Accuracy):
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
+class Counted:
     """An evaluation, and what it was counted from.
 
     Args:

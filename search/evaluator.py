@@ -20,11 +20,11 @@ from primesvt.models import (
 )
 from primesvt.pruning import Calibration, Measure, Pruner, PruningPlan, Version
 
-from .evaluation import Evaluation, Measured, divergence
+from .evaluation import Counted, Evaluation, divergence
 from .rejection import Rejection
 
 # Of activations: a gibibyte, which holds thousands of images of a small model.
-DEFAULT_MEMORY = 2**30
+DEFAULT_CACHE = 2**30
 
 
 class Forwards(Protocol):
@@ -42,7 +42,7 @@ class Evaluator:
         model: The unpruned model.
         images: The selection set, or its first images; a search on the test set is refused.
         on_batch: Called after every batch with the number of its images.
-        memory: Bytes of activations to keep, so that plans which agree on the first layers need not compute them again.
+        cache: Bytes of activations to keep, so that plans which agree on the first layers need not compute them again.
         calibration: For criteria and repair steps that look at data; None where no plan names one.
         measures: Further numbers to take of every plan's model.
 
@@ -53,7 +53,7 @@ class Evaluator:
     model: nn.Module
     images: ImageSet
     on_batch: Callable[[int], None] = lambda _: None
-    memory: int = DEFAULT_MEMORY
+    cache: int = DEFAULT_CACHE
     calibration: Calibration | None = None
     measures: tuple[Measure, ...] = ()
 
@@ -74,7 +74,7 @@ class Evaluator:
     def forwards(self) -> Forwards:
         """How versions are asked: as fast as this machine can, sharing what they have in common."""
         one, _ = self.images.read(config_of(self.model), self.images.indices[:1])
-        return SharedForward(self.model, one.shape, self.images.indices, self.memory)
+        return SharedForward(self.model, one.shape, self.images.indices, self.cache)
 
     def evaluate(self, plan: PruningPlan, rejection: Rejection | None = None) -> Evaluation:
         """Prune, and ask for every image, or until the plan is rejected.
@@ -82,9 +82,9 @@ class Evaluator:
         Raises:
             PrimeSVTError: The plan names a layer or a criterion that does not exist.
         """
-        return self.measured(plan, rejection).evaluation
+        return self.counted(plan, rejection).evaluation
 
-    def measured(self, plan: PruningPlan, rejection: Rejection | None = None) -> Measured:
+    def counted(self, plan: PruningPlan, rejection: Rejection | None = None) -> Counted:
         """As :meth:`evaluate`, with what it was counted from.
 
         Raises:
@@ -107,7 +107,7 @@ class Evaluator:
         added = {measure.name: float(measure.of(model)) for measure in missing}
         return replace(evaluation, measures={**evaluation.measures, **added})
 
-    def baseline(self) -> Measured:
+    def baseline(self) -> Counted:
         """Ask the unpruned model for every image."""
         plan, unpruned = PruningPlan(), self._unpruned
         return self._summary(self.pruner.version(plan), plan, unpruned, 0.0, unpruned.seconds)
@@ -141,7 +141,7 @@ class Evaluator:
         far: float,
         seconds: float,
         rejection: Rejection | None = None,
-    ) -> Measured:
+    ) -> Counted:
         right, size = predictions.classes == predictions.labels, self.pruner.bytes(plan)
         evaluation = Evaluation(
             right=int(right.sum()),
@@ -152,7 +152,7 @@ class Evaluator:
             divergence=far,
             measures={measure.name: float(measure.of(version.model)) for measure in self.measures},
         )
-        return Measured(_stopped(evaluation, right, rejection), right)
+        return Counted(_stopped(evaluation, right, rejection), right)
 
 
 def _stopped(evaluation: Evaluation, right: np.ndarray, rejection: Rejection | None) -> Evaluation:

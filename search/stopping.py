@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from .constraints import Constraints
-from .evaluation import Measured
+from .evaluation import Counted
 from .rejection import Rejection
 
 
@@ -28,7 +28,7 @@ class StoppingRule:
         risk: Largest probability that a plan that keeps the limit is rejected; 0 rejects only what cannot keep it.
     """
 
-    baseline: Measured
+    baseline: Counted
     constraints: Constraints
     slack: float = 0.0
     risk: float = 0.0

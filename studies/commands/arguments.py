@@ -12,7 +12,7 @@ from torch import nn
 from primesvt.models import DataSet, PrimeSVTError, config_of, frame_of, load_model, open_data
 from primesvt.models.options import options
 from primesvt.pruning import MEASURES, measure_named, measures
-from primesvt.search import DEFAULT_MEMORY, Constraints
+from primesvt.search import DEFAULT_CACHE, Constraints
 from primesvt.search.samplers import SAMPLERS, sampler_kind, samplers
 
 from ..running.progress import out
@@ -149,9 +149,9 @@ def add_cache(parser: Any) -> None:
         "--cache",
         metavar="MIB",
         type=cache_size,
-        default=DEFAULT_MEMORY,
+        default=DEFAULT_CACHE,
         help="memory for activations that plans have in common, so that none is computed twice; 0 for none, and every "
-        f"plan is asked from the images on (default: {DEFAULT_MEMORY // _MIB})",
+        f"plan is asked from the images on (default: {DEFAULT_CACHE // _MIB})",
     )
 
 

@@ -12,7 +12,7 @@ from ..reporting.chosen import best_of_samplers, limits_kept
 from ..reporting.comparison import Comparison
 from ..reporting.evidence import sampler_table
 from ..reporting.provenance import Provenance
-from ..reporting.result_directory import MODEL, REPORT, measured, open_test_set, prepare, storage_in, write
+from ..reporting.result_directory import MODEL, REPORT, compared, open_test_set, prepare, storage_in, write
 from ..reporting.summary import summary
 from ..reporting.tables import table
 from ..reporting.verdict import Outcome, verdict, words
@@ -134,10 +134,10 @@ def run(args: argparse.Namespace) -> int:
             [_arm(args, name) for name in dict.fromkeys(args.samplers)],
             seeds=args.seeds,
             prefix=args.prefix,
-            memory=args.cache,
+            cache=args.cache,
         )
     test = open_test_set(model, data, runs[0].settings.calibration)
-    comparison = measured(runs, test, data, front=args.front)
+    comparison = compared(runs, test, data, front=args.front)
     provenance = Provenance.of(runs, command=args.command_line, model=args.model, data=args.data, storage=url)
     write(args.output, comparison, test.pruner, runs, provenance)
     text = comparison_text(comparison) + f"\nreport: {args.output / REPORT}"

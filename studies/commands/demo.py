@@ -13,7 +13,7 @@ from primesvt.search.samplers import PRIORITIZED
 from ..reporting.comparison import Comparison, ReportedPlan, StudyResult
 from ..reporting.measurement import Measurement, TestSet
 from ..reporting.provenance import Provenance
-from ..reporting.result_directory import FINETUNED, REPORT, measured, open_test_set, prepare, storage_in, write
+from ..reporting.result_directory import FINETUNED, REPORT, compared, open_test_set, prepare, storage_in, write
 from ..reporting.tables import table
 from ..reporting.verdict import words
 from ..running.progress import say
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> None:
     say(f"Demo model: {model_bytes(model):,} bytes. Searching on {IMAGES:,} selection images of {data.name}.")
     runs = run_studies(storage, model, data, arms, seeds=1)
     test = open_test_set(model, data)
-    comparison = measured(runs, test, data, front=FRONT)
+    comparison = compared(runs, test, data, front=FRONT)
     provenance = Provenance.of(
         runs, command=args.command_line, model="demo", data=None, storage=storage_in(args.output)
     )

@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> None:
     model, data = open_model_and_data(args)
     layers = [layer.name for layer in prunable_layers(model, embedding=settings.embedding)]
     calibration = Calibration(data.calibration, settings.calibration)
-    evaluator = Evaluator(model, settings.selection(data), memory=args.cache, calibration=calibration)
+    evaluator = Evaluator(model, settings.selection(data), cache=args.cache, calibration=calibration)
     total, done = len(layers) * len(rates) + 1, 0
     with bar("robustness") as progress:
         progress.update(0, total)

@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> None:
     pace = Pace([budget])
     with bar(name) as progress:
         result = run_study(
-            name, storage, model, data, settings, trials=args.trials, memory=args.cache,
+            name, storage, model, data, settings, trials=args.trials, cache=args.cache,
             on_status=lambda status: progress.status(status, pace.left(status)),
         )  # fmt: skip
     if result.interrupted:

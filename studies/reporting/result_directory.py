@@ -76,7 +76,7 @@ def open_test_set(model: nn.Module, data: DataSet, calibration: int = DEFAULT_CA
         return replace(opened, on_batch=lambda _: None)
 
 
-def measured(runs: Sequence[StudyRun], test: TestSet, data: DataSet, *, front: int) -> Comparison:
+def compared(runs: Sequence[StudyRun], test: TestSet, data: DataSet, *, front: int) -> Comparison:
     """Measure the studies' fronts on the test set, with a progress bar.
 
     Raises:

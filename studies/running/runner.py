@@ -15,7 +15,7 @@ from primesvt.models import DataSet, PrimeSVTError, fingerprint
 from primesvt.pruning import Pruner, PruningPlan
 from primesvt.search import (
     BASELINE,
-    DEFAULT_MEMORY,
+    DEFAULT_CACHE,
     Evaluation,
     Evaluator,
     KnownEvaluations,
@@ -142,7 +142,7 @@ def run_study(
     settings: StudySettings,
     *,
     trials: int | None = None,
-    memory: int = DEFAULT_MEMORY,
+    cache: int = DEFAULT_CACHE,
     on_status: Callable[[Status], None] = lambda _: None,
     on_batch: Callable[[int], None] = lambda _: None,
     evaluator_type: type[Evaluator] = Evaluator,
@@ -159,7 +159,7 @@ def run_study(
         data: The data set; only its selection set is looked at, and its calibration set by what needs it.
         settings: How to search.
         trials: Finished trials that the study shall have in all; None is as many as the sampler needs.
-        memory: Bytes of activations to keep, so that plans which agree on the first layers need not compute them again.
+        cache: Bytes of activations to keep, so that plans which agree on the first layers need not compute them again.
         on_status: Called before the first and after every trial.
         on_batch: Called after every batch of images with their number.
         evaluator_type: How plans are measured.
@@ -172,7 +172,7 @@ def run_study(
         model,
         settings.selection(data),
         on_batch,
-        memory,
+        cache,
         calibration=settings.calibration_of(data),
         measures=settings.all_measures,
     )

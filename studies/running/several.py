@@ -7,7 +7,7 @@ from optuna.storages import BaseStorage
 from torch import nn
 
 from primesvt.models import DataSet, PrimeSVTError
-from primesvt.search import DEFAULT_MEMORY
+from primesvt.search import DEFAULT_CACHE
 
 from .budget import Budget, Pace, total
 from .progress import Bar, bar, say
@@ -46,7 +46,7 @@ def run_studies(
     *,
     seeds: int,
     prefix: str = "",
-    memory: int = DEFAULT_MEMORY,
+    cache: int = DEFAULT_CACHE,
 ) -> list[StudyRun]:
     """Run every arm with every seed; one whose sampler draws nothing at random runs once.
 
@@ -59,7 +59,7 @@ def run_studies(
         arms: What to run.
         seeds: How many seeds, from that of the settings on.
         prefix: Begins the studies' names.
-        memory: Bytes of activations that each study may keep.
+        cache: Bytes of activations that each study may keep.
 
     Raises:
         PrimeSVTError: There is nothing to run, or a study cannot run.
@@ -77,7 +77,7 @@ def run_studies(
         with bar(f"study {place + 1} of {len(planned)}, {each.name}") as progress:
             told = _teller(progress, pace)
             run = run_study(
-                each.name, storage, model, data, each.settings, trials=each.trials, memory=memory, on_status=told
+                each.name, storage, model, data, each.settings, trials=each.trials, cache=cache, on_status=told
             )
         if run.interrupted:
             say("Stopped; all finished trials are kept. Run the same command again to go on.")

@@ -12,7 +12,7 @@ from primesvt.models import ArrayImages, DataSet, ImageSet, predict
 from primesvt.models.data.data_set import split
 from primesvt.pruning import PruningPlan
 from primesvt.pruning.family_contract import calibrated
-from primesvt.search import Evaluator, Measured
+from primesvt.search import Counted, Evaluator
 from primesvt.search.rejection import Rejection
 
 from ..conftest import noisy_data, small_config
@@ -42,11 +42,11 @@ def told(count: int = 1200, wrong: float = 0.05) -> tuple[nn.Module, DataSet]:
 def counted() -> Iterator[list[PruningPlan]]:
     """Every plan that is really measured."""
     seen: list[PruningPlan] = []
-    real = Evaluator.measured
+    real = Evaluator.counted
 
-    def measured(self: Evaluator, plan: PruningPlan, rejection: Rejection | None = None) -> Measured:
+    def count(self: Evaluator, plan: PruningPlan, rejection: Rejection | None = None) -> Counted:
         seen.append(plan)
         return real(self, plan, rejection)
 
-    with mock.patch.object(Evaluator, "measured", measured):
+    with mock.patch.object(Evaluator, "counted", count):
         yield seen

@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from primesvt.search import ACCURACY_DROP, Constraints, Evaluation, Measured, StoppingRule
+from primesvt.search import ACCURACY_DROP, Constraints, Counted, Evaluation, StoppingRule
 
 KEY = "0123456789abcdef01234567"
 ORDER = [2, 3, 4, 6, 9, 0, 5, 1, 8, 7]
 
 
-def baseline(right: int, images: int) -> Measured:
+def baseline(right: int, images: int) -> Counted:
     evaluation = Evaluation(right=right, images=images, bytes=100, memory_saving=0.0, seconds=1.0)
-    return Measured(evaluation, np.arange(images) < right)
+    return Counted(evaluation, np.arange(images) < right)
 
 
 def rule(right: int = 90, images: int = 100, *, slack: float = 0.0, risk: float = 0.0, **limits: float) -> StoppingRule:

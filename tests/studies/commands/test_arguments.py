@@ -8,7 +8,7 @@ import pytest
 
 from primesvt.models import PrimeSVTError
 from primesvt.models.options import option
-from primesvt.search import DEFAULT_MEMORY, Constraints
+from primesvt.search import DEFAULT_CACHE, Constraints
 from primesvt.search.samplers import PRIORITIZED, SAMPLERS, PrioritizedOptions, SamplerKind
 from primesvt.studies.commands import arguments
 from primesvt.studies.running import settings
@@ -58,7 +58,7 @@ def parser() -> argparse.ArgumentParser:
 def test_a_search_without_options_is_the_default_one(parser) -> None:
     args = parser.parse_args([])
     assert arguments.settings_of(args, "tpe", 0) == StudySettings(sampler="tpe")
-    assert args.cache == DEFAULT_MEMORY
+    assert args.cache == DEFAULT_CACHE
 
 
 def test_every_option_arrives_in_the_settings(parser) -> None:
