@@ -168,6 +168,7 @@ def run_study(
         PrimeSVTError: The settings make no sense for this model, the study exists with other ones, or the storage
             fails.
     """
+    settings = _as_begun(name, storage, settings)
     evaluator = evaluator_type(
         model,
         settings.selection(data),
@@ -274,6 +275,16 @@ def plan_of_trial(study: optuna.Study, number: int, model: nn.Module) -> Pruning
             f"Study {study.study_name!r} has no finished trial {number}; it has {len(finished)} finished trials."
         )
     return StudySettings.from_json(study.user_attrs[SETTINGS]).space(model).plan_of(finished[number])
+
+
+def _as_begun(name: str, storage: BaseStorage, settings: StudySettings) -> StudySettings:
+    """The settings, for going on with a study that an earlier version may have begun."""
+    with storage_errors(f"study {name!r}"):
+        try:
+            stored = optuna.load_study(study_name=name, storage=storage).user_attrs.get(SETTINGS)
+        except KeyError:
+            return settings
+    return settings if stored is None or stored.get("sampler") != settings.sampler else settings.as_begun(stored)
 
 
 def _open_study(

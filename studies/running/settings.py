@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -161,6 +161,15 @@ class StudySettings:
             kinds={layer.name: layer.kind for layer in layers},
             counter=pruner.counter(self.criterion),
         )
+
+    def as_begun(self, stored: Mapping[str, Any]) -> Self:
+        """The same settings for going on with a study of an earlier version, which lacks some options of its sampler.
+
+        Args:
+            stored: What the study holds.
+        """
+        missing = {name: value for name, value in self.kind.earlier.items() if name not in stored}
+        return replace(self, options=replace(self.options, **missing)) if missing else self
 
     def selection(self, data: DataSet) -> ImageSet:
         """The images that the search looks at."""

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -53,7 +54,11 @@ ROOT = Path(__file__).parents[3]
 LAYERS = ("stem.3", "blocks.0.hidden", "blocks.0.output")
 LIMITS = Constraints(max_drop=12, min_saving=0.2)
 SETTINGS = StudySettings(
-    layers=LAYERS, options=PrioritizedOptions(rates=(0.25, 0.5)), step=0.25, max_ratio=0.75, constraints=LIMITS
+    layers=LAYERS,
+    options=PrioritizedOptions(rates=(0.25, 0.5), probe_first=True),
+    step=0.25,
+    max_ratio=0.75,
+    constraints=LIMITS,
 )
 
 
@@ -62,7 +67,7 @@ def settings_of(
     *,
     exhaust: bool = False,
     slack: float = 0.0,
-    probe_first: bool = False,
+    probe_first: bool = True,
     **changes: Any,
 ) -> StudySettings:
     policy = PrioritizedOptions(rates=(0.25, 0.5), exhaust=exhaust, slack=slack, probe_first=probe_first)
@@ -161,8 +166,7 @@ def test_the_same_plan_is_measured_once_in_a_storage() -> None:
             run(storage, name=sampler, sampler=sampler, trials=20)
         run(storage, name="b", constraints=Constraints(max_drop=20, min_saving=0.1))
     evaluator = Evaluator(tiny_model(), noisy_data().selection)
-    assert len({evaluator.key(plan) for plan in seen}) == len(seen)
-    assert seen[0] == PruningPlan()
+    assert len({evaluator.key(plan) for plan in seen}) == len(seen) > 0
 
 
 def test_the_status_tells_how_far_and_what_was_found() -> None:
@@ -242,7 +246,7 @@ def test_ctrl_c_before_the_trial_is_under_way() -> None:
     run(storage, trials=2)
     with mock.patch("primesvt.search.samplers.PrioritizedSampler.before_trial", side_effect=KeyboardInterrupt):
         assert run(storage, trials=3).interrupted
-    with mock.patch("primesvt.search.workers.timedelta", return_value=__import__("datetime").timedelta(0)):
+    with mock.patch("primesvt.search.workers._SIGNING", timedelta(0)):
         resumed = run(storage)
     assert states(resumed).count("FAIL") == 1
     assert "RUNNING" not in states(resumed)
@@ -433,9 +437,11 @@ def test_a_study_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
     assert finished_run("s", storage, model, data).settings.risk == 0
     with counted() as measured:
         resumed = early_run(storage)
-    assert measured[0] == PruningPlan()
+    assert measured, "it goes on"
     assert resumed.over
-    assert resumed.baseline == old.baseline
+    assert replace(resumed.baseline, divergence=0.0) == old.baseline, (
+        "what an earlier version did not measure is unknown"
+    )
     assert final(resumed) == final(early_run(InMemoryStorage()))
     assert early(resumed)
     assert min(early(resumed)) >= 4
