@@ -24,7 +24,7 @@ class PruningPlan:
         repair: Names of the steps that repair the pruned model, in their order, see :mod:`primesvt.pruning.repair`.
 
     Raises:
-        PrimeSVTError: A ratio is no number in [0, 1).
+        PrimeSVTError: A ratio is no number in [0, 1), or the repair is no list of names.
     """
 
     ratios: Mapping[str, float] = field(default_factory=dict)
@@ -37,6 +37,11 @@ class PruningPlan:
                 raise PrimeSVTError(f"The ratio of {name} must be in [0, 1), the fraction removed; got {ratio!r}.")
         ordered = {str(name): float(self.ratios[name]) for name in sorted(self.ratios)}
         object.__setattr__(self, "ratios", MappingProxyType(ordered))
+        if isinstance(self.repair, str) or not all(isinstance(step, str) for step in self.repair):
+            raise PrimeSVTError(
+                f'The repair of a plan is a list of steps such as ["least-squares"], got {self.repair!r}.'
+            )
+        object.__setattr__(self, "repair", tuple(self.repair))
 
     def __hash__(self) -> int:
         return hash((tuple(self.ratios.items()), self.criterion, self.repair))

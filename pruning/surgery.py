@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import torch
 from torch import nn
 
-from primesvt.models import ModelConfig, build, config_of
+from primesvt.models import ModelConfig, PrimeSVTError, build, config_of
 
 from .kept import Kept, kept_channels, written_channels
 from .plan import PruningPlan
@@ -24,8 +24,14 @@ def prune(model: nn.Module, plan: PruningPlan) -> nn.Module:
         plan: What to remove.
 
     Raises:
-        PrimeSVTError: The plan names a layer or a criterion that does not exist.
+        PrimeSVTError: The plan names a layer or a criterion that does not exist, or needs calibration images, as a
+            plan with repair steps does: :class:`~primesvt.pruning.Pruner` has them.
     """
+    if plan.repair:
+        raise PrimeSVTError(
+            f"The plan repairs by {', '.join(plan.repair)}, which needs calibration images: use "
+            "Pruner(model, Calibration(data.calibration)).prune(plan)."
+        )
     return remove(model, kept_channels(model, plan))
 
 

@@ -4,10 +4,21 @@ A measure is one file of this room with a :class:`Measure` in it; a package of a
 the group ``primesvt.measures``. It can be a column of tables and reports, an objective of a study, or a hard limit.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import nn
+
+from primesvt.models import PrimeSVTError
+
+# What a trial keeps under names that a measure might have.
+RESERVED = frozenset(
+    (
+        "accuracy", "bytes", "divergence", "evaluation", "images", "interval", "key", "layer", "phase", "reused",
+        "seconds",
+    )
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +31,9 @@ class Measure:
         unit: What it is counted in; empty for a plain count.
         of: Measures a model in evaluation mode; it must leave the model as it was.
         digits: Decimal places worth showing.
+
+    Raises:
+        PrimeSVTError: The name is not allowed.
     """
 
     name: str
@@ -27,6 +41,13 @@ class Measure:
     unit: str
     of: Callable[[nn.Module], float]
     digits: int = 0
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", self.name) or self.name in RESERVED:
+            raise PrimeSVTError(
+                f"A measure cannot be called {self.name!r}: its name is in lower case, words joined by hyphens, and "
+                f"none of {', '.join(sorted(RESERVED))}, which every trial has."
+            )
 
     def text(self, value: float) -> str:
         """A value for a person, with its unit."""

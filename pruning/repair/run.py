@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from primesvt.models import batch_size_of, build, config_of, forward_of
+from primesvt.models import PrimeSVTError, batch_size_of, build, config_of, forward_of
 
 from ..kept import Kept
 from .divergence import divergence
@@ -70,7 +70,7 @@ def run_repair(
         steps: What to do, in this order.
 
     Raises:
-        PrimeSVTError: The model cannot read the calibration images.
+        PrimeSVTError: The model cannot read the calibration images, or a step wrote into the original.
     """
     if not steps:
         return pruned, ()
@@ -78,7 +78,7 @@ def run_repair(
     error = _error(reference, model)
     for step in steps:
         started = time.perf_counter()
-        found = step.repair(reference, model, kept)
+        found = _ask(step, reference, model, kept)
         repaired = _with(model, found)
         after = _error(reference, repaired)
         reason = _reason(after, error)
@@ -95,6 +95,25 @@ def run_repair(
         )
         model, error = (repaired, after) if reason is None else (model, error)
     return _as(pruned, model), tuple(reports)
+
+
+def _ask(step: RepairStep, reference: Reference, model: nn.Module, kept: Kept) -> Repaired:
+    """What a step finds for a model; it is lent a copy, as tensors are shared, and a step may be somebody else's.
+
+    Raises:
+        PrimeSVTError: It wrote into the original.
+    """
+    lent = twin_of(model)
+    lent.load_state_dict({name: tensor.clone() for name, tensor in model.state_dict().items()}, assign=True)
+    tensors = reference.original.state_dict().values()
+    before = [tensor._version for tensor in tensors]
+    found = step.repair(reference, lent, kept)
+    if [tensor._version for tensor in tensors] != before:
+        raise PrimeSVTError(
+            f"The repair step {step.name!r} wrote into the unpruned model, so nothing that follows could be trusted. A "
+            "step must return new tensors."
+        )
+    return found
 
 
 def _with(model: nn.Module, found: Repaired) -> nn.Module:

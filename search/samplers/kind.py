@@ -4,12 +4,13 @@ A package of anybody's adds one by an entry point in the group ``primesvt.sample
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import optuna
 from optuna.samplers import BaseSampler
 
+from primesvt.models import PrimeSVTError
 from primesvt.pruning import PruningPlan
 
 from ..allocation import Cost, CostOfSaving
@@ -17,6 +18,15 @@ from ..constraints import Constraints
 from ..space import SearchSpace
 
 DEFAULT_TRIALS = 200
+# Settings and limits of every study, and what commands take beside them: no sampler has an option of that name.
+RESERVED = frozenset(
+    (
+        "sampler", "options", "seed", "constraints", "criterion", "repair", "calibration", "measures", "objectives",
+        "images", "step", "max_ratio", "embedding", "layers", "risk", "model", "data", "max_drop", "min_saving",
+        "margin", "limits", "limit", "samplers", "seeds", "trials", "studies", "study", "prefix", "storage", "front",
+        "output", "cache", "json", "stop_at_target",
+    )
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +74,9 @@ class SamplerKind:
         largest_ratio: The largest ratio that it tries.
         at_its_best: The same options, but for a comparison, where every sampler is to show all that it can.
         earlier: Options that studies of earlier versions lack, and how those studies were run.
+
+    Raises:
+        PrimeSVTError: An option has the name of a setting that every study has.
     """
 
     name: str
@@ -77,3 +90,10 @@ class SamplerKind:
     largest_ratio: Callable[[SearchSpace, Any], float] = lambda space, _options: space.max_ratio
     at_its_best: Callable[[Any], Any] = lambda options: options
     earlier: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        taken = sorted({each.name for each in fields(self.options)} & RESERVED)
+        if taken:
+            raise PrimeSVTError(
+                f"The sampler {self.name} cannot have an option {taken[0]!r}: every study has a setting of that name."
+            )

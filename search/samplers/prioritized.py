@@ -198,7 +198,7 @@ class PrioritizedOptions:
     """
 
     rates: tuple[float, ...] = option(
-        DEFAULT_RATES, help="ratios that it tries in every layer", metavar="A,B,...", above=0, below=1
+        DEFAULT_RATES, help="ratios that are tried in every layer", metavar="A,B,...", above=0, below=1
     )
     slack: float = option(
         0.0, help="a layer is a target if, alone, it misses the limit of accuracy by at most this", metavar="POINTS"

@@ -132,6 +132,13 @@ def _installed(every: Callable[[], Mapping[str, _T]], own: Mapping[str, _T]) -> 
         return own
 
 
+def samplers_text() -> str:
+    """Every installed sampler with what it is, for a help."""
+    return "; ".join(f"{kind.name}: {kind.summary}" for kind in _installed(samplers, SAMPLERS).values()).replace(
+        "%", "%%"
+    )
+
+
 def _limit(text: str) -> tuple[str, float]:
     """A measure and its largest value."""
     name, equals, most = text.partition("=")

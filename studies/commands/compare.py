@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from primesvt.models import DEMO, PrimeSVTError
-from primesvt.search.samplers import DEFAULT_TRIALS, PRIORITIZED, SAMPLERS
+from primesvt.search.samplers import PRIORITIZED, SAMPLERS
 
 from ..exit_codes import LIMIT_MISSED, NONE_FOUND
 from ..reporting.chosen import best_of_samplers, limits_kept
@@ -31,6 +31,7 @@ from .arguments import (
     open_model_and_data,
     positive,
     print_result,
+    samplers_text,
     settings_of,
 )
 
@@ -64,21 +65,21 @@ def _add_studies(parser: argparse.ArgumentParser) -> None:
         metavar="A,B,...",
         type=names,
         default=tuple(SAMPLERS),
-        help=f"samplers to run (default: all, {','.join(SAMPLERS)})",
+        help=f"samplers to run: {samplers_text()} (default: all of PrimeSVT's own)",
     )
     parser.add_argument(
         "--seeds",
         metavar="N",
         type=positive,
         default=3,
-        help="studies of each sampler, from --seed on (default: %(default)s); prioritized draws nothing and runs once",
+        help="studies of each sampler, from --seed on (default: %(default)s); one that draws nothing runs once",
     )
     parser.add_argument("--seed", metavar="K", type=int, default=0, help="the first seed (default: %(default)s)")
     parser.add_argument(
         "--trials",
         metavar="N",
         type=int,
-        help=f"trials of each study in all (default: {DEFAULT_TRIALS}; for prioritized as many as it needs)",
+        help="trials of each study in all (default: as many as the sampler needs)",
     )
     parser.add_argument(
         "--stop-at-target",

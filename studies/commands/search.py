@@ -6,7 +6,6 @@ from optuna.trial import FrozenTrial
 
 from primesvt.pruning import measure_named
 from primesvt.search import Constraints, accuracy_of, decided_early, evaluation_of, saving_of
-from primesvt.search.samplers import DEFAULT_TRIALS
 
 from ..reporting.tables import table
 from ..running.budget import Budget, Pace
@@ -23,6 +22,7 @@ from .arguments import (
     open_model_and_data,
     print_result,
     sampler_name,
+    samplers_text,
     settings_of,
 )
 
@@ -35,13 +35,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--sampler",
         type=sampler_name,
         default="prioritized",
-        help="prioritized (the paper's policy), random, tpe, nsga2 or gp (default: %(default)s)",
+        help=f"{samplers_text()} (default: %(default)s)",
     )
     parser.add_argument(
         "--trials",
         metavar="N",
         type=int,
-        help=f"trials in all (default: {DEFAULT_TRIALS}; for prioritized as many as it needs, it ends by itself)",
+        help="trials in all (default: as many as the sampler needs; one that ends by itself may take fewer)",
     )
     parser.add_argument("--study", metavar="NAME", help="name of the study (default: SAMPLER-seedK)")
     parser.add_argument("--seed", metavar="K", type=int, default=0, help="of the random draws (default: %(default)s)")

@@ -11,9 +11,12 @@ from torch import nn
 from primesvt.models import DataSet, ImageSet, PrimeSVTError, fingerprint, streams
 from primesvt.models.options import check_options, option
 from primesvt.pruning import (
+    CRITERIA,
     DEFAULT_CALIBRATION,
     DEFAULT_CRITERION,
+    MEASURES,
     MOST_CALIBRATION,
+    STEPS,
     Calibration,
     Measure,
     Pruner,
@@ -64,12 +67,12 @@ class StudySettings:
     constraints: Constraints = field(default_factory=Constraints)
     criterion: str = option(
         DEFAULT_CRITERION,
-        help="which channels of a layer go first; the paper's are those of the smallest L2 norm",
+        help=f"which channels of a layer go first: {', '.join(CRITERIA)}; the paper's have the smallest L2 norm",
         metavar="NAME",
     )
     repair: tuple[str, ...] = option(
         (),
-        help="steps that repair every plan's model from calibration images, in their order",
+        help=f"steps that repair a pruned model from calibration images, in their order: {', '.join(STEPS)}",
         metavar="A,B,...",
         read=step_names,
     )
@@ -81,7 +84,9 @@ class StudySettings:
         most=MOST_CALIBRATION,
     )
     measures: tuple[str, ...] = option(
-        (), help="further numbers to take of every plan, shown beside accuracy and bytes", metavar="A,B,..."
+        (),
+        help=f"further numbers to take of every plan, shown beside accuracy and bytes: {', '.join(MEASURES)}",
+        metavar="A,B,...",
     )
     objectives: tuple[str, ...] = option(
         (), help="measures to keep as small as possible, beside memory saving and accuracy", metavar="A,B,..."

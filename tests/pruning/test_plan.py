@@ -154,3 +154,16 @@ def test_a_full_disk_leaves_the_old_plan(tmp_path: Path, monkeypatch) -> None:
 )
 def test_kept_by_hand(channels: int, ratio: float, heads: int, kept: int) -> None:
     assert kept_count(channels, ratio, heads) == kept
+
+
+@pytest.mark.parametrize("repair", ["mean", ("mean", 3), [None]])
+def test_a_repair_that_is_no_list_of_names_is_refused(repair: object) -> None:
+    with pytest.raises(PrimeSVTError, match="repair of a plan is a list"):
+        PruningPlan({}, repair=repair)  # type: ignore[arg-type]
+
+
+def test_steps_of_repair_round_trip_and_can_be_hashed() -> None:
+    plan = PruningPlan({"a": 0.5}, repair=["norm", "mean"])  # type: ignore[arg-type]
+    assert plan.repair == ("norm", "mean")
+    assert PruningPlan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
+    assert {plan: 1}[copy.deepcopy(plan)] == 1

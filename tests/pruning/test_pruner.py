@@ -7,7 +7,20 @@ import torch
 from torch import nn
 
 from primesvt.models import DataSet, PrimeSVTError, fingerprint, model_bytes
-from primesvt.pruning import Calibration, Pruner, PruningPlan, kept_channels, memory_saving, prune, pruned_bytes
+from primesvt.pruning import (
+    Calibration,
+    Kept,
+    Pruner,
+    PruningPlan,
+    Reference,
+    kept_channels,
+    memory_saving,
+    prune,
+    pruned_bytes,
+    remove,
+    run_repair,
+)
+from primesvt.pruning.repair import Repaired
 
 PLAN = PruningPlan({"blocks.0.hidden": 0.5, "stem.3": 0.25})
 IMAGES = "0123456789abcdef"
@@ -148,3 +161,37 @@ def test_repair_needs_calibration_images(make_model) -> None:
 def test_an_unknown_step_is_refused_with_those_known(make_model, data: DataSet) -> None:
     with pytest.raises(PrimeSVTError, match="Unknown repair step 'prayer'; known are mean, norm, least-squares"):
         repairing(make_model(), data).version(PruningPlan(PLAN.ratios, repair=("prayer",)))
+
+
+class Vandal:
+    """A step that writes into what it was lent, and into BatchNorm's statistics by a forward pass in training mode."""
+
+    name = "vandal"
+
+    def __init__(self, *, original: bool) -> None:
+        self.original = original
+
+    def repair(self, reference: Reference, pruned: nn.Module, kept: Kept) -> Repaired:
+        with torch.no_grad():
+            for parameter in (reference.original if self.original else pruned).parameters():
+                parameter.mul_(0.5)
+            pruned.train()(reference.images)
+        return Repaired({}, ())
+
+
+def test_a_step_that_writes_in_place_harms_no_model(make_model, data: DataSet) -> None:
+    model = make_model()
+    reference = Reference(model, Calibration(data.calibration, 6))
+    kept = kept_channels(model, PLAN)
+    pruned = remove(model, kept, share=True)
+    before = fingerprint(model), fingerprint(pruned)
+    repaired, _ = run_repair(reference, pruned, kept, [Vandal(original=False)])
+    assert (fingerprint(model), fingerprint(pruned)) == before
+    assert fingerprint(repaired) == before[1]
+    with pytest.raises(PrimeSVTError, match="step 'vandal' wrote into the unpruned model"):
+        run_repair(reference, pruned, kept, [Vandal(original=True)])
+
+
+def test_surgery_alone_refuses_a_plan_that_repairs(make_model) -> None:
+    with pytest.raises(PrimeSVTError, match=r"needs calibration images: use Pruner\(model, Calibration"):
+        prune(make_model(), REPAIRED)

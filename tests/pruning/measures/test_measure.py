@@ -1,7 +1,9 @@
 """A measure as a person reads it."""
 
+import pytest
 from torch import nn
 
+from primesvt.models import PrimeSVTError
 from primesvt.pruning import Measure
 
 
@@ -10,3 +12,9 @@ def test_a_value_has_its_unit_and_its_digits() -> None:
     count = Measure(name="layers", label="layers", unit="", of=lambda model: len(list(model.children())))
     assert energy.text(1234.567) == "1,234.57 mJ"
     assert count.text(count.of(nn.Sequential(nn.ReLU(), nn.ReLU()))) == "2"
+
+
+@pytest.mark.parametrize("name", ["accuracy", "bytes", "images", "memory_saving", "Joy", "a b", ""])
+def test_names_that_every_trial_has_are_refused(name: str) -> None:
+    with pytest.raises(PrimeSVTError, match=f"cannot be called '{name}'"):
+        Measure(name=name, label="x", unit="", of=lambda _model: 0.0)

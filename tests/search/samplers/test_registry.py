@@ -1,6 +1,9 @@
 """Samplers by name."""
 
+from dataclasses import dataclass
+
 import pytest
+from optuna.samplers import RandomSampler
 
 from primesvt.models import PrimeSVTError
 from primesvt.search.samplers import (
@@ -8,6 +11,7 @@ from primesvt.search.samplers import (
     PrioritizedOptions,
     PrioritizedSampler,
     ReseededSampler,
+    SamplerKind,
     make_sampler,
     sampler_kind,
 )
@@ -48,3 +52,13 @@ def test_an_unknown_name_is_refused_with_those_known() -> None:
 def test_rates_off_the_grid_are_refused() -> None:
     with pytest.raises(PrimeSVTError, match=r"0\.25 is not among those of the search"):
         make_sampler("prioritized", Landscape().problem, PrioritizedOptions(rates=(0.25,)), seed=0)
+
+
+@dataclass(frozen=True)
+class Stepping:
+    step: float = 0.1
+
+
+def test_an_option_that_every_study_has_is_refused() -> None:
+    with pytest.raises(PrimeSVTError, match="sampler odd cannot have an option 'step'"):
+        SamplerKind(name="odd", summary="", make=lambda *_: RandomSampler(), options=Stepping)

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from primesvt.models import DataSet, PrimeSVTError
 from primesvt.pruning import PruningPlan, memory_saving, prunable_layers
 from primesvt.search import Constraints
 from primesvt.search.samplers import NoOptions, PrioritizedOptions
+from primesvt.search.samplers.kind import RESERVED
 from primesvt.studies.running.settings import StudySettings, check_identity, study_identity
 
 from ...conftest import noisy_data
@@ -198,3 +200,7 @@ def test_another_model_or_data_set_is_refused(data: DataSet) -> None:
 def test_a_study_of_somebody_else_is_refused(data: DataSet) -> None:
     with pytest.raises(PrimeSVTError, match="'s' exists, but was not made by PrimeSVT"):
         check_identity("s", None, study_identity(StudySettings(), tiny_model(), data.selection))
+
+
+def test_no_sampler_may_have_an_option_of_the_settings_name() -> None:
+    assert {f.name for f in fields(StudySettings)} | {f.name for f in fields(Constraints)} <= RESERVED
