@@ -6,8 +6,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 import numpy as np
+import torch
 
 from primesvt.models import Accuracy
+from primesvt.pruning.repair import divergence as kl_divergence
 
 # No storage knows infinity.
 MAX_DIVERGENCE = 1e6
@@ -87,13 +89,5 @@ def divergence(unpruned: np.ndarray, pruned: np.ndarray) -> float:
         unpruned: Logits ``[N, classes]`` of the unpruned model.
         pruned: Logits ``[N, classes]`` of the pruned model on the same images.
     """
-    with np.errstate(invalid="ignore"):
-        expected, answered = _log_softmax(unpruned), _log_softmax(pruned)
-        mean = float((np.exp(expected) * (expected - answered)).sum(1).mean())
+    mean = kl_divergence(torch.from_numpy(unpruned), torch.from_numpy(pruned))
     return min(max(mean, 0.0), MAX_DIVERGENCE) if math.isfinite(mean) else MAX_DIVERGENCE
-
-
-def _log_softmax(logits: np.ndarray) -> np.ndarray:
-    shifted = logits.astype(np.float64) - logits.max(1, keepdims=True)
-    shares: np.ndarray = shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
-    return shares

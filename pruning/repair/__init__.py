@@ -7,7 +7,7 @@ from .norm import Norm
 from .reference import Reference
 from .run import StepReport, run_repair
 from .step import Repaired, RepairStep
-from .steps import NO_REPAIR, STEPS, known_steps, repair_steps, step_names
+from .steps import NO_REPAIR, STEPS, repair_steps, step_names
 
 __all__ = [
     "NO_REPAIR",
@@ -20,7 +20,6 @@ __all__ = [
     "Repaired",
     "StepReport",
     "divergence",
-    "known_steps",
     "repair_steps",
     "run_repair",
     "step_names",

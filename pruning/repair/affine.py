@@ -1,4 +1,8 @@
-"""BatchNorms in a row, as a factor and a summand of every channel."""
+"""BatchNorms in a row, as a factor and a summand of every channel.
+
+In float64, and for several in a row: what the engine and folding need of one, bit for bit as PyTorch rounds it, is
+:func:`primesvt.models.layers.norm.affine`.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

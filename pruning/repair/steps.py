@@ -6,7 +6,7 @@ whose value is the step.
 
 from collections.abc import Mapping, Sequence
 
-from primesvt.models import named, plugin, with_plugins
+from primesvt.models import named, plugin
 
 from .least_squares import LeastSquares
 from .mean import Mean
@@ -16,15 +16,6 @@ from .step import RepairStep
 ENTRY_POINTS = "primesvt.repairs"
 NO_REPAIR = "none"
 STEPS: Mapping[str, RepairStep] = named((Mean(), Norm(), LeastSquares()))
-
-
-def known_steps() -> Mapping[str, RepairStep]:
-    """Every step that is installed, by name: PrimeSVT's own, and those of other packages.
-
-    Raises:
-        PrimeSVTError: Another package's step cannot be imported, or is none.
-    """
-    return with_plugins(STEPS, ENTRY_POINTS, RepairStep, "repair step")
 
 
 def repair_steps(names: Sequence[str]) -> tuple[RepairStep, ...]:

@@ -160,6 +160,8 @@ class Comparison:
         return limits.min_saving, self.baseline.accuracy - (limits.max_drop - limits.margin) / 100
 
 
+# As best_trial and nearest_trial of a study, but of plans of several: a plan knows what its trial measured, and its
+# number says nothing beyond its study.
 def best_plan(plans: Iterable[ReportedPlan | None]) -> ReportedPlan | None:
     """Of the plans that are there, the one that saves most; of equal ones, the most accurate."""
     there = [plan for plan in plans if plan is not None]
