@@ -24,9 +24,10 @@ from ..running.train_run import TrainJob, check_trainable, run_training
 from .arguments import add_json, print_result
 from .finetune import GENTLE
 
-# Of what a user's own comparison looks at, the demo takes a quarter of the selection images and one seed, to take
-# minutes; all else is the default.
+# Of what a user's own comparison looks at, the demo takes a quarter of the selection images, a quarter of the
+# calibration images and one seed, to take minutes; how it searches is the default.
 IMAGES = 1_000
+CALIBRATION = 128
 FRONT = 6
 EPOCHS = 1
 REPAIR = ("least-squares",)
@@ -53,7 +54,7 @@ def run(args: argparse.Namespace) -> None:
     prepare(args.output)
     storage = open_storage(storage_in(args.output))
     model, data = load_model("demo"), open_data(None)
-    common = StudySettings(images=IMAGES, seed=args.seed)
+    common = StudySettings(images=IMAGES, calibration=CALIBRATION, seed=args.seed)
     policy = replace(common, options=common.kind.at_its_best(common.options))
     arms = [
         Arm(PRIORITIZED, policy),
@@ -62,7 +63,7 @@ def run(args: argparse.Namespace) -> None:
     ]
     say(f"Demo model: {model_bytes(model):,} bytes. Searching on {IMAGES:,} selection images of {data.name}.")
     runs = run_studies(storage, model, data, arms, seeds=1)
-    test = open_test_set(model, data)
+    test = open_test_set(model, data, CALIBRATION)
     comparison = compared(runs, test, data, front=FRONT)
     provenance = Provenance.of(
         runs, command=args.command_line, model="demo", data=None, storage=storage_in(args.output)
