@@ -69,7 +69,7 @@ def comparison(studies: Sequence[StudyResult], limits: Constraints = LIMITS) -> 
         baseline=UNPRUNED,
         test_baseline=Measurement(right=900, images=IMAGES, lost=0, gained=0),
         layers=tuple(
-            PrunableLayer(name, "mlp", 8, 1, size, size / 500, (), ())
+            PrunableLayer(name, "mlp", 8, 1, size, size / 500, ())
             for name, size in (("stem", 400), ("blocks.0.hidden", 100))
         ),
         robustness=None,
