@@ -27,8 +27,10 @@ from primesvt.models.engine.forward import DirectForward
 from primesvt.pruning import PruningPlan
 from primesvt.search import DEFAULT_CACHE, Evaluation, Evaluator, Rejection
 from primesvt.search.samplers import PrioritizedOptions
-from primesvt.studies.running.runner import StudyRun, run_study
+from primesvt.studies.running.runner import RunOptions, run_study
 from primesvt.studies.running.settings import DEFAULT_RISK, StudySettings
+from primesvt.studies.running.study_run import StudyRun
+from primesvt.studies.running.subject import Subject
 
 GOAL = 5.0
 # The share of an evaluation's time that may go into building the candidate and into the sampler.
@@ -87,8 +89,8 @@ def run(model: nn.Module, data: DataSet, settings: StudySettings, *, naive: bool
     with watch.running():
         started = time.perf_counter()
         storage = optuna.storages.InMemoryStorage()
-        cache = 0 if naive else DEFAULT_CACHE
-        study = run_study("benchmark", storage, model, data, settings, cache=cache, on_batch=count, evaluator_type=way)
+        options = RunOptions(cache=0 if naive else DEFAULT_CACHE, on_batch=count, evaluator_type=way)
+        study = run_study("benchmark", storage, Subject(model, data), settings, options)
         seconds = time.perf_counter() - started
     return Outcome(seconds, images, _plan(study), _feasible(study), watch.shares())
 

@@ -21,8 +21,8 @@ from primesvt.search import (
     violation,
 )
 
-from ..running.runner import StudyRun
 from ..running.settings import StudySettings
+from ..running.study_run import StudyRun
 from .history import History
 from .measurement import Measurement, TestSet
 from .pareto import Point, pareto_front

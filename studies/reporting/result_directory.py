@@ -12,7 +12,7 @@ from primesvt.models import DataSet, PrimeSVTError, save_model
 from primesvt.pruning import DEFAULT_CALIBRATION, Calibration, Pruner, save_plan
 
 from ..running.progress import bar
-from ..running.runner import StudyRun
+from ..running.study_run import StudyRun
 from .comparison import Comparison, compare
 from .measurement import TestSet
 from .output_file import write_text
