@@ -63,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_studies(parser: argparse.ArgumentParser) -> None:
-    """Which studies there shall be, and where they are."""
+    """Which studies there shall be."""
     parser.add_argument(
         "--samplers",
         metavar="A,B,...",
@@ -98,6 +98,11 @@ def _add_studies(parser: argparse.ArgumentParser) -> None:
         default=(),
         help="take these studies of --storage, with the limits they have, instead of running any",
     )
+    _add_place(parser)
+
+
+def _add_place(parser: argparse.ArgumentParser) -> None:
+    """Where the studies are kept, and by which names."""
     parser.add_argument(
         "--prefix",
         metavar="TEXT",

@@ -12,7 +12,7 @@ from optuna.storages import InMemoryStorage
 from primesvt.search import Constraints, decided_early
 from primesvt.search.samplers import PrioritizedOptions
 from primesvt.studies.reporting import figures
-from primesvt.studies.reporting.comparison import compare
+from primesvt.studies.reporting.comparing import compare
 from primesvt.studies.reporting.measurement import TestSet
 from primesvt.studies.reporting.pareto import hypervolume
 from primesvt.studies.reporting.report import report_page
