@@ -38,7 +38,7 @@ CHEAP = 0.05
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Round:
     """One run of the study.
 
     Args:
@@ -77,7 +77,7 @@ class NaiveEvaluator(Evaluator):
         return super().evaluate(plan)
 
 
-def run(model: nn.Module, data: DataSet, settings: StudySettings, *, naive: bool) -> Outcome:
+def run(model: nn.Module, data: DataSet, settings: StudySettings, *, naive: bool) -> Round:
     """A study in memory, from nothing."""
     images, watch = 0, Stopwatch()
 
@@ -92,7 +92,7 @@ def run(model: nn.Module, data: DataSet, settings: StudySettings, *, naive: bool
         options = RunOptions(cache=0 if naive else DEFAULT_CACHE, on_batch=count, evaluator_type=way)
         study = run_study("benchmark", storage, Subject(model, data), settings, options)
         seconds = time.perf_counter() - started
-    return Outcome(seconds, images, _plan(study), _feasible(study), watch.shares())
+    return Round(seconds, images, _plan(study), _feasible(study), watch.shares())
 
 
 def _plan(run: StudyRun) -> dict[str, float]:
@@ -125,23 +125,23 @@ def main() -> None:
         args.json.write_text(json.dumps(figures, indent=1) + "\n")
 
 
-def measured(settings: StudySettings, rounds: int) -> dict[str, list[Outcome]]:
+def measured(settings: StudySettings, rounds: int) -> dict[str, list[Round]]:
     """What came out of every round, by the way of asking."""
     model, data = load_model("demo"), open_data(None)
     # Kernels are compiled now.
     run(model, data, StudySettings(images=64, options=PrioritizedOptions(rates=(0.5,))), naive=False)
-    outcomes: dict[str, list[Outcome]] = {"naive": [], "engine": []}
+    rounds_by_way: dict[str, list[Round]] = {"naive": [], "engine": []}
     for number in range(rounds):
-        for way, done in outcomes.items():
+        for way, done in rounds_by_way.items():
             print(f"round {number + 1}: {way} ...", file=sys.stderr, flush=True)
             done.append(run(model, data, settings, naive=way == "naive"))
-    return outcomes
+    return rounds_by_way
 
 
-def _compared(outcomes: Mapping[str, list[Outcome]]) -> dict[str, Any]:
-    medians = {way: statistics.median(o.seconds for o in done) for way, done in outcomes.items()}
-    every = [outcome for done in outcomes.values() for outcome in done]
-    parts = outcomes["engine"][-1].parts
+def _compared(rounds_by_way: Mapping[str, list[Round]]) -> dict[str, Any]:
+    medians = {way: statistics.median(o.seconds for o in done) for way, done in rounds_by_way.items()}
+    every = [one for done in rounds_by_way.values() for one in done]
+    parts = rounds_by_way["engine"][-1].parts
     return {
         "ratios": {"naive_over_engine": medians["naive"] / medians["engine"]},
         "plan": dict(every[0].plan),
@@ -151,7 +151,7 @@ def _compared(outcomes: Mapping[str, list[Outcome]]) -> dict[str, Any]:
         "goals": {"naive_over_engine": GOAL, "cheap_share": CHEAP},
         "cheap_share": (parts["building"] + parts["sampler"]) / parts["asking"],
         "seconds": medians,
-        "images": {way: done[-1].images for way, done in outcomes.items()},
+        "images": {way: done[-1].images for way, done in rounds_by_way.items()},
         "parts": dict(parts),
         "machine": machine(),
     }

@@ -17,7 +17,7 @@ from ..reporting.provenance import Provenance
 from ..reporting.result_directory import MODEL, REPORT, compared, open_test_set, prepare, storage_in, write
 from ..reporting.summary import summary
 from ..reporting.tables import table
-from ..reporting.verdict import Outcome, verdict, words
+from ..reporting.verdict import Conclusion, verdict, words
 from ..running.runner import RunOptions
 from ..running.settings import StudySettings
 from ..running.several import Arm, run_studies, studies_of
@@ -39,7 +39,7 @@ from .arguments import (
     settings_of,
 )
 
-_CODES = {Outcome.KEPT: 0, Outcome.MISSED: LIMIT_MISSED, Outcome.NONE_FOUND: NONE_FOUND}
+_CODES = {Conclusion.KEPT: 0, Conclusion.MISSED: LIMIT_MISSED, Conclusion.NONE_FOUND: NONE_FOUND}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -142,7 +142,7 @@ def run(args: argparse.Namespace) -> int:
     if comparison.winner is not None:
         text += f"\nmodel of the chosen plan: {args.output / MODEL}"
     print_result(args, summary(comparison, provenance), text)
-    return _CODES[verdict(comparison).outcome]
+    return _CODES[verdict(comparison).conclusion]
 
 
 def _runs(args: argparse.Namespace, storage: BaseStorage, subject: Subject) -> list[StudyRun]:

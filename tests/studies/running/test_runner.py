@@ -23,10 +23,9 @@ from torch import nn
 from primesvt.models import DataSet, PrimeSVTError
 from primesvt.pruning import PruningPlan, largest_saving
 from primesvt.search import (
-    DIRECTIONS,
-    OBJECTIVES,
     Constraints,
     Evaluator,
+    Goals,
     StoppingRule,
     decided_early,
     is_feasible,
@@ -104,7 +103,7 @@ def test_a_prioritized_study_from_start_to_end(family: str, kind: str, tmp_path:
     assert result.over
     assert not result.interrupted
     assert len(result.finished) < 100
-    assert result.study.metric_names == list(OBJECTIVES)
+    assert result.study.metric_names == list(Goals().names)
     assert [d.name for d in result.study.directions] == ["MAXIMIZE", "MAXIMIZE"]
     evaluator = Evaluator(model, noisy_data().selection)
     for trial in result.finished:
@@ -512,7 +511,7 @@ def test_going_on_with_other_settings_is_refused() -> None:
         run(storage, data=noisy_data(seed=1))
 
 
-@pytest.mark.parametrize("directions", [["minimize"], ["maximize", "minimize"], list(DIRECTIONS)])
+@pytest.mark.parametrize("directions", [["minimize"], ["maximize", "minimize"], list(Goals().directions)])
 def test_a_study_of_somebody_else_is_left_alone(directions: list[str]) -> None:
     storage = InMemoryStorage()
     theirs = optuna.create_study(study_name="s", storage=storage, directions=directions)
@@ -525,7 +524,7 @@ def test_a_study_of_somebody_else_is_left_alone(directions: list[str]) -> None:
 
 def test_a_study_whose_maker_was_killed_at_once_is_taken_over() -> None:
     storage = InMemoryStorage()
-    optuna.create_study(study_name="s", storage=storage, directions=DIRECTIONS)
+    optuna.create_study(study_name="s", storage=storage, directions=Goals().directions)
     assert run(storage).over
 
 
