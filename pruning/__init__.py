@@ -2,6 +2,7 @@
 
 from .byte_counter import ByteCounter
 from .calibration import DEFAULT_CALIBRATION, MOST_CALIBRATION, Calibration
+from .channel_statistics import Statistics
 from .criteria import CRITERIA, Criterion, criteria, criterion
 from .kept import Kept, Scores, kept_channels, scores_of
 from .layers import PrunableLayer, check_layers, prunable_layers
@@ -21,7 +22,6 @@ from .repair import (
     step_names,
 )
 from .robustness import DEFAULT_RATES, Robustness, check_rates, measure_robustness, probes
-from .statistics import Statistics
 from .surgery import prune, remove, version_of
 
 __all__ = [

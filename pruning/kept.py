@@ -8,10 +8,10 @@ from torch import nn
 
 from primesvt.models import EMBEDDING, ChannelGroup, PrimeSVTError, config_of
 
+from .channel_statistics import Statistics
 from .criteria import criterion
 from .layers import check_layers
 from .plan import PruningPlan, kept_count
-from .statistics import Statistics
 
 Kept = Mapping[str, torch.Tensor]
 

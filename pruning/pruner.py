@@ -16,11 +16,11 @@ from primesvt.models import PrimeSVTError, config_of, fingerprint, model_bytes
 
 from .byte_counter import ByteCounter
 from .calibration import Calibration
+from .channel_statistics import Statistics
 from .kept import Kept, Scores, kept_channels, scores_of
 from .memory import kept_bytes
 from .plan import PruningPlan
 from .repair import Reference, StepReport, repair_steps, run_repair
-from .statistics import Statistics
 from .surgery import remove, version_of
 
 

@@ -17,8 +17,6 @@ from .constraints import ACCURACY_DROP, MEMORY_SAVING, Constraints
 from .evaluation import Counted, Evaluation, divergence
 from .evaluator import DEFAULT_CACHE, Evaluator, Forwards
 from .goals import (
-    DIRECTIONS,
-    OBJECTIVES,
     Goals,
     Quantity,
     accuracy_of,
@@ -49,14 +47,12 @@ __all__ = [
     "DECIDED_EARLY",
     "DEFAULT_CACHE",
     "DEFAULT_MEMORY",
-    "DIRECTIONS",
     "DIVERGENCE",
     "EVALUATION",
     "EXACT",
     "KEY",
     "LAYER",
     "MEMORY_SAVING",
-    "OBJECTIVES",
     "PHASE",
     "REUSED",
     "STATISTICAL",

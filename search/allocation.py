@@ -84,11 +84,6 @@ class Curves:
         """The plan of a choice, int64 ``[L]``: a level of every layer."""
         return {layer: self.levels[at] for layer, at in zip(self.layers, choice, strict=True) if at > 0}
 
-    def errors_of(self, ratios: Mapping[str, float]) -> np.ndarray:
-        """Errors of the layers in a plan, float64 ``[L]``."""
-        choice = [self.levels.index(ratios.get(layer, 0.0)) for layer in self.layers]
-        return np.asarray(self.errors[np.arange(len(self.layers)), choice])
-
     def error(self, choice: np.ndarray) -> float:
         """The sum of the layers' errors."""
         return float(self.errors[np.arange(len(self.layers)), choice].sum())

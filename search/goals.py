@@ -86,8 +86,6 @@ class Goals:
 
 # Every study has these two, first and in this order.
 _COMMON = Goals()
-OBJECTIVES = _COMMON.names
-DIRECTIONS = _COMMON.directions
 
 
 def saving_of(trial: FrozenTrial) -> float:

@@ -1,4 +1,4 @@
-"""From the graph to the steps of the engine: which nodes one kernel computes together.
+"""From the graph to the steps of the engine, groups of nodes that one kernel computes together.
 
 A convolution with its BatchNorm goes together with what alone reads it: a neuron, or the shortcut that it is added to,
 and the neurons that read the sum. Convolutions that read the same, such as query, key and value, go together, too.
@@ -49,7 +49,7 @@ class Branch:
 
 
 @dataclass(frozen=True)
-class Step:
+class FusionGroup:
     """Nodes that are computed together: the branches of a kernel, or a single node.
 
     Args:
@@ -62,13 +62,13 @@ class Step:
 
     @property
     def reads(self) -> tuple[fx.Node, ...]:
-        """Nodes of other steps that this one needs."""
+        """Nodes of other groups that this one needs."""
         own = set(self.nodes)
         return tuple(dict.fromkeys(n for node in self.nodes for n in node.all_input_nodes if n not in own))
 
 
-def steps_of(graph: fx.Graph, modules: Mapping[str, Any]) -> tuple[Step, ...]:
-    """The steps of a graph, in an order in which each finds what it needs."""
+def fusion_groups(graph: fx.Graph, modules: Mapping[str, Any]) -> tuple[FusionGroup, ...]:
+    """The groups of a graph, in an order in which each finds what it needs."""
     together: dict[tuple[object, ...], list[Branch]] = defaultdict(list)
     for node in graph.nodes:
         if (branch := _branch(node, modules)) is not None:
@@ -76,18 +76,18 @@ def steps_of(graph: fx.Graph, modules: Mapping[str, Any]) -> tuple[Step, ...]:
             # Those with a stream of their own stay alone.
             alone = node if branch.add is not None or branch.fire is None else None
             together[branch.source, conv.kernel_size, conv.stride, alone].append(branch)
-    found: dict[fx.Node, Step] = {}
+    found: dict[fx.Node, FusionGroup] = {}
     for branches in together.values():
-        step = Step(tuple(node for branch in branches for node in branch.nodes), tuple(branches))
-        found |= dict.fromkeys(step.nodes, step)
-    ordered: dict[Step, None] = {}
+        group = FusionGroup(tuple(node for branch in branches for node in branch.nodes), tuple(branches))
+        found |= dict.fromkeys(group.nodes, group)
+    ordered: dict[FusionGroup, None] = {}
 
     def emit(node: fx.Node) -> None:
-        step = found.get(node) or Step((node,))
-        if node.op != "placeholder" and step not in ordered:
-            for needed in step.reads:
+        group = found.get(node) or FusionGroup((node,))
+        if node.op != "placeholder" and group not in ordered:
+            for needed in group.reads:
                 emit(needed)
-            ordered[step] = None
+            ordered[group] = None
 
     for node in graph.nodes:
         if node.op != "output":

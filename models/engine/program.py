@@ -11,7 +11,7 @@ from torch import fx, nn
 from ..layers.conv import ConvBN
 from ..layers.norm import affine
 from .activations import Activation, Frames, Plain, Spikes
-from .fusion import Step, steps_of
+from .fusion import FusionGroup, fusion_groups
 from .graph import interpret, trace
 from .operators import layer_of, neuron_of
 from .spike_conv import Neuron, SpikeConv
@@ -34,7 +34,7 @@ class Program:
 
     def __init__(self, model: nn.Module, shape: tuple[int, ...]) -> None:
         self.graph = trace(model, shape)
-        self.steps = steps_of(self.graph, dict(model.named_modules()))
+        self.steps = fusion_groups(self.graph, dict(model.named_modules()))
         self.images, *_ = self.graph.nodes
         (self.result,) = self.graph.output_node().all_input_nodes
 
@@ -98,7 +98,7 @@ class Engine:
         value = interpret(node, *plain, self._modules)
         return Plain(value) if isinstance(value, torch.Tensor) else value
 
-    def _convolve(self, step: Step, values: Values) -> bool:
+    def _convolve(self, step: FusionGroup, values: Values) -> bool:
         """Compute a step by our kernel; False where it cannot be exact."""
         first, *_ = step.branches
         x: Activation = values[first.source]
@@ -124,7 +124,7 @@ class Engine:
     def _neuron(self, node: fx.Node) -> Neuron:
         return neuron_of(self._modules[str(node.target)])
 
-    def _conv(self, step: Step, x: Spikes | Frames) -> SpikeConv | None:
+    def _conv(self, step: FusionGroup, x: Spikes | Frames) -> SpikeConv | None:
         weighted, size = isinstance(x, Frames), x.shape[2:4]
         key = step, weighted, size
         if key not in self._prepared:

@@ -12,7 +12,7 @@ import torch
 
 from primesvt.models import ChannelGroup
 
-from ..statistics import Statistics
+from ..channel_statistics import Statistics
 
 Weights = Mapping[str, torch.Tensor]
 # From a layer, the state dict of the model and, where it was asked for, what the calibration images say of the model,

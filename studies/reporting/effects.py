@@ -5,14 +5,14 @@ they are level: A. Vargha and H. D. Delaney's A12 (Journal of Educational and Be
 with bootstrap intervals as R. Agarwal et al. advise (*Deep Reinforcement Learning at the Edge of the Statistical
 Precipice*, NeurIPS 2021, arXiv:2108.13264). The intervals are percentiles (B. Efron, R. J. Tibshirani, *An Introduction
 to the Bootstrap*, 1993); each sampler's seeds are drawn on their own. Of few seeds in perfect order every draw is in
-perfect order, so an interval never replaces the test of :mod:`primesvt.studies.reporting.statistics`.
+perfect order, so an interval never replaces the test of :mod:`primesvt.studies.reporting.significance`.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from .statistics import Sample
+from .significance import Sample
 
 _RESAMPLES = 4_000
 

@@ -9,8 +9,8 @@ import numpy as np
 from .comparison import Comparison
 from .effects import Estimate, improvement, lead
 from .leads import UNITS, kind, probability
+from .significance import Claim, Sample
 from .standings import Standing, comparison_claims, standings
-from .statistics import Claim, Sample
 from .verdict import kept_on_test, miss
 
 # Of the bootstrap: the same report says the same.

@@ -59,8 +59,3 @@ class History:
         counts = self.feasible if feasible_only else self.whole
         counted = [point if count else out for point, count in zip(self.points, counts, strict=True)]
         return hypervolume_history(counted, reference)
-
-    @property
-    def first_feasible(self) -> int | None:
-        """How many trials it took to find a plan that keeps the limits; None where none did."""
-        return self.feasible.index(True) + 1 if True in self.feasible else None

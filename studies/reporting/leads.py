@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from statistics import median
 
 from .comparison import Comparison
+from .significance import Claim, Sample
 from .standings import HYPERVOLUME, SAVING, comparison_claims, hypervolumes, savings
-from .statistics import Claim, Sample
 
 
 @dataclass(frozen=True)

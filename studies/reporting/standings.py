@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from .attainment import attainment
 from .comparison import Comparison, ReportedPlan, StudyResult, best_plan
-from .effort import Effort, RunningTime
 from .pareto import Point, hypervolume
-from .statistics import NONE_FOUND, Claim, Sample, claims, ranked
+from .running_time import Effort, RunningTime
+from .significance import NONE_FOUND, Claim, Sample, claims, ranked
 
 SAVING = "memory saved within the limits"
 HYPERVOLUME = "hypervolume within the limits"

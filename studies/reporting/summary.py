@@ -24,7 +24,7 @@ def summary(comparison: Comparison, provenance: Provenance | None = None) -> dic
     limits = comparison.constraints
     return {
         "format": FORMAT,
-        "outcome": verdict(comparison).outcome,
+        "outcome": verdict(comparison).conclusion,
         "summary": words(comparison),
         "model": _model(comparison),
         "data": comparison.data,

@@ -10,7 +10,7 @@ from .leads import leads
 from .standings import standings
 
 
-class Outcome(StrEnum):
+class Conclusion(StrEnum):
     """How a comparison ended."""
 
     KEPT = "limits kept"
@@ -23,25 +23,25 @@ class Verdict:
     """What comes first in a report.
 
     Args:
-        outcome: How the comparison ended.
+        conclusion: How the comparison ended.
         sentences: Three: which plan, what it saves and costs, whether the limit is kept on the test set. A miss is the
             first of them.
     """
 
-    outcome: Outcome
+    conclusion: Conclusion
     sentences: tuple[str, str, str]
 
     @property
     def alarm(self) -> bool:
         """Whether there is no plan that keeps the limits, or it does so only in the search."""
-        return self.outcome is not Outcome.KEPT
+        return self.conclusion is not Conclusion.KEPT
 
 
 def verdict(comparison: Comparison) -> Verdict:
     """The plan that was chosen, and whether it keeps on the test set what it kept on the selection set."""
     winner = comparison.winner
     if winner is None:
-        return Verdict(Outcome.NONE_FOUND, _none_found(comparison))
+        return Verdict(Conclusion.NONE_FOUND, _none_found(comparison))
     which = (
         f"Trial {winner.trial} of {winner.study} saves most within the limits: {winner.selection.memory_saving:.2%} of "
         f"the bytes ({winner.selection.bytes:,} of {comparison.bytes:,} are left); it was chosen on "
@@ -53,14 +53,14 @@ def verdict(comparison: Comparison) -> Verdict:
             f"{limit} is missed on the test set, by {winner.test.drop - comparison.constraints.max_drop:.2f} points, "
             "though it was kept on the selection set: search again with --margin."
         )
-        return Verdict(Outcome.MISSED, (missed, which, costs))
+        return Verdict(Conclusion.MISSED, (missed, which, costs))
     if winner.test.drop_interval[1] <= comparison.constraints.max_drop:
-        return Verdict(Outcome.KEPT, (which, costs, f"{limit} is kept on the test set, by the whole interval."))
+        return Verdict(Conclusion.KEPT, (which, costs, f"{limit} is kept on the test set, by the whole interval."))
     unsure = (
         f"{limit} is kept on the test set, but not by the whole interval: on other images it may be missed "
         "(--margin keeps clear of it)."
     )
-    return Verdict(Outcome.KEPT, (which, costs, unsure))
+    return Verdict(Conclusion.KEPT, (which, costs, unsure))
 
 
 def words(comparison: Comparison) -> list[str]:

@@ -167,12 +167,14 @@ class StudySettings:
             counter=pruner.counter(self.criterion),
         )
 
-    def as_begun(self, stored: Mapping[str, Any]) -> Self:
+    def as_begun(self, stored: Mapping[str, Any] | None) -> Self:
         """The same settings for going on with a study of an earlier version, which lacks some options of its sampler.
 
         Args:
-            stored: What the study holds.
+            stored: What the study holds; None where it holds nothing yet.
         """
+        if stored is None or stored.get("sampler") != self.sampler:
+            return self
         missing = {name: value for name, value in self.kind.earlier.items() if name not in stored}
         return replace(self, options=replace(self.options, **missing)) if missing else self
 

@@ -9,9 +9,11 @@ import optuna
 from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 
-from primesvt.search import DIRECTIONS, Constraints, Outcome, PrioritizedPolicy, SearchSpace
+from primesvt.search import Constraints, Goals, Outcome, PrioritizedPolicy, SearchSpace
 from primesvt.search.samplers import PrioritizedSampler, Problem
 
+# Of every study without objectives of its own.
+DIRECTIONS = Goals().directions
 LAYERS = ("large", "middle", "small")
 RATES = (0.3, 0.6, 0.9)
 

@@ -7,17 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from primesvt.models import PrimeSVTError
-from primesvt.search import DIRECTIONS, OBJECTIVES, Constraints
+from primesvt.search import Constraints
 
 
 def test_the_papers_limits_are_the_default() -> None:
     limits = Constraints()
     assert (limits.max_drop, limits.min_saving, limits.margin) == (3.0, 0.2668, 0.0)
-
-
-def test_objectives() -> None:
-    assert OBJECTIVES == ("memory_saving", "accuracy")
-    assert DIRECTIONS == ("maximize", "maximize")
 
 
 @pytest.mark.parametrize(

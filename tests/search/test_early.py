@@ -5,7 +5,6 @@ import pytest
 
 from primesvt.pruning import PruningPlan
 from primesvt.search import (
-    DIRECTIONS,
     Constraints,
     Evaluation,
     Evaluator,
@@ -19,6 +18,7 @@ from primesvt.search import (
 from primesvt.search.samplers import PrioritizedSampler
 
 from .models import told
+from .synthetic import DIRECTIONS
 
 LAYERS = ("blocks.0.attention", "blocks.0.output", "blocks.0.projection", "stem.1")
 RATES = (0.25, 0.5, 0.75)

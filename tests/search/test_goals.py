@@ -6,8 +6,6 @@ from optuna.trial import FrozenTrial, create_trial
 
 from primesvt.pruning import measure_named
 from primesvt.search import (
-    DIRECTIONS,
-    OBJECTIVES,
     Evaluation,
     Goals,
     accuracy_of,
@@ -30,13 +28,13 @@ def trial(saving: float, accuracy: float, *excess: float) -> FrozenTrial:
 
 
 def test_every_study_saves_memory_and_accuracy() -> None:
-    assert Goals().names == OBJECTIVES == ("memory_saving", "accuracy")
-    assert Goals().directions == DIRECTIONS == ("maximize", "maximize")
+    assert Goals().names == ("memory_saving", "accuracy")
+    assert Goals().directions == ("maximize", "maximize")
 
 
 def test_a_measure_is_a_third_objective_and_less_of_it_is_better() -> None:
-    assert THREE.names == (*OBJECTIVES, "state-bytes")
-    assert THREE.directions == (*DIRECTIONS, "minimize")
+    assert THREE.names == (*Goals().names, "state-bytes")
+    assert THREE.directions == (*Goals().directions, "minimize")
     evaluation = Evaluation(
         right=8, images=10, bytes=5, memory_saving=0.5, seconds=1.0, measures={"state-bytes": 1234.0, "other": 1.0}
     )
@@ -50,7 +48,7 @@ def test_a_measure_is_a_third_objective_and_less_of_it_is_better() -> None:
 
 
 def test_directions_of_a_study() -> None:
-    two = optuna.create_study(directions=DIRECTIONS)
+    two = optuna.create_study(directions=Goals().directions)
     assert has_goals(two, Goals())
     assert not has_goals(two, THREE)
 

@@ -8,7 +8,6 @@ import pytest
 from primesvt.models import DataSet, model_bytes
 from primesvt.pruning import PruningPlan
 from primesvt.search import (
-    DIRECTIONS,
     Constraints,
     Evaluator,
     KnownEvaluations,
@@ -19,6 +18,7 @@ from primesvt.search import (
 )
 
 from .models import tiny_model, told
+from .synthetic import DIRECTIONS
 
 LAYERS = ("stem.3", "blocks.0.hidden")
 

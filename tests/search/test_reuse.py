@@ -15,7 +15,6 @@ from torch import nn
 from primesvt.models import DataSet
 from primesvt.pruning import PruningPlan
 from primesvt.search import (
-    DIRECTIONS,
     KEY,
     Constraints,
     Evaluation,
@@ -31,7 +30,7 @@ from primesvt.search.workers import sign
 
 from ..conftest import noisy_data
 from .models import counted, tiny_model
-from .synthetic import Landscape
+from .synthetic import DIRECTIONS, Landscape
 
 SPACE = SearchSpace(layers=("stem.3", "blocks.0.hidden"), step=0.25, max_ratio=0.75)
 SIGNATURE = Evaluation(right=1, images=2, bytes=3, memory_saving=0.1, seconds=0.5)

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from primesvt.models import ConvBN, LIFNode, StreamIndex
-from primesvt.models.engine.fusion import Step, steps_of
+from primesvt.models.engine.fusion import FusionGroup, fusion_groups
 from primesvt.models.engine.graph import trace
 
 SHAPE = (2, 1, 4, 6, 6)
@@ -27,12 +27,12 @@ class Net(nn.Module):
         return self._forward(self, x)
 
 
-def steps(forward) -> tuple[Step, ...]:
+def steps(forward) -> tuple[FusionGroup, ...]:
     net = Net(forward)
-    return steps_of(trace(net, SHAPE), dict(net.named_modules()))
+    return fusion_groups(trace(net, SHAPE), dict(net.named_modules()))
 
 
-def names(step: Step) -> list[str]:
+def names(step: FusionGroup) -> list[str]:
     """The modules and functions of a step."""
     return [str(node.target) if node.op == "call_module" else node.name for node in step.nodes]
 

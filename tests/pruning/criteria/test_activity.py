@@ -4,7 +4,7 @@ import torch
 
 from primesvt.models import ChannelGroup, DataSet
 from primesvt.pruning import Calibration, Pruner, PruningPlan, criterion
-from primesvt.pruning.statistics import Statistics
+from primesvt.pruning.channel_statistics import Statistics
 
 
 class Rates(Statistics):

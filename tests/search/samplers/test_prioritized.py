@@ -15,12 +15,12 @@ from optuna.testing.pytest_samplers import BasicSamplerTestCase, MultiObjectiveS
 from optuna.trial import TrialState
 
 from primesvt.models import PrimeSVTError
-from primesvt.search import DIRECTIONS, Constraints, PrioritizedPolicy
+from primesvt.search import Constraints, PrioritizedPolicy
 from primesvt.search.optuna_private import write_system_attr
 from primesvt.search.samplers import PrioritizedSampler, prioritized
 from primesvt.search.workers import WORKER
 
-from ..synthetic import LAYERS, RATES, STORAGES, Landscape, Store, plans
+from ..synthetic import DIRECTIONS, LAYERS, RATES, STORAGES, Landscape, Store, plans
 
 
 class TestContract(BasicSamplerTestCase, MultiObjectiveSamplerTestCase, RelativeSamplerTestCase):

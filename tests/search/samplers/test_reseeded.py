@@ -12,12 +12,12 @@ from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler
 from optuna.testing.pytest_samplers import BasicSamplerTestCase, MultiObjectiveSamplerTestCase, RelativeSamplerTestCase
 from optuna.trial import TrialState
 
-from primesvt.search import DIRECTIONS, Constraints
+from primesvt.search import Constraints
 from primesvt.search.optuna_private import write_system_attr
 from primesvt.search.samplers import ReseededSampler, make_sampler
 from primesvt.search.workers import WORKER
 
-from ..synthetic import STORAGES, Landscape, Store, plans
+from ..synthetic import DIRECTIONS, STORAGES, Landscape, Store, plans
 
 MAKERS: dict[str, Callable[[int], BaseSampler]] = {
     "random": lambda seed: RandomSampler(seed=seed),
@@ -173,13 +173,13 @@ def test_the_constraints_are_seen(name: str) -> None:
 def test_same_seed_in_a_fresh_process() -> None:
     script = """
 import json, optuna
-from primesvt.search import DIRECTIONS, Constraints, SearchSpace
+from primesvt.search import Constraints, Goals, SearchSpace
 from primesvt.search.samplers import Problem, make_sampler
 space = SearchSpace(layers=("a", "b"), step=0.1, max_ratio=0.9)
 problem = Problem(space=space, constraints=Constraints(), saving=lambda plan: 0.0)
 result = {}
 for name, count in (("random", 5), ("tpe", 14), ("nsga2", 55), ("gp", 12)):
-    study = optuna.create_study(sampler=make_sampler(name, problem, seed=7), directions=DIRECTIONS)
+    study = optuna.create_study(sampler=make_sampler(name, problem, seed=7), directions=Goals().directions)
     def objective(trial):
         plan = space.suggest(trial).ratios
         trial.set_constraint("accuracy_drop", sum(plan.values()) - 1)

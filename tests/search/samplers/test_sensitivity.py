@@ -13,13 +13,13 @@ from optuna.samplers import BaseSampler
 from optuna.testing.pytest_samplers import BasicSamplerTestCase, MultiObjectiveSamplerTestCase, RelativeSamplerTestCase
 from optuna.trial import TrialState
 
-from primesvt.search import DIRECTIONS, Constraints, SearchSpace, ratios
+from primesvt.search import Constraints, SearchSpace, ratios
 from primesvt.search.allocation import Allocation, Curves
 from primesvt.search.optuna_private import write_system_attr
 from primesvt.search.samplers import Problem, SensitivitySampler, make_sampler
 from primesvt.search.workers import WORKER
 
-from ..synthetic import STORAGES, Store, plans
+from ..synthetic import DIRECTIONS, STORAGES, Store, plans
 
 KINDS = ("stem", "mlp", "attention", "output")
 

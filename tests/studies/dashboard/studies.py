@@ -7,9 +7,9 @@ import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 
-from primesvt.search import BASELINE, DIRECTIONS, OBJECTIVES, Constraints, Evaluation
-from primesvt.studies.running.runner import SETTINGS
+from primesvt.search import BASELINE, Constraints, Evaluation, Goals
 from primesvt.studies.running.settings import StudySettings
+from primesvt.studies.running.study_run import SETTINGS
 
 LIMITS = Constraints(max_drop=3, min_saving=0.25)
 UNPRUNED = Evaluation(right=180, images=200, bytes=1000, memory_saving=0.0, seconds=1.0)
@@ -27,8 +27,8 @@ TRIALS: Sequence[Told] = (
 
 def study(storage: BaseStorage, name: str = "mine", trials: Sequence[Told] = TRIALS, **settings: Any) -> optuna.Study:
     """A study with these trials."""
-    made = optuna.create_study(study_name=name, storage=storage, directions=list(DIRECTIONS))
-    made.set_metric_names(list(OBJECTIVES))
+    made = optuna.create_study(study_name=name, storage=storage, directions=list(Goals().directions))
+    made.set_metric_names(list(Goals().names))
     known = StudySettings(**{"sampler": "tpe", "constraints": LIMITS, "images": 200, **settings})
     made.set_user_attr(SETTINGS, {**known.to_json(), "model": "cafe", "data": "babe"})
     made.set_user_attr(BASELINE, UNPRUNED.to_json())

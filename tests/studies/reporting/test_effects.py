@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import bootstrap
 
 from primesvt.studies.reporting.effects import improvement, lead
-from primesvt.studies.reporting.statistics import NONE_FOUND, Sample
+from primesvt.studies.reporting.significance import NONE_FOUND, Sample
 
 
 def drawn(*values: float) -> Sample:

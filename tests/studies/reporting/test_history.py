@@ -53,8 +53,5 @@ def test_within_the_limits_only_what_keeps_them_counts() -> None:
     assert [round(v, 9) for v in found] == [0.0, 0.01, 0.01, round(0.1 * 0.1 + 0.2 * 0.05, 9)]
 
 
-def test_the_first_that_keeps_the_limits() -> None:
-    assert History.of(TRIALS).first_feasible == 2
-    assert History.of(TRIALS[:1]).first_feasible is None
-    assert History.of(()).first_feasible is None
+def test_nothing_finished_is_no_curve() -> None:
     assert History.of(()).hypervolume((0.0, 0.0), feasible_only=False) == []

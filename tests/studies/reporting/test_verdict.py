@@ -9,7 +9,7 @@ from primesvt.studies.reporting.evidence import claim_to_json, claims_table, sam
 from primesvt.studies.reporting.leads import leads
 from primesvt.studies.reporting.standings import attained, comparison_claims, standings
 from primesvt.studies.reporting.summary import summary
-from primesvt.studies.reporting.verdict import Outcome, verdict, words
+from primesvt.studies.reporting.verdict import Conclusion, verdict, words
 
 from .comparisons import comparison, plan, study
 
@@ -21,7 +21,7 @@ def six(sampler: str, saving: float, drop: float = 1.0, *, trials: int = 10, fou
 
 def test_a_plan_that_keeps_the_limit_on_test() -> None:
     said = verdict(comparison([study("ours", 0, plan("", 0.6, 1.0))]))
-    assert said.outcome is Outcome.KEPT
+    assert said.conclusion is Conclusion.KEPT
     assert not said.alarm
     which, costs, limit = said.sentences
     assert which.startswith(
@@ -33,13 +33,13 @@ def test_a_plan_that_keeps_the_limit_on_test() -> None:
 
 def test_a_limit_that_other_images_may_break_is_said_to_be_so() -> None:
     said = verdict(comparison([study("ours", 0, plan("", 0.6, 2.9))]))
-    assert (said.outcome, said.alarm) == (Outcome.KEPT, False)
+    assert (said.conclusion, said.alarm) == (Conclusion.KEPT, False)
     assert "but not by the whole interval" in said.sentences[2]
 
 
 def test_a_miss_on_test_is_the_headline() -> None:
     said = verdict(comparison([study("ours", 0, plan("", 0.6, 2.0, test_drop=3.4))]))
-    assert (said.outcome, said.alarm) == (Outcome.MISSED, True)
+    assert (said.conclusion, said.alarm) == (Conclusion.MISSED, True)
     assert said.sentences[0].startswith("The limit of 3 points is missed on the test set, by 0.40 points")
     assert len(said.sentences) == 3
 
@@ -47,13 +47,13 @@ def test_a_miss_on_test_is_the_headline() -> None:
 def test_the_limit_on_test_is_the_users_without_the_margin_of_the_search() -> None:
     limits = Constraints(max_drop=3, min_saving=0.25, margin=1)
     kept = plan("", 0.6, 1.5, test_drop=2.9, limits=limits)
-    assert verdict(comparison([study("ours", 0, kept)], limits)).outcome is Outcome.KEPT
+    assert verdict(comparison([study("ours", 0, kept)], limits)).conclusion is Conclusion.KEPT
 
 
 def test_nothing_found_is_no_saving_of_nothing() -> None:
     compared = comparison([*six("a", 0.6, found=0), study("b", 0, plan("", 0.1, 3.5, test_drop=2.0), fixed=True)])
     said = verdict(compared)
-    assert (said.outcome, said.alarm) == (Outcome.NONE_FOUND, True)
+    assert (said.conclusion, said.alarm) == (Conclusion.NONE_FOUND, True)
     none, nearest, on_test = said.sentences
     assert none == "No study found a plan that keeps the limits (at most 3 points lost, at least 25.00% saved)."
     # Two points of accuracy too many are a smaller miss than 0.5 of accuracy and 15 of memory.

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu, rankdata
 
 from primesvt.models import PrimeSVTError
-from primesvt.studies.reporting.statistics import LEVEL, NONE_FOUND, Sample, claims, holm, least_noise, noise, ranked
+from primesvt.studies.reporting.significance import LEVEL, NONE_FOUND, Sample, claims, holm, least_noise, noise, ranked
 
 
 def drawn(*values: float, name: str = "drawn") -> Sample:

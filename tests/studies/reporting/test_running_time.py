@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from primesvt.models import PrimeSVTError
-from primesvt.studies.reporting.effort import Effort, RunningTime
+from primesvt.studies.reporting.running_time import Effort, RunningTime
 
 
 def test_the_effort_of_a_study_ends_with_its_first_plan() -> None:
