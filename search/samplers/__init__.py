@@ -2,6 +2,7 @@
 
 from .kind import DEFAULT_TRIALS, NoOptions, Problem, SamplerKind
 from .prioritized import PRIORITIZED, PrioritizedOptions, PrioritizedSampler
+from .redraw import DrawOptions, Redraw
 from .registry import SAMPLERS, make_sampler, sampler_kind, samplers
 from .reseeded import ReseededSampler
 from .sensitivity import SENSITIVITY, SensitivitySampler
@@ -11,10 +12,12 @@ __all__ = [
     "PRIORITIZED",
     "SAMPLERS",
     "SENSITIVITY",
+    "DrawOptions",
     "NoOptions",
     "PrioritizedOptions",
     "PrioritizedSampler",
     "Problem",
+    "Redraw",
     "ReseededSampler",
     "SamplerKind",
     "SensitivitySampler",

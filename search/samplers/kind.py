@@ -5,6 +5,7 @@ A package of anybody's adds one by an entry point in the group ``primesvt.sample
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import Any
 
 import optuna
@@ -52,6 +53,20 @@ class Problem:
         """Counts bytes, or millionths of the unpruned model's."""
         return self.counter or CostOfSaving(lambda ratios: self.saving(self.space.plan(ratios)))
 
+    def saved(self, ratios: Mapping[str, float]) -> float:
+        """Fraction of the bytes that a plan saves, as :attr:`saving`, but counted the fast way where there is one."""
+        if self.counter is None:
+            return self.saving(self.space.plan(ratios))
+        return 1 - self.counter.bytes(ratios) / self._whole
+
+    def meets(self, ratios: Mapping[str, float]) -> bool:
+        """Whether a plan keeps the limit of memory."""
+        return self.constraints.shortfall(self.saved(ratios)) <= 0
+
+    @cached_property
+    def _whole(self) -> int:
+        return self.cost.bytes({})
+
 
 @dataclass(frozen=True)
 class NoOptions:
@@ -73,6 +88,8 @@ class SamplerKind:
         leeway: Points beyond the limit of accuracy up to which its decisions need a plan measured in full.
         largest_ratio: The largest ratio that it tries.
         at_its_best: The same options, but for a comparison, where every sampler is to show all that it can.
+        for_trials: The same options, with those that follow from how many trials a study shall have; asked when the
+            study begins, and kept in it.
         earlier: Options that studies of earlier versions lack, and how those studies were run.
 
     Raises:
@@ -89,6 +106,7 @@ class SamplerKind:
     leeway: Callable[[Any], float] = lambda _options: 0.0
     largest_ratio: Callable[[SearchSpace, Any], float] = lambda space, _options: space.max_ratio
     at_its_best: Callable[[Any], Any] = lambda options: options
+    for_trials: Callable[[Any, int], Any] = lambda options, _trials: options
     earlier: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -181,6 +181,7 @@ def run_study(
     trials = settings.kind.trials(problem, settings.options) if trials is None else trials
     if trials < 1:
         raise PrimeSVTError(f"trials must be at least 1, got {trials}.")
+    settings = settings.for_trials(trials)
     settings.check_reachable(model, problem.space)
     sampler = make_sampler(settings.sampler, problem, settings.options, seed=settings.seed)
     with storage_errors(f"study {name!r}"):

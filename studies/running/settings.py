@@ -168,13 +168,19 @@ class StudySettings:
         )
 
     def as_begun(self, stored: Mapping[str, Any]) -> Self:
-        """The same settings for going on with a study of an earlier version, which lacks some options of its sampler.
+        """The same settings for going on with a study: what is not said is as it began.
 
         Args:
-            stored: What the study holds.
+            stored: What the study holds; that of an earlier version lacks some options of its sampler.
         """
+        own = asdict(self.options)
+        unsaid = {name: _tuples(stored[name]) for name in own if own[name] is None and name in stored}
         missing = {name: value for name, value in self.kind.earlier.items() if name not in stored}
-        return replace(self, options=replace(self.options, **missing)) if missing else self
+        return replace(self, options=replace(self.options, **unsaid, **missing))
+
+    def for_trials(self, trials: int) -> Self:
+        """The same settings, with what follows from how many trials a study that begins shall have."""
+        return replace(self, options=self.kind.for_trials(self.options, trials))
 
     def selection(self, data: DataSet) -> ImageSet:
         """The images that the search looks at."""

@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -11,8 +11,10 @@ import pytest
 from primesvt.models import DataSet, PrimeSVTError
 from primesvt.pruning import PruningPlan, memory_saving, prunable_layers
 from primesvt.search import Constraints
-from primesvt.search.samplers import NoOptions, PrioritizedOptions
+from primesvt.search.samplers import DrawOptions, NoOptions, PrioritizedOptions
 from primesvt.search.samplers.kind import RESERVED
+from primesvt.search.samplers.nsga2 import NSGA2Options
+from primesvt.search.samplers.tpe import TPEOptions
 from primesvt.studies.running.settings import StudySettings, check_identity, study_identity
 
 from ...conftest import noisy_data
@@ -156,7 +158,7 @@ def test_a_study_of_an_earlier_version_goes_on_with_any_risk(data: DataSet, risk
         ("prioritized", PrioritizedOptions(slack=2.0), 2.0),
         ("prioritized", PrioritizedOptions(slack=-2.0), 0.0),
         ("prioritized", PrioritizedOptions(), 0.0),
-        ("tpe", NoOptions(), 0.0),
+        ("tpe", TPEOptions(), 0.0),
     ],
 )
 def test_only_the_policy_looks_beyond_the_limit(sampler: str, options: Any, leeway: float) -> None:
@@ -172,18 +174,20 @@ def test_going_on_with_other_options_of_the_sampler_is_refused(data: DataSet) ->
 
 def test_a_study_of_the_first_version_goes_on(data: DataSet) -> None:
     """As version 0.1 wrote it: the policy's options in every study, and nothing of repair, measures or objectives."""
-    wanted = study_identity(StudySettings(**BASE), tiny_model(), data.selection)
+    begun = StudySettings(**BASE, options=DrawOptions(redraws=0))
+    wanted = study_identity(begun, tiny_model(), data.selection)
     stored = {
         "sampler": "random", "seed": 0, "constraints": {"max_drop": 3, "min_saving": 0.1, "margin": 0.0},
         "criterion": "l2", "images": None, "step": 0.05, "max_ratio": 0.95, "rates": [0.1, 0.5], "slack": 0.0,
         "exhaust": False, "embedding": False, "layers": [], "risk": 0.0001,
         "model": wanted["model"], "data": wanted["data"],
     }  # fmt: skip
+    assert StudySettings(**BASE).as_begun(stored) == begun
     check_identity("s", stored, wanted)
-    assert StudySettings.from_json(stored) == StudySettings(**BASE)
+    assert StudySettings.from_json(stored) == begun
     policy = {**stored, "sampler": "prioritized"}
     assert StudySettings.from_json(policy).options == PrioritizedOptions(rates=(0.1, 0.5), probe_first=True)
-    repaired = study_identity(StudySettings(**BASE, repair=("norm",)), tiny_model(), data.selection)
+    repaired = study_identity(replace(begun, repair=("norm",)), tiny_model(), data.selection)
     with pytest.raises(PrimeSVTError, match=re.escape("another repair ([], now ['norm'])")):
         check_identity("s", stored, repaired)
 
@@ -204,3 +208,22 @@ def test_a_study_of_somebody_else_is_refused(data: DataSet) -> None:
 
 def test_no_sampler_may_have_an_option_of_the_settings_name() -> None:
     assert {f.name for f in fields(StudySettings)} | {f.name for f in fields(Constraints)} <= RESERVED
+
+
+@pytest.mark.parametrize(("trials", "population"), [(1, 8), (40, 8), (100, 16), (200, 34), (300, 50), (9999, 50)])
+def test_the_population_follows_the_trials_that_a_study_begins_with(
+    data: DataSet, trials: int, population: int
+) -> None:
+    begun = StudySettings(sampler="nsga2").for_trials(trials)
+    assert begun.options.population == population
+    stored = json.loads(json.dumps(study_identity(begun, tiny_model(), data.selection)))
+    resumed = StudySettings(sampler="nsga2").as_begun(stored).for_trials(10 * trials)
+    assert resumed == begun, "more trials later change no generation"
+    said = StudySettings(sampler="nsga2", options=NSGA2Options(population=30)).as_begun(stored).for_trials(trials)
+    with pytest.raises(PrimeSVTError, match=re.escape(f"another population ({population}, now 30)")):
+        check_identity("s", stored, study_identity(said, tiny_model(), data.selection))
+
+
+def test_earlier_studies_of_nsga2_keep_optunas_population() -> None:
+    begun = StudySettings(sampler="nsga2").as_begun({"sampler": "nsga2"}).for_trials(40)
+    assert begun.options == NSGA2Options(redraws=0, population=50)
