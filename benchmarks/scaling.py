@@ -23,9 +23,10 @@ from primesvt.pruning import prunable_layers
 from primesvt.pruning.family_contract import calibrated
 from primesvt.search import Constraints, Evaluator
 from primesvt.search.samplers import PRIORITIZED, SAMPLERS, PrioritizedOptions
-from primesvt.studies.running.runner import run_study
+from primesvt.studies.running.runner import RunOptions, run_study
 from primesvt.studies.running.settings import StudySettings
 from primesvt.studies.running.storage import open_storage
+from primesvt.studies.running.subject import Subject
 
 DEPTHS = (2, 8, 24)
 # The first trials of TPE and GP are random, as they learn from others; NSGA-II's first generation is.
@@ -63,11 +64,13 @@ def trial_seconds(
     )
     storage = optuna.storages.InMemoryStorage() if args.storage is None else open_storage(args.storage)
     name = f"scaling-{sampler}-{len(layers)}-{id(model)}"
-    run_study(name, storage, model, data, settings, trials=FIRST)
+    subject = Subject(model, data)
+    run_study(name, storage, subject, settings, RunOptions(trials=FIRST))
     watch = Stopwatch()
     with watch.running():
         way = watch.around_evaluator(Evaluator)
-        run_study(name, storage, model, data, settings, trials=FIRST + args.trials, evaluator_type=way)
+        options = RunOptions(trials=FIRST + args.trials, evaluator_type=way)
+        run_study(name, storage, subject, settings, options)
     return {part: seconds / max(1, watch.evaluations) for part, seconds in watch.shares().items()}
 
 

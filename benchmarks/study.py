@@ -27,8 +27,10 @@ from primesvt.models.engine.forward import DirectForward
 from primesvt.pruning import PruningPlan
 from primesvt.search import DEFAULT_CACHE, Evaluation, Evaluator, Rejection
 from primesvt.search.samplers import PrioritizedOptions
-from primesvt.studies.running.runner import StudyRun, run_study
+from primesvt.studies.running.runner import RunOptions, run_study
 from primesvt.studies.running.settings import DEFAULT_RISK, StudySettings
+from primesvt.studies.running.study_run import StudyRun
+from primesvt.studies.running.subject import Subject
 
 GOAL = 5.0
 # The share of an evaluation's time that may go into building the candidate and into the sampler.
@@ -87,8 +89,8 @@ def run(model: nn.Module, data: DataSet, settings: StudySettings, *, naive: bool
     with watch.running():
         started = time.perf_counter()
         storage = optuna.storages.InMemoryStorage()
-        cache = 0 if naive else DEFAULT_CACHE
-        study = run_study("benchmark", storage, model, data, settings, cache=cache, on_batch=count, evaluator_type=way)
+        options = RunOptions(cache=0 if naive else DEFAULT_CACHE, on_batch=count, evaluator_type=way)
+        study = run_study("benchmark", storage, Subject(model, data), settings, options)
         seconds = time.perf_counter() - started
     return Outcome(seconds, images, _plan(study), _feasible(study), watch.shares())
 
@@ -116,43 +118,58 @@ def main() -> None:
         options=PrioritizedOptions(rates=tuple(float(rate) for rate in rates.split(","))),
         risk=DEFAULT_RISK,
     )
+    figures = _compared(measured(settings, 1 if args.quick else 3))
+    print(f"demo model, {settings.images} images, rates {rates}\n")
+    _show(figures)
+    if args.json:
+        args.json.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+def measured(settings: StudySettings, rounds: int) -> dict[str, list[Outcome]]:
+    """What came out of every round, by the way of asking."""
     model, data = load_model("demo"), open_data(None)
-    run(
-        model, data, StudySettings(images=64, options=PrioritizedOptions(rates=(0.5,))), naive=False
-    )  # kernels are compiled now
+    # Kernels are compiled now.
+    run(model, data, StudySettings(images=64, options=PrioritizedOptions(rates=(0.5,))), naive=False)
     outcomes: dict[str, list[Outcome]] = {"naive": [], "engine": []}
-    for number in range(1 if args.quick else 3):
+    for number in range(rounds):
         for way, done in outcomes.items():
             print(f"round {number + 1}: {way} ...", file=sys.stderr, flush=True)
             done.append(run(model, data, settings, naive=way == "naive"))
+    return outcomes
+
+
+def _compared(outcomes: Mapping[str, list[Outcome]]) -> dict[str, Any]:
     medians = {way: statistics.median(o.seconds for o in done) for way, done in outcomes.items()}
-    ratio = medians["naive"] / medians["engine"]
     every = [outcome for done in outcomes.values() for outcome in done]
-    same = all(o.plan == every[0].plan for o in every)
-    feasible = all(o.feasible == every[0].feasible for o in every)
-    engine = outcomes["engine"][-1]
-    cheap = (engine.parts["building"] + engine.parts["sampler"]) / engine.parts["asking"]
-    print(f"demo model, {settings.images} images, rates {rates}\n")
+    parts = outcomes["engine"][-1].parts
+    return {
+        "ratios": {"naive_over_engine": medians["naive"] / medians["engine"]},
+        "plan": dict(every[0].plan),
+        "same_plan": all(o.plan == every[0].plan for o in every),
+        "feasible": len(every[0].feasible),
+        "same_feasible": all(o.feasible == every[0].feasible for o in every),
+        "goals": {"naive_over_engine": GOAL, "cheap_share": CHEAP},
+        "cheap_share": (parts["building"] + parts["sampler"]) / parts["asking"],
+        "seconds": medians,
+        "images": {way: done[-1].images for way, done in outcomes.items()},
+        "parts": dict(parts),
+        "machine": machine(),
+    }
+
+
+def _show(figures: Mapping[str, Any]) -> None:
     print(f"{'way':<10}{'seconds':>10}{'images asked':>15}")
-    for way, done in outcomes.items():
-        print(f"{way:<10}{medians[way]:>10.2f}{done[-1].images:>15,}")
+    for way, seconds in figures["seconds"].items():
+        print(f"{way:<10}{seconds:>10.2f}{figures['images'][way]:>15,}")
+    ratio = figures["ratios"]["naive_over_engine"]
     print(f"\n{'naive_over_engine':<24}{ratio:>8.2f}   >= {GOAL:.1f}{'' if ratio >= GOAL else '   missed'}")
-    print(f"same plan: {same}, {every[0].plan}; same feasible plans: {feasible} ({len(every[0].feasible)})")
-    parts = ", ".join(f"{part} {seconds:.2f} s" for part, seconds in engine.parts.items())
+    print(
+        f"same plan: {figures['same_plan']}, {figures['plan']}; "
+        f"same feasible plans: {figures['same_feasible']} ({figures['feasible']})"
+    )
+    parts = ", ".join(f"{part} {seconds:.2f} s" for part, seconds in figures["parts"].items())
+    cheap = figures["cheap_share"]
     print(f"the engine's time: {parts}; building and sampler are {cheap:.1%} of asking (goal: at most {CHEAP:.0%})")
-    if args.json:
-        figures = {
-            "ratios": {"naive_over_engine": ratio},
-            "same_plan": same,
-            "same_feasible": feasible,
-            "goals": {"naive_over_engine": GOAL, "cheap_share": CHEAP},
-            "cheap_share": cheap,
-            "seconds": medians,
-            "images": {way: done[-1].images for way, done in outcomes.items()},
-            "parts": dict(engine.parts),
-            "machine": machine(),
-        }
-        args.json.write_text(json.dumps(figures, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ from .model_directory import (
 )
 from .plugins import Named, named, plugin, with_plugins
 from .prediction import BATCH_SIZE, Predictions, batch_size_of, evaluation_mode, predict
-from .training.loop import Progress, train
+from .training.loop import Progress, TrainOptions, train
 from .training.recipe import Recipe
 from .training.resume_file import ResumeFile
 from .training.statistics import settle
@@ -115,6 +115,7 @@ __all__ = [
     "SpikformerConfig",
     "SpikingBlock",
     "StreamIndex",
+    "TrainOptions",
     "Unsaid",
     "UnusedKey",
     "batch_size_of",

@@ -88,28 +88,36 @@ def predict(
     batch_size = batch_size_of(config) if batch_size is None else batch_size
     answers: list[torch.Tensor] = []
     labels: list[torch.Tensor] = []
-    dtype, seconds, reading = next(model.parameters()).dtype, 0.0, 0.0
-
-    def read(indices: np.ndarray) -> torch.Tensor:
-        nonlocal reading
-        started = time.perf_counter()
-        batch = images.read(config, indices)[0].to(dtype)
-        reading += time.perf_counter() - started
-        return batch
-
+    reader, seconds = _Reader(images, config, next(model.parameters()).dtype), 0.0
     with evaluation_mode(model), torch.inference_mode():
-        forward = forward or forward_of(model, read(images.indices[:1]).shape)
+        forward = forward or forward_of(model, reader.read(images.indices[:1]).shape)
         for start in range(0, len(images), batch_size):
             indices = images.indices[start : start + batch_size]
-            started, read_before = time.perf_counter(), reading
-            answers.append(forward.answer(indices, read).float())
-            seconds += time.perf_counter() - started - (reading - read_before)
+            started, read_before = time.perf_counter(), reader.seconds
+            answers.append(forward.answer(indices, reader.read).float())
+            seconds += time.perf_counter() - started - (reader.seconds - read_before)
             labels.append(images.truth(config, indices))
             on_batch(len(indices))
             if enough is not None and enough(torch.cat(answers).argmax(1).numpy(), torch.cat(labels).numpy()):
                 break
     logits = torch.cat(answers)
     return Predictions(logits.argmax(1).numpy(), torch.cat(labels).numpy(), logits.numpy(), seconds, forward.reason)
+
+
+@dataclass
+class _Reader:
+    """Reads images for a model, and knows how long that took: it is no time of the model."""
+
+    images: ImageSet
+    config: ModelConfig
+    dtype: torch.dtype
+    seconds: float = 0.0
+
+    def read(self, indices: np.ndarray) -> torch.Tensor:
+        started = time.perf_counter()
+        batch = self.images.read(self.config, indices)[0].to(self.dtype)
+        self.seconds += time.perf_counter() - started
+        return batch
 
 
 def batch_size_of(config: ModelConfig) -> int:

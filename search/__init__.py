@@ -10,9 +10,12 @@ from .attributes import (
     KEY,
     LAYER,
     PHASE,
+    RATIOS,
+    REDRAWN,
     REUSED,
 )
 from .baseline import baseline_of
+from .budget_space import BudgetSpace
 from .constraints import ACCURACY_DROP, MEMORY_SAVING, Constraints
 from .evaluation import Counted, Evaluation, divergence
 from .evaluator import DEFAULT_CACHE, Evaluator, Forwards
@@ -58,8 +61,11 @@ __all__ = [
     "MEMORY_SAVING",
     "OBJECTIVES",
     "PHASE",
+    "RATIOS",
+    "REDRAWN",
     "REUSED",
     "STATISTICAL",
+    "BudgetSpace",
     "Constraints",
     "Counted",
     "Evaluation",

@@ -26,6 +26,7 @@ TESTED_IN = {
     "models/checkpoints/official_state.py": "models/checkpoints/test_importing.py",
     "models/checkpoints/pickle_safety.py": "models/checkpoints/test_weights_file.py",
     "models/checkpoints/torch_archive.py": "models/checkpoints/test_weights_file.py",
+    "models/checkpoints/recognition.py": "models/checkpoints/test_importing.py",
     "models/data/formats/data_format.py": "models/data/formats/test_registry.py",
     "models/engine/operators.py": "models/engine/test_program.py",
     "models/engine/simd.py": "models/engine/test_spike_conv.py",
@@ -69,12 +70,14 @@ TESTED_IN = {
     "studies/commands/robustness.py": "studies/test_cli.py",
     "studies/commands/search.py": "studies/test_cli.py",
     "studies/main.py": "studies/test_cli.py",
+    "studies/reporting/comparing.py": "studies/commands/test_compare.py",
     "studies/reporting/comparison.py": "studies/commands/test_compare.py",
     "studies/reporting/summary.py": "studies/commands/test_compare.py",
     "studies/reporting/evidence.py": "studies/reporting/test_verdict.py",
     "studies/reporting/leads.py": "studies/reporting/test_verdict.py",
     "studies/reporting/standings.py": "studies/reporting/test_verdict.py",
     "studies/running/progress.py": "studies/test_cli.py",
+    "studies/running/subject.py": "studies/running/test_runner.py",
     "studies/running/train_run.py": "studies/commands/test_train.py",
 }
 

@@ -7,7 +7,6 @@ for by an error that names it. Whatever the caller did not say himself is report
 
 import dataclasses
 import functools
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +20,9 @@ from ..families.config import ModelConfig
 from ..families.layout import COUNTER, Checkpoint, Layout, State
 from ..families.registry import families
 from ..families.unsaid import Unsaid
+from .recognition import recognised
 from .weights_file import check_values, read_weights
 
-# Below this share of known keys, a checkpoint is of no layout, and not of one with some keys missing.
-_RECOGNISED = 0.5
 _DEFAULTS = {"tau": 2.0, "v_threshold": 1.0, "attention_threshold": 0.5}
 # What has no default, and how to say it on the command line.
 _ASKED = {
@@ -93,20 +91,12 @@ def import_state(
             weights are not of the size that was named.
     """
     known = {**families(), **{kind.family: kind for kind in kinds}}
-    kind, layout, prefix = _recognised(state, known, family, name)
+    kind, layout, prefix = recognised(state, known, family, name)
     outside = tuple(UnusedKey(key, f"not below {prefix}") for key in state if not key.startswith(prefix))
     state = {key.removeprefix(prefix): tensor for key, tensor in state.items() if key.startswith(prefix)}
     given = {key: value for key, value in vars(unsaid).items() if value is not None}
     weights = Checkpoint(state, layout, given)
-    fields, groups = layout.structure(weights)
-    widths = weights.widths(groups)
-    fields |= {
-        "in_channels": weights.shape(f"{groups[0].filters[0]}.weight")[1],
-        "classes": weights.shape("head.weight")[0],
-    }
-    named = _named(kind, name, fields, widths)
-    values, guessed = _settled(kind, fields, given, layout, layout.told(state), named)
-    config = kind(widths=widths, **{**fields, **values})
+    config, guessed = _configuration(kind, weights, name)
     with torch.device("meta"):
         model = config.build()
     converted, used = weights.converted(model.state_dict())
@@ -117,60 +107,37 @@ def import_state(
         guessed["dtype"] = dtype
     model.load_state_dict(converted, assign=True)
     guessed |= layout.assumed
-    notes = [note] if (note := layout.note(config)) else []
-    notes += [
-        f"{key} {_plain(given[key])} was not taken: {layout.source} has {_plain(values[key])}, whatever it is told."
-        for key in layout.ignored
-        if key in given and _plain(given[key]) != _plain(values[key])
-    ]
-    return Imported(model.eval(), layout.source, unused + outside, guessed, tuple(notes))
+    return Imported(model.eval(), layout.source, unused + outside, guessed, tuple(_notes(layout, config, given)))
+
+
+def _configuration(
+    kind: type[ModelConfig], weights: Checkpoint, name: str | None
+) -> tuple[ModelConfig, dict[str, Any]]:
+    """The configuration of these weights, and those of its fields that nobody said for sure."""
+    fields, groups = weights.layout.structure(weights)
+    widths = weights.widths(groups)
+    fields |= {
+        "in_channels": weights.shape(f"{groups[0].filters[0]}.weight")[1],
+        "classes": weights.shape("head.weight")[0],
+    }
+    named = _named(kind, name, fields, widths)
+    values, guessed = _settled(kind, fields, weights, named)
+    return kind(widths=widths, **{**fields, **values}), guessed
+
+
+def _notes(layout: Layout, config: ModelConfig, given: Mapping[str, Any]) -> Iterator[str]:
+    """What a user has to know of the model."""
+    if note := layout.note(config):
+        yield note
+    for key in layout.ignored:
+        if key in given and _plain(given[key]) != (taken := _plain(getattr(config, key))):
+            yield f"{key} {_plain(given[key])} was not taken: {layout.source} has {taken}, whatever it is told."
 
 
 def _plain(value: Any) -> str:
     """A number; of several, the one that all are, or all."""
     values = value if isinstance(value, tuple) else (value,)
     return ",".join(map(str, values if len(set(values)) > 1 else values[:1]))
-
-
-def _recognised(
-    state: State, installed: Mapping[str, type[ModelConfig]], family: str | None, name: str | None
-) -> tuple[type[ModelConfig], Layout, str]:
-    """The family and the layout that know most of the keys, and the prefix below which those keys are."""
-    known = installed
-    if name is not None:
-        known = {key: kind for key, kind in installed.items() if name in kind.published}
-        if not known:
-            names = [n for kind in installed.values() for n in kind.published]
-            raise PrimeSVTError(f"Unknown configuration {name!r}; known are {', '.join(names)}.")
-    if family is not None:
-        if family not in installed:
-            raise PrimeSVTError(f"Unknown family {family!r}; known are {', '.join(installed)}.")
-        if family not in known:
-            raise PrimeSVTError(f"{name} is a {next(iter(known))}, not a {family}.")
-        known = {family: known[family]}
-    scored = [
-        (layout.coverage(inner), kind, layout, prefix)
-        for prefix, inner in _below(state)
-        for kind in known.values()
-        for layout in kind.layouts
-    ]
-    score, kind, layout, prefix = max(scored, key=lambda found: found[0], default=(0.0, ModelConfig, None, ""))
-    if layout is None or score < _RECOGNISED:
-        of = f"a {family}" if family else f"{name}" if name else "a family that PrimeSVT knows"
-        raise PrimeSVTError(
-            f"These weights are not of {of}: their first keys are {', '.join(list(state)[:3])}. "
-            f"Known are {', '.join(installed)}, each as its official code or SpikingJelly's zoo names its weights."
-        )
-    return kind, layout, prefix
-
-
-def _below(state: State) -> Iterator[tuple[str, State]]:
-    """The keys as they are, and below every prefix that most of them share: code around a model gives it a name."""
-    yield "", state
-    prefixes = Counter(key[: key.index(".") + 1] for key in state if "." in key)
-    for prefix, count in prefixes.items():
-        if 2 * count > len(state):
-            yield prefix, {key.removeprefix(prefix): state[key] for key in state if key.startswith(prefix)}
 
 
 def _named(
@@ -198,12 +165,11 @@ def _named(
 def _settled(
     kind: type[ModelConfig],
     fields: Mapping[str, Any],
-    given: Mapping[str, Any],
-    layout: Layout,
-    told: Mapping[str, Any],
+    weights: Checkpoint,
     named: Mapping[str, Any],
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The fields that the shapes do not say, and those of them that nobody said for sure."""
+    layout, given, told = weights.layout, weights.said, weights.layout.told(weights.state)
     _check_given(kind, given, told)
     channels = fields["in_channels"]
     defaults = {"mean": (0.0,) * channels, "std": (1.0,) * channels, **_DEFAULTS}

@@ -181,6 +181,32 @@ def split(
     Raises:
         PrimeSVTError: Fewer than 24 training images, no test image, labels that are no class, or odd class names.
     """
+    _check_split(name, classes, train, test)
+    # The legacy generator's stream is frozen for ever: the same images play the same role under every numpy.
+    # The test set is in random order too, so that its first images are of all classes.
+    order, test_order = (
+        (np.arange(n) if shuffled else np.random.RandomState(0).permutation(n)).astype(np.int64)
+        for n in (len(train[0]), len(test[0]))
+    )
+    selection, calibration = split_sizes(len(order))
+    parts = np.split(order, [selection, selection + calibration])
+    roles: tuple[Role, ...] = ("selection", "calibration", "fit")
+    sets = {role: ImageSet(role, *train, part, classes) for role, part in zip(roles, parts, strict=True)}
+    return DataSet(
+        name=name,
+        fit=sets["fit"],
+        calibration=sets["calibration"],
+        selection=sets["selection"],
+        test=ImageSet("test", *test, test_order, classes),
+    )
+
+
+def _check_split(
+    name: str,
+    classes: tuple[str, ...],
+    train: tuple[ImageSource, np.ndarray],
+    test: tuple[ImageSource, np.ndarray],
+) -> None:
     if len(classes) < 2 or len(set(classes)) != len(classes):
         raise PrimeSVTError(f"{name}: needs at least two classes with different names, got {list(classes)[:5]}.")
     for what, (source, labels) in (("training", train), ("test", test)):
@@ -195,23 +221,6 @@ def split(
         raise PrimeSVTError(
             f"{name}: needs at least 24 training images and one test image, got {count} and {len(test[0])}."
         )
-    # The legacy generator's stream is frozen for ever: the same images play the same role under every numpy.
-    # The test set is in random order too, so that its first images are of all classes.
-    order, test_order = (
-        (np.arange(n) if shuffled else np.random.RandomState(0).permutation(n)).astype(np.int64)
-        for n in (count, len(test[0]))
-    )
-    selection, calibration = split_sizes(count)
-    parts = np.split(order, [selection, selection + calibration])
-    roles: tuple[Role, ...] = ("selection", "calibration", "fit")
-    sets = {role: ImageSet(role, *train, part, classes) for role, part in zip(roles, parts, strict=True)}
-    return DataSet(
-        name=name,
-        fit=sets["fit"],
-        calibration=sets["calibration"],
-        selection=sets["selection"],
-        test=ImageSet("test", *test, test_order, classes),
-    )
 
 
 def split_sizes(count: int) -> tuple[int, int]:

@@ -45,16 +45,31 @@ class Progress:
     accuracy: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions:
+    """Where a training runs, and who is told; nothing of it is a part of the recipe.
+
+    Args:
+        resume: Written after every epoch; where it exists, training goes on from it.
+        device: Where to compute; model and teacher are there until the end, and come back to the CPU then. On CUDA,
+            sums are added in an order that may differ from run to run, and so may the last digits of a weight.
+        on_step: Called after every step.
+        on_epoch: Called after every epoch with its seconds; what it returns is added to the log.
+    """
+
+    resume: ResumeFile | None = None
+    device: torch.device = CPU
+    on_step: Callable[[Progress], None] = lambda _: None
+    on_epoch: Callable[[Progress, float], dict[str, Any]] = lambda _progress, _seconds: {}
+
+
 def train(
     model: nn.Module,
     images: ImageSet,
     recipe: Recipe,
     *,
     teacher: nn.Module | None = None,
-    resume: ResumeFile | None = None,
-    device: torch.device = CPU,
-    on_step: Callable[[Progress], None] = lambda _: None,
-    on_epoch: Callable[[Progress, float], dict[str, Any]] = lambda _progress, _seconds: {},
+    options: TrainOptions | None = None,
 ) -> list[dict[str, Any]]:
     """Train a model in place, and leave it in evaluation mode.
 
@@ -63,11 +78,7 @@ def train(
         images: The fit set.
         recipe: How.
         teacher: Model whose answers are learnt too, with the weight ``recipe.distillation``.
-        resume: Written after every epoch; where it exists, training goes on from it.
-        device: Where to compute; model and teacher are there until the end, and come back to the CPU then. On CUDA,
-            sums are added in an order that may differ from run to run, and so may the last digits of a weight.
-        on_step: Called after every step.
-        on_epoch: Called after every epoch with its seconds; what it returns is added to the log.
+        options: Where it runs, and who is told; the defaults where it is None.
 
     Returns:
         The log: one entry per epoch, also of those before an interruption.
@@ -76,6 +87,7 @@ def train(
         PrimeSVTError: The set is not for fitting, does not fit the model or its teacher, the training diverged, or the
             resume file cannot be written, is damaged, or is of another run.
     """
+    options = options or TrainOptions()
     if images.role != "fit":
         raise PrimeSVTError(f"Training on the {images.role} set is refused: its accuracy would mean nothing.")
     config = config_of(model)
@@ -83,17 +95,17 @@ def train(
     check_teacher(teacher, config, recipe)
     run: dict[str, Any] = {"recipe": asdict(recipe), "initial model": fingerprint(model), "data": images.fingerprint}
     run["teacher"] = None if teacher is None else fingerprint(teacher)
-    with placed(device, model, teacher):
+    with placed(options.device, model, teacher):
         optimizer = optimizer_of(model, recipe)
-        log = [] if resume is None else resume.load(run, model, optimizer)
-        loop = _Loop(model, teacher, images, recipe, optimizer, device, on_step)
+        log = [] if options.resume is None else options.resume.load(run, model, optimizer)
+        loop = _Loop(model, teacher, images, recipe, optimizer, options)
         for number in range(len(log), recipe.epochs):
             started = time.monotonic()
             progress = loop.epoch(number)
             seconds = time.monotonic() - started
-            log.append({**_record(progress, seconds), **on_epoch(progress, seconds)})
-            if resume is not None:
-                resume.save(run, model, optimizer, log)
+            log.append({**_record(progress, seconds), **options.on_epoch(progress, seconds)})
+            if options.resume is not None:
+                options.resume.save(run, model, optimizer, log)
     model.eval()
     return log
 
@@ -116,8 +128,7 @@ class _Loop:
     images: ImageSet
     recipe: Recipe
     optimizer: torch.optim.Optimizer
-    device: torch.device
-    on_step: Callable[[Progress], None]
+    options: TrainOptions
 
     def epoch(self, number: int) -> Progress:
         """Learn every image once; the model is in evaluation mode then."""
@@ -132,7 +143,7 @@ class _Loop:
             loss_sum += loss * len(labels)
             right += hits
             progress = Progress(number, step + 1, steps, loss_sum / seen, right / seen)
-            self.on_step(progress)
+            self.options.on_step(progress)
         self.model.eval()
         if not all(tensor.isfinite().all() for tensor in self.model.state_dict().values()):
             raise self._diverged(number, "weights are NaN or infinite")
@@ -147,7 +158,7 @@ class _Loop:
 
     def _step(self, images: torch.Tensor, labels: torch.Tensor, rate: float, epoch: int) -> tuple[float, int]:
         """One step of the optimiser; returns the loss, and how many images were told right."""
-        images, labels = to_device(images, self.device), to_device(labels, self.device)
+        images, labels = to_device(images, self.options.device), to_device(labels, self.options.device)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         loss, logits = loss_of(self.model, self.teacher, images, labels, self.recipe)

@@ -1,6 +1,6 @@
 """Samplers: how the next plan is chosen, one a file."""
 
-from .kind import DEFAULT_TRIALS, NoOptions, Problem, SamplerKind
+from .kind import BUDGET_SPACE, DEFAULT_TRIALS, RATIOS_SPACE, SPACES, NoOptions, Problem, SamplerKind
 from .prioritized import PRIORITIZED, PrioritizedOptions, PrioritizedSampler
 from .redraw import DrawOptions, Redraw
 from .registry import SAMPLERS, make_sampler, sampler_kind, samplers
@@ -8,10 +8,13 @@ from .reseeded import ReseededSampler
 from .sensitivity import SENSITIVITY, SensitivitySampler
 
 __all__ = [
+    "BUDGET_SPACE",
     "DEFAULT_TRIALS",
     "PRIORITIZED",
+    "RATIOS_SPACE",
     "SAMPLERS",
     "SENSITIVITY",
+    "SPACES",
     "DrawOptions",
     "NoOptions",
     "PrioritizedOptions",

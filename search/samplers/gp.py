@@ -6,7 +6,7 @@ from optuna.samplers import BaseSampler, GPSampler
 
 from primesvt.models.options import option
 
-from .kind import Problem, SamplerKind
+from .kind import SPACES, Problem, SamplerKind
 from .redraw import DrawOptions, Redraw
 from .reseeded import ReseededSampler
 
@@ -23,4 +23,4 @@ def _make(problem: Problem, options: GPOptions, seed: int) -> BaseSampler:
     return ReseededSampler(lambda seed: GPSampler(seed=seed, deterministic_objective=True), seed=seed, redraw=redraw)
 
 
-GP = SamplerKind(name="gp", summary="Gaussian process", make=_make, options=GPOptions, earlier={"redraws": 0})
+GP = SamplerKind(name="gp", summary="Gaussian process", make=_make, options=GPOptions, spaces=SPACES, earlier={"redraws": 0})

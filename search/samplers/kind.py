@@ -19,13 +19,16 @@ from ..constraints import Constraints
 from ..space import SearchSpace
 
 DEFAULT_TRIALS = 200
+# What a trial's parameters are: the ratios themselves, or a memory saving and a weight for every layer.
+RATIOS_SPACE, BUDGET_SPACE = "ratios", "budget"
+SPACES = (RATIOS_SPACE, BUDGET_SPACE)
 # Settings and limits of every study, and what commands take beside them: no sampler has an option of that name.
 RESERVED = frozenset(
     (
         "sampler", "options", "seed", "constraints", "criterion", "repair", "calibration", "measures", "objectives",
         "images", "step", "max_ratio", "embedding", "layers", "risk", "model", "data", "max_drop", "min_saving",
         "margin", "limits", "limit", "samplers", "seeds", "trials", "studies", "study", "prefix", "storage", "front",
-        "output", "cache", "json", "stop_at_target",
+        "output", "cache", "json", "stop_at_target", "space", "start",
     )
 )  # fmt: skip
 
@@ -90,6 +93,8 @@ class SamplerKind:
         at_its_best: The same options, but for a comparison, where every sampler is to show all that it can.
         for_trials: The same options, with those that follow from how many trials a study shall have; asked when the
             study begins, and kept in it.
+        spaces: The spaces that it can draw from, see :data:`SPACES`, the best for it first; one that chooses ratios
+            itself has those alone.
         earlier: Options that studies of earlier versions lack, and how those studies were run.
 
     Raises:
@@ -107,6 +112,7 @@ class SamplerKind:
     largest_ratio: Callable[[SearchSpace, Any], float] = lambda space, _options: space.max_ratio
     at_its_best: Callable[[Any], Any] = lambda options: options
     for_trials: Callable[[Any, int], Any] = lambda options, _trials: options
+    spaces: tuple[str, ...] = (RATIOS_SPACE,)
     earlier: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

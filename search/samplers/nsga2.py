@@ -6,7 +6,7 @@ from optuna.samplers import BaseSampler, NSGAIISampler
 
 from primesvt.models.options import option
 
-from .kind import DEFAULT_TRIALS, Problem, SamplerKind
+from .kind import SPACES, DEFAULT_TRIALS, Problem, SamplerKind
 from .redraw import DrawOptions, Redraw
 from .reseeded import ReseededSampler
 
@@ -47,5 +47,6 @@ NSGA2 = SamplerKind(
     make=_make,
     options=NSGA2Options,
     for_trials=_for_trials,
+    spaces=SPACES,
     earlier={"redraws": 0, "population": _LARGEST},
 )

@@ -2,7 +2,7 @@
 
 from optuna.samplers import BaseSampler, RandomSampler
 
-from .kind import Problem, SamplerKind
+from .kind import SPACES, Problem, SamplerKind
 from .redraw import DrawOptions, Redraw
 from .reseeded import ReseededSampler
 
@@ -13,5 +13,5 @@ def _make(problem: Problem, options: DrawOptions, seed: int) -> BaseSampler:
 
 
 RANDOM = SamplerKind(
-    name="random", summary="uniformly at random", make=_make, options=DrawOptions, earlier={"redraws": 0}
+    name="random", summary="uniformly at random", make=_make, options=DrawOptions, spaces=SPACES, earlier={"redraws": 0}
 )

@@ -6,7 +6,7 @@ from optuna.samplers import BaseSampler, TPESampler
 
 from primesvt.models.options import option
 
-from .kind import Problem, SamplerKind
+from .kind import SPACES, Problem, SamplerKind
 from .redraw import DrawOptions, Redraw
 from .reseeded import ReseededSampler
 
@@ -24,5 +24,5 @@ def _make(problem: Problem, options: TPEOptions, seed: int) -> BaseSampler:
 
 
 TPE = SamplerKind(
-    name="tpe", summary="tree-structured Parzen estimator", make=_make, options=TPEOptions, earlier={"redraws": 0}
+    name="tpe", summary="tree-structured Parzen estimator", make=_make, options=TPEOptions, spaces=SPACES, earlier={"redraws": 0}
 )

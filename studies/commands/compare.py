@@ -4,6 +4,8 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
+from optuna.storages import BaseStorage
+
 from primesvt.models import DEMO, PrimeSVTError
 from primesvt.search.samplers import PRIORITIZED, SAMPLERS
 
@@ -16,10 +18,12 @@ from ..reporting.result_directory import MODEL, REPORT, compared, open_test_set,
 from ..reporting.summary import summary
 from ..reporting.tables import table
 from ..reporting.verdict import Outcome, verdict, words
-from ..running.runner import finished_run
+from ..running.runner import RunOptions
 from ..running.settings import StudySettings
-from ..running.several import Arm, run_studies
+from ..running.several import Arm, run_studies, studies_of
 from ..running.storage import open_storage
+from ..running.study_run import StudyRun, finished_run
+from ..running.subject import Subject
 from .arguments import (
     add_cache,
     add_data,
@@ -59,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_studies(parser: argparse.ArgumentParser) -> None:
-    """Which studies there shall be, and where they are."""
+    """Which studies there shall be."""
     parser.add_argument(
         "--samplers",
         metavar="A,B,...",
@@ -94,6 +98,11 @@ def _add_studies(parser: argparse.ArgumentParser) -> None:
         default=(),
         help="take these studies of --storage, with the limits they have, instead of running any",
     )
+    _add_place(parser)
+
+
+def _add_place(parser: argparse.ArgumentParser) -> None:
+    """Where the studies are kept, and by which names."""
     parser.add_argument(
         "--prefix",
         metavar="TEXT",
@@ -121,24 +130,12 @@ def run(args: argparse.Namespace) -> int:
     place = Path(args.model).resolve()
     if args.model != DEMO and args.output.resolve() in (place, *place.parents):
         raise PrimeSVTError(f"{args.model} lies in {args.output}, where it would be replaced; choose another -o.")
-    model, data = open_model_and_data(args)
+    subject = Subject(*open_model_and_data(args))
     prepare(args.output)
     url = args.storage or storage_in(args.output)
-    storage = open_storage(url, create=not args.studies)
-    if args.studies:
-        runs = [finished_run(name, storage, model, data) for name in dict.fromkeys(args.studies)]
-    else:
-        runs = run_studies(
-            storage,
-            model,
-            data,
-            [_arm(args, name) for name in dict.fromkeys(args.samplers)],
-            seeds=args.seeds,
-            prefix=args.prefix,
-            cache=args.cache,
-        )
-    test = open_test_set(model, data, runs[0].settings.calibration)
-    comparison = compared(runs, test, data, front=args.front)
+    runs = _runs(args, open_storage(url, create=not args.studies), subject)
+    test = open_test_set(subject.model, subject.data, runs[0].settings.calibration)
+    comparison = compared(runs, test, subject.data, front=args.front)
     provenance = Provenance.of(runs, command=args.command_line, model=args.model, data=args.data, storage=url)
     write(args.output, comparison, test.pruner, runs, provenance)
     text = comparison_text(comparison) + f"\nreport: {args.output / REPORT}"
@@ -146,6 +143,14 @@ def run(args: argparse.Namespace) -> int:
         text += f"\nmodel of the chosen plan: {args.output / MODEL}"
     print_result(args, summary(comparison, provenance), text)
     return _CODES[verdict(comparison).outcome]
+
+
+def _runs(args: argparse.Namespace, storage: BaseStorage, subject: Subject) -> list[StudyRun]:
+    """The studies that are there already, or those that shall be."""
+    if args.studies:
+        return [finished_run(name, storage, subject) for name in dict.fromkeys(args.studies)]
+    arms = [_arm(args, name) for name in dict.fromkeys(args.samplers)]
+    return run_studies(storage, subject, studies_of(arms, args.seeds, args.prefix), RunOptions(cache=args.cache))
 
 
 def comparison_text(comparison: Comparison) -> str:

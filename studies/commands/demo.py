@@ -18,8 +18,9 @@ from ..reporting.tables import table
 from ..reporting.verdict import words
 from ..running.progress import say
 from ..running.settings import StudySettings
-from ..running.several import Arm, run_studies
+from ..running.several import Arm, run_studies, studies_of
 from ..running.storage import open_storage
+from ..running.subject import Subject
 from ..running.train_run import TrainJob, check_trainable, run_training
 from .arguments import add_json, print_result
 from .finetune import GENTLE
@@ -62,7 +63,7 @@ def run(args: argparse.Namespace) -> None:
         Arm(f"{SENSITIVITY}-repaired", replace(common, sampler=SENSITIVITY, options=None, repair=REPAIR)),
     ]
     say(f"Demo model: {model_bytes(model):,} bytes. Searching on {IMAGES:,} selection images of {data.name}.")
-    runs = run_studies(storage, model, data, arms, seeds=1)
+    runs = run_studies(storage, Subject(model, data), studies_of(arms, seeds=1))
     test = open_test_set(model, data, CALIBRATION)
     comparison = compared(runs, test, data, front=FRONT)
     provenance = Provenance.of(

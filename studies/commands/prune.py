@@ -20,9 +20,9 @@ from primesvt.models import (
 from primesvt.pruning import Calibration, Pruner, PruningPlan, StepReport, criterion, load_plan
 
 from ..reporting.tables import table
-from ..running.runner import load_run, plan_of_trial
 from ..running.settings import StudySettings
 from ..running.storage import open_storage
+from ..running.study_run import load_run, plan_of_trial
 from .arguments import add_data, add_json, add_model, add_output, add_overwrite, add_storage, print_result
 from .options import add_options
 

@@ -10,8 +10,10 @@ from primesvt.search import Constraints, accuracy_of, decided_early, evaluation_
 from ..reporting.tables import table
 from ..running.budget import Budget, Pace
 from ..running.progress import bar, say
-from ..running.runner import StudyRun, run_study
+from ..running.runner import RunOptions, run_study
 from ..running.storage import open_storage, without_password
+from ..running.study_run import StudyRun
+from ..running.subject import Subject
 from .arguments import (
     add_cache,
     add_data,
@@ -55,16 +57,18 @@ def run(args: argparse.Namespace) -> None:
     """Run the command."""
     settings = settings_of(args, args.sampler, args.seed)
     name = args.study or f"{args.sampler}-seed{args.seed}"
-    model, data = open_model_and_data(args)
+    subject = Subject(*open_model_and_data(args))
     storage = open_storage(args.storage)
-    budget = Budget.of(name, settings, args.trials, model, data)
+    budget = Budget.of(name, settings, args.trials, subject)
     say(budget.text)
     pace = Pace([budget])
     with bar(name) as progress:
-        result = run_study(
-            name, storage, model, data, settings, trials=args.trials, cache=args.cache,
+        options = RunOptions(
+            trials=args.trials,
+            cache=args.cache,
             on_status=lambda status: progress.status(status, pace.left(status)),
-        )  # fmt: skip
+        )
+        result = run_study(name, storage, subject, settings, options)
     if result.interrupted:
         say(f"Stopped after {len(result.finished)} trials, all kept. Run the same command again to go on.")
     print_result(args, result.to_json(), _text(result, args))

@@ -33,8 +33,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from primesvt.search import BASELINE, BASELINE_KEY, BASELINE_RIGHT, EVALUATION, KEY
 
 from ..reporting.measurement import TEST
-from ..running.runner import SETTINGS
 from ..running.storage import without_password
+from ..running.study_run import SETTINGS
 from .inspected import Inspected
 from .notes import limits_text, trial_note
 from .saved import save

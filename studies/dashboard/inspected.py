@@ -10,8 +10,8 @@ from optuna.trial import FrozenTrial, TrialState
 from primesvt.models import PrimeSVTError
 from primesvt.search import BASELINE, Evaluation, best_trial, nearest_trial
 
-from ..running.runner import SETTINGS
 from ..running.settings import StudySettings
+from ..running.study_run import SETTINGS
 
 
 @dataclass(frozen=True)

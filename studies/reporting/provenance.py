@@ -10,8 +10,8 @@ from typing import Any, Self
 
 from primesvt.pruning import DEFAULT_CALIBRATION, criterion
 
-from ..running.runner import StudyRun
 from ..running.storage import without_password
+from ..running.study_run import StudyRun
 from .comparison import Comparison, ReportedPlan
 
 _PACKAGES = ("optuna", "torch", "numpy")

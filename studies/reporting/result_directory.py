@@ -12,8 +12,9 @@ from primesvt.models import DataSet, PrimeSVTError, save_model
 from primesvt.pruning import DEFAULT_CALIBRATION, Calibration, Pruner, save_plan
 
 from ..running.progress import bar
-from ..running.runner import StudyRun
-from .comparison import Comparison, compare
+from ..running.study_run import StudyRun
+from .comparing import compare
+from .comparison import Comparison
 from .measurement import TestSet
 from .output_file import write_text
 from .provenance import Provenance

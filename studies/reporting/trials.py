@@ -9,7 +9,7 @@ from optuna.trial import FrozenTrial
 
 from primesvt.search import DIVERGENCE, PHASE, REUSED, accuracy_of, decided_early, is_feasible, saving_of, violation
 
-from ..running.runner import StudyRun
+from ..running.study_run import StudyRun
 
 _COLUMNS = (
     "study", "sampler", "seed", "trial", "memory_saving", "bytes", "accuracy", "points_lost", "images", "feasible",

@@ -4,13 +4,11 @@ import time
 from dataclasses import dataclass, field
 from typing import Self
 
-from torch import nn
-
-from primesvt.models import DataSet
 from primesvt.pruning import Pruner
 
 from .runner import Status
 from .settings import StudySettings
+from .subject import Subject
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,26 +28,25 @@ class Budget:
     needed: int | None = None
 
     @classmethod
-    def of(cls, study: str, settings: StudySettings, trials: int | None, model: nn.Module, data: DataSet) -> Self:
+    def of(cls, study: str, settings: StudySettings, trials: int | None, subject: Subject) -> Self:
         """Of a study that is about to run.
 
         Args:
             study: Its name.
             settings: How it searches.
-            trials: As for :func:`~primesvt.studies.running.runner.run_study`.
-            model: The unpruned model.
-            data: The data set.
+            trials: As in :class:`~primesvt.studies.running.runner.RunOptions`.
+            subject: The unpruned model and the data set.
 
         Raises:
             PrimeSVTError: The settings make no sense for this model.
         """
-        problem = settings.problem(Pruner(model, settings.calibration_of(data)))
+        problem = settings.problem(Pruner(subject.model, settings.calibration_of(subject.data)))
         kind = settings.kind
         own = kind.trials(problem, settings.options)
         return cls(
             study=study,
             trials=own if trials is None else trials,
-            images=len(settings.selection(data)),
+            images=len(settings.selection(subject.data)),
             needed=own if kind.deterministic else None,
         )
 

@@ -174,25 +174,26 @@ def verify(
     """
     config = config_of(model)
     images.check(config)
-    same, right_model, right_file, difference = 0, 0, 0, 0.0
+    answers = []
     with _asked(model) as answer:
         # Filled up like the file: what some models answer to an image depends on the rest of its batch.
         ours = Runner(answer, runner.batch)
         for batch, truth in images.batches(config, runner.batch or BATCH_SIZE):
-            expected, found = ours(batch), runner(batch)
-            same += int((expected.argmax(1) == found.argmax(1)).sum())
-            right_model += int((expected.argmax(1) == truth).sum())
-            right_file += int((found.argmax(1) == truth).sum())
-            difference = max(difference, float((expected - found).abs().max()))
+            answers.append((ours(batch), runner(batch), truth))
             on_batch(len(truth))
         few, _ = images.read(config, images.indices[: runner.batch or 1])
         latency_model, latency_file = latencies(ours, runner, few, repetitions)
+    expected, found, truths = (torch.cat(part) for part in zip(*answers, strict=True))
+
+    def share(right: torch.Tensor) -> float:
+        return int(right.sum()) / len(images)
+
     return Verification(
         images=len(images),
-        agreement=same / len(images),
-        logit_difference=difference,
-        accuracy_model=right_model / len(images),
-        accuracy_file=right_file / len(images),
+        agreement=share(expected.argmax(1) == found.argmax(1)),
+        logit_difference=float((expected - found).abs().max()),
+        accuracy_model=share(expected.argmax(1) == truths),
+        accuracy_file=share(found.argmax(1) == truths),
         latency_model=latency_model,
         latency_file=latency_file,
         latency_batch=len(few),

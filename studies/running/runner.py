@@ -9,37 +9,25 @@ from typing import Any
 import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
-from torch import nn
 
-from primesvt.models import DataSet, PrimeSVTError, fingerprint
-from primesvt.pruning import Pruner, PruningPlan
+from primesvt.models import PrimeSVTError
 from primesvt.search import (
-    BASELINE,
     DEFAULT_CACHE,
-    Evaluation,
     Evaluator,
     KnownEvaluations,
     Objective,
-    SearchSpace,
     StoppingRule,
-    accuracy_of,
     baseline_of,
-    best_trial,
-    decided_early,
-    evaluation_of,
     has_goals,
-    is_feasible,
     is_mine,
     is_running,
-    nearest_trial,
-    saving_of,
 )
 from primesvt.search.samplers import Problem, make_sampler
 
 from .settings import StudySettings, check_identity, study_identity
 from .storage import storage_errors
-
-SETTINGS = "settings"
+from .study_run import SETTINGS, StudyRun
+from .subject import Subject
 
 
 @dataclass(frozen=True)
@@ -59,95 +47,40 @@ class Status:
     best: FrozenTrial | None
 
 
-@dataclass(frozen=True)
-class StudyRun:
-    """A study with what it is about.
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """How a study is run; nothing of it changes what a trial finds.
 
     Args:
-        study: Optuna's study.
-        settings: How it searches.
-        problem: What its sampler is made for.
-        baseline: The unpruned model on the images of the search.
-        interrupted: Whether the user stopped it.
+        trials: Finished trials that the study shall have in all; None is as many as the sampler needs.
+        cache: Bytes of activations to keep, so that plans which agree on the first layers need not compute them again.
+        on_status: Called before the first and after every trial.
+        on_batch: Called after every batch of images with their number.
+        evaluator_type: How plans are measured.
     """
 
-    study: optuna.Study
-    settings: StudySettings
-    problem: Problem
-    baseline: Evaluation
-    interrupted: bool = False
+    trials: int | None = None
+    cache: int = DEFAULT_CACHE
+    on_status: Callable[[Status], None] = lambda _: None
+    on_batch: Callable[[int], None] = lambda _: None
+    evaluator_type: type[Evaluator] = Evaluator
 
-    @property
-    def space(self) -> SearchSpace:
-        """What it chooses from."""
-        return self.problem.space
-
-    @property
-    def finished(self) -> list[FrozenTrial]:
-        """Trials that were measured, in full or until their plan was rejected."""
-        return self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-
-    @property
-    def feasible(self) -> list[FrozenTrial]:
-        """Trials that keep the limits."""
-        return [trial for trial in self.finished if is_feasible(trial)]
-
-    @property
-    def best(self) -> FrozenTrial | None:
-        """The feasible trial with the largest saving; None where there is none."""
-        return best_trial(self.finished)
-
-    @property
-    def nearest(self) -> FrozenTrial | None:
-        """The finished trial that misses the limits least."""
-        return nearest_trial(self.finished)
-
-    @property
-    def over(self) -> bool:
-        """Whether the sampler came to an end of its own; samplers that know none never do."""
-        sampler = make_sampler(self.settings.sampler, self.problem, self.settings.options, seed=0)
-        return self.settings.kind.result(sampler, self.study) is not None
-
-    def plan(self, trial: FrozenTrial) -> PruningPlan:
-        """The plan that a trial tried."""
-        return self.space.plan_of(trial)
-
-    def to_json(self) -> dict[str, Any]:
-        """The result, as ``primesvt search --json`` prints it."""
-        best = self.best
-        return {
-            "study": self.study.study_name,
-            "sampler": self.settings.sampler,
-            "trials": len(self.finished),
-            "feasible": len(self.feasible),
-            "decided_early": sum(map(bool, map(decided_early, self.finished))),
-            "best": None
-            if best is None
-            else {
-                "trial": best.number,
-                "memory_saving": saving_of(best),
-                "accuracy": accuracy_of(best),
-                "accuracy_drop": best.user_attrs["accuracy_drop"],
-                "measures": dict(evaluation_of(best).measures),
-                "ratios": dict(self.plan(best).ratios),
-            },
-        }
+    def evaluator(self, subject: Subject, settings: StudySettings) -> Evaluator:
+        """What measures the plans of a study."""
+        return self.evaluator_type(
+            subject.model,
+            settings.selection(subject.data),
+            self.on_batch,
+            self.cache,
+            calibration=settings.calibration_of(subject.data),
+            measures=settings.all_measures,
+        )
 
 
 def run_study(
-    name: str,
-    storage: BaseStorage,
-    model: nn.Module,
-    data: DataSet,
-    settings: StudySettings,
-    *,
-    trials: int | None = None,
-    cache: int = DEFAULT_CACHE,
-    on_status: Callable[[Status], None] = lambda _: None,
-    on_batch: Callable[[int], None] = lambda _: None,
-    evaluator_type: type[Evaluator] = Evaluator,
+    name: str, storage: BaseStorage, subject: Subject, settings: StudySettings, options: RunOptions | None = None
 ) -> StudyRun:
-    """Run a study until it has ``trials`` finished trials, or its sampler has ended it; go on where it is.
+    """Run a study until it has all its finished trials, or its sampler has ended it; go on where it is.
 
     Ctrl-C ends it at once: the trial that runs fails, and is proposed again when the study goes on; all finished trials
     stay.
@@ -155,44 +88,64 @@ def run_study(
     Args:
         name: Name of the study in the storage.
         storage: Where its trials are kept.
-        model: The unpruned model.
-        data: The data set; only its selection set is looked at, and its calibration set by what needs it.
+        subject: The unpruned model and the data set.
         settings: How to search.
-        trials: Finished trials that the study shall have in all; None is as many as the sampler needs.
-        cache: Bytes of activations to keep, so that plans which agree on the first layers need not compute them again.
-        on_status: Called before the first and after every trial.
-        on_batch: Called after every batch of images with their number.
-        evaluator_type: How plans are measured.
+        options: How to run it; the defaults where it is None.
 
     Raises:
         PrimeSVTError: The settings make no sense for this model, the study exists with other ones, or the storage
             fails.
     """
-    settings = _as_begun(name, storage, settings)
-    evaluator = evaluator_type(
-        model,
-        settings.selection(data),
-        on_batch,
-        cache,
-        calibration=settings.calibration_of(data),
-        measures=settings.all_measures,
-    )
+    # The progress bar says what Optuna's log would, and a trial that is interrupted is no reason for a traceback.
+    optuna.logging.set_verbosity(logging.ERROR)
+    options = options or RunOptions()
+    with storage_errors(f"study {name!r}"):
+        study = _existing(name, storage)
+        settings = settings.as_begun(None if study is None else study.user_attrs.get(SETTINGS))
+    evaluator = options.evaluator(subject, settings)
     problem = settings.problem(evaluator.pruner)
-    trials = settings.kind.trials(problem, settings.options) if trials is None else trials
+    trials = settings.kind.trials(problem, settings.options) if options.trials is None else options.trials
     if trials < 1:
         raise PrimeSVTError(f"trials must be at least 1, got {trials}.")
     settings = settings.for_trials(trials)
-    settings.check_reachable(model, problem.space)
+    settings.check_reachable(subject.model, problem.space)
     sampler = make_sampler(settings.sampler, problem, settings.options, seed=settings.seed)
     with storage_errors(f"study {name!r}"):
-        study = _open_study(name, storage, sampler, settings, study_identity(settings, model, evaluator.images))
+        study = study or _created(name, storage, settings)
+        study.sampler = sampler
+        _claim(study, settings, study_identity(settings, subject.model, evaluator.images))
         run, objective = _begin(study, settings, problem, evaluator)
         try:
-            _optimize(run, objective, trials, on_status)
+            _optimize(run, objective, trials, options.on_status)
         except KeyboardInterrupt:
             _bury_dead_trials(study)
             run = replace(run, interrupted=True)
     return run
+
+
+def _existing(name: str, storage: BaseStorage) -> optuna.Study | None:
+    with suppress(KeyError):
+        return optuna.load_study(study_name=name, storage=storage)
+    return None
+
+
+def _created(name: str, storage: BaseStorage, settings: StudySettings) -> optuna.Study:
+    # Another worker may be faster.
+    return optuna.create_study(
+        study_name=name, storage=storage, directions=settings.goals.directions, load_if_exists=True
+    )
+
+
+def _claim(study: optuna.Study, settings: StudySettings, identity: Mapping[str, Any]) -> None:
+    """Write into a new study what it is about; refuse one that is about something else."""
+    new = not study.get_trials(deepcopy=False) and has_goals(study, settings.goals)
+    if new and SETTINGS not in study.user_attrs:  # also where the process that created it came no further
+        study.set_metric_names(list(settings.goals.names))
+        study.set_user_attr(SETTINGS, dict(identity))
+    check_identity(study.study_name, study.user_attrs.get(SETTINGS), identity)
+    stored = study.user_attrs[SETTINGS]
+    if not identity.keys() <= stored.keys():  # made by an earlier version: from now on it has these settings, too
+        study.set_user_attr(SETTINGS, {**identity, **stored})
 
 
 def _begin(
@@ -225,93 +178,6 @@ def _optimize(run: StudyRun, objective: Objective, trials: int, on_status: Calla
     while done < trials and run.settings.kind.result(run.study.sampler, run.study) is None:
         run.study.optimize(objective, n_trials=1)
         done = report()
-
-
-def load_run(name: str, storage: BaseStorage) -> optuna.Study:
-    """A study that exists.
-
-    Raises:
-        PrimeSVTError: The storage has no such study, or it is none of PrimeSVT's.
-    """
-    try:
-        study = optuna.load_study(study_name=name, storage=storage)
-    except KeyError as error:
-        names = optuna.get_all_study_names(storage)
-        raise PrimeSVTError(f"No study {name!r} in this storage; it has {', '.join(names) or 'none'}.") from error
-    if SETTINGS not in study.user_attrs:
-        raise PrimeSVTError(f"The study {name!r} was not made by PrimeSVT.")
-    return study
-
-
-def finished_run(name: str, storage: BaseStorage, model: nn.Module, data: DataSet) -> StudyRun:
-    """A study that exists, as it is, for a comparison.
-
-    Raises:
-        PrimeSVTError: The storage has no such study, or it is about another model or data set.
-    """
-    study = load_run(name, storage)
-    settings = StudySettings.from_json(study.user_attrs[SETTINGS])
-    check_identity(name, study.user_attrs[SETTINGS], study_identity(settings, model, settings.selection(data)))
-    if BASELINE not in study.user_attrs:
-        raise PrimeSVTError(f"The study {name!r} has no finished trial yet; run it first.")
-    baseline = Evaluation.from_json(study.user_attrs[BASELINE])
-    pruner = Pruner(model, settings.calibration_of(data))
-    return StudyRun(study, settings, settings.problem(pruner), baseline)
-
-
-def plan_of_trial(study: optuna.Study, number: int, model: nn.Module) -> PruningPlan:
-    """The plan that a finished trial of a study tried.
-
-    Raises:
-        PrimeSVTError: There is no such finished trial, or the study is about another model.
-    """
-    if study.user_attrs[SETTINGS]["model"] != fingerprint(model):
-        raise PrimeSVTError(
-            f"The study {study.study_name!r} is about another model: what it measured says nothing of this one. Give "
-            "its model, or the plan as a file (--plan)."
-        )
-    finished = {t.number: t for t in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))}
-    if number not in finished:
-        raise PrimeSVTError(
-            f"Study {study.study_name!r} has no finished trial {number}; it has {len(finished)} finished trials."
-        )
-    return StudySettings.from_json(study.user_attrs[SETTINGS]).space(model).plan_of(finished[number])
-
-
-def _as_begun(name: str, storage: BaseStorage, settings: StudySettings) -> StudySettings:
-    """The settings, for going on with a study that an earlier version may have begun."""
-    with storage_errors(f"study {name!r}"):
-        try:
-            stored = optuna.load_study(study_name=name, storage=storage).user_attrs.get(SETTINGS)
-        except KeyError:
-            return settings
-    return settings if stored is None or stored.get("sampler") != settings.sampler else settings.as_begun(stored)
-
-
-def _open_study(
-    name: str,
-    storage: BaseStorage,
-    sampler: optuna.samplers.BaseSampler,
-    settings: StudySettings,
-    identity: Mapping[str, Any],
-) -> optuna.Study:
-    # The progress bar says what Optuna's log would, and a trial that is interrupted is no reason for a traceback.
-    optuna.logging.set_verbosity(logging.ERROR)
-    try:
-        study = optuna.load_study(study_name=name, storage=storage, sampler=sampler)
-    except KeyError:
-        with suppress(optuna.exceptions.DuplicatedStudyError):  # another worker was faster
-            optuna.create_study(study_name=name, storage=storage, directions=settings.goals.directions)
-        study = optuna.load_study(study_name=name, storage=storage, sampler=sampler)
-    new = not study.get_trials(deepcopy=False) and has_goals(study, settings.goals)
-    if new and SETTINGS not in study.user_attrs:  # also where the process that created it came no further
-        study.set_metric_names(list(settings.goals.names))
-        study.set_user_attr(SETTINGS, dict(identity))
-    check_identity(name, study.user_attrs.get(SETTINGS), identity)
-    stored = study.user_attrs[SETTINGS]
-    if not identity.keys() <= stored.keys():  # made by an earlier version: from now on it has these settings, too
-        study.set_user_attr(SETTINGS, {**identity, **stored})
-    return study
 
 
 def _bury_dead_trials(study: optuna.Study) -> None:

@@ -28,8 +28,8 @@ from primesvt.pruning import (
     repair_steps,
     step_names,
 )
-from primesvt.search import Constraints, Goals, SearchSpace
-from primesvt.search.samplers import PRIORITIZED, Problem, SamplerKind, sampler_kind
+from primesvt.search import BudgetSpace, Constraints, Goals, SearchSpace
+from primesvt.search.samplers import BUDGET_SPACE, PRIORITIZED, RATIOS_SPACE, SPACES, Problem, SamplerKind, sampler_kind
 
 DEFAULT_RISK = 1e-4
 # Settings that studies of earlier versions lack, and how those studies were run.
@@ -39,6 +39,7 @@ _EARLIER: Mapping[str, Any] = {
     "calibration": DEFAULT_CALIBRATION,
     "measures": (),
     "objectives": (),
+    "space": RATIOS_SPACE,
 }
 # Of those, what may be anything when such a study goes on: what it has measured in full is right under any risk.
 _ANYTHING = ("risk", "calibration")
@@ -96,6 +97,12 @@ class StudySettings:
     max_ratio: float = option(0.95, help="the largest ratio", metavar="RATIO")
     embedding: bool = option(False, help="the embedding width may be pruned, too")
     layers: tuple[str, ...] = option((), help="prune only these layers", metavar="A,B,...")
+    space: str | None = option(
+        None,
+        help="what a trial draws: a ratio for every layer, or budget: a memory saving and a weight for every layer, "
+        "which are made a plan that saves just that",
+        choices=SPACES,
+    )
     risk: float = option(
         DEFAULT_RISK,
         help="measuring a plan stops as soon as it very surely misses --max-drop; this is the probability that a study "
@@ -117,10 +124,23 @@ class StudySettings:
         if self.seed < 0:
             raise PrimeSVTError(f"seed must be at least 0, got {self.seed}.")
         check_options(self)
+        self._check_kind()
         criterion(self.criterion)
         repair_steps(self.repair)
         for name in (*self.measures, *self.objectives, *self.constraints.limits):
             measure_named(name)
+
+    def _check_kind(self) -> None:
+        """Refuse what the sampler cannot do."""
+        if self.space is not None and self.space not in self.kind.spaces:
+            raise PrimeSVTError(
+                f"{self.sampler} chooses ratios itself: it cannot search --space {self.space}; leave that out."
+            )
+
+    @property
+    def chosen_space(self) -> str:
+        """What its trials draw."""
+        return self.space or self.kind.spaces[0]
 
     @property
     def kind(self) -> SamplerKind:
@@ -138,8 +158,8 @@ class StudySettings:
         names = (*self.measures, *self.objectives, *self.constraints.limits)
         return tuple(measure_named(name) for name in dict.fromkeys(names))
 
-    def space(self, model: nn.Module) -> SearchSpace:
-        """What there is to choose for a model, the largest layer first.
+    def grid(self, model: nn.Module) -> SearchSpace:
+        """The plans that there are to choose from for a model, the largest layer first, as ratios.
 
         Raises:
             PrimeSVTError: A layer does not exist.
@@ -159,24 +179,31 @@ class StudySettings:
             PrimeSVTError: A layer does not exist.
         """
         layers = prunable_layers(pruner.model, embedding=True)
+        counter, space = pruner.counter(self.criterion), self.grid(pruner.model)
+        if self.chosen_space == BUDGET_SPACE:
+            space = BudgetSpace(**vars(space), cost=counter, least=self.constraints.min_saving)
         return Problem(
-            space=self.space(pruner.model),
+            space=space,
             constraints=self.constraints,
             saving=pruner.saving,
             kinds={layer.name: layer.kind for layer in layers},
-            counter=pruner.counter(self.criterion),
+            counter=counter,
         )
 
-    def as_begun(self, stored: Mapping[str, Any]) -> Self:
+    def as_begun(self, stored: Mapping[str, Any] | None) -> Self:
         """The same settings for going on with a study: what is not said is as it began.
 
         Args:
-            stored: What the study holds; that of an earlier version lacks some options of its sampler.
+            stored: What the study holds; that of an earlier version lacks some options. None where it holds nothing
+                yet: then it begins as is best for its sampler.
         """
-        own = asdict(self.options)
+        if stored is None or stored.get("sampler") != self.sampler:
+            return replace(self, space=self.chosen_space)
+        before, own = {**_EARLIER, **stored}, asdict(self.options)
         unsaid = {name: _tuples(stored[name]) for name in own if own[name] is None and name in stored}
         missing = {name: value for name, value in self.kind.earlier.items() if name not in stored}
-        return replace(self, options=replace(self.options, **unsaid, **missing))
+        options = replace(self.options, **unsaid, **missing)
+        return replace(self, space=self.space or before["space"], options=options)
 
     def for_trials(self, trials: int) -> Self:
         """The same settings, with what follows from how many trials a study that begins shall have."""
@@ -209,6 +236,7 @@ class StudySettings:
     def to_json(self) -> dict[str, Any]:
         """Plain data, to be compared with what a study holds; the sampler's options stand beside the settings."""
         own = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("options", "constraints")}
+        own |= {"space": self.chosen_space}
         values = {**own, **asdict(self.options), "constraints": self.constraints.to_json()}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 

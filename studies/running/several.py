@@ -4,15 +4,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from optuna.storages import BaseStorage
-from torch import nn
 
-from primesvt.models import DataSet, PrimeSVTError
-from primesvt.search import DEFAULT_CACHE
+from primesvt.models import PrimeSVTError
 
 from .budget import Budget, Pace, total
 from .progress import Bar, bar, say
-from .runner import Status, StudyRun, run_study
+from .runner import RunOptions, Status, run_study
 from .settings import StudySettings
+from .study_run import StudyRun
+from .subject import Subject
 
 
 @dataclass(frozen=True)
@@ -29,56 +29,51 @@ class Arm:
     settings: StudySettings
     trials: int | None = None
 
-    def studies(self, seeds: int, prefix: str) -> "list[Arm]":
-        """One arm for every study: with its seed, and its whole name."""
-        first = self.settings.seed
-        return [
-            replace(self, name=f"{prefix}{self.name}-seed{seed}", settings=replace(self.settings, seed=seed))
-            for seed in range(first, first + (1 if self.settings.kind.deterministic else seeds))
-        ]
 
-
-def run_studies(
-    storage: BaseStorage,
-    model: nn.Module,
-    data: DataSet,
-    arms: Sequence[Arm],
-    *,
-    seeds: int,
-    prefix: str = "",
-    cache: int = DEFAULT_CACHE,
-) -> list[StudyRun]:
-    """Run every arm with every seed; one whose sampler draws nothing at random runs once.
-
-    What that will cost is said first.
+def studies_of(arms: Sequence[Arm], seeds: int, prefix: str = "") -> list[Arm]:
+    """Every arm with every seed, by its study's whole name; one whose sampler draws nothing at random stands for all.
 
     Args:
-        storage: Where the trials are kept; studies that are there go on.
-        model: The unpruned model.
-        data: The data set.
         arms: What to run.
         seeds: How many seeds, from that of the settings on.
         prefix: Begins the studies' names.
-        cache: Bytes of activations that each study may keep.
 
     Raises:
-        PrimeSVTError: There is nothing to run, or a study cannot run.
-        KeyboardInterrupt: The user stopped it; all finished trials stay.
+        PrimeSVTError: There is nothing to run.
     """
     if not arms or seeds < 1:
         raise PrimeSVTError("There must be at least one sampler and one seed.")
-    planned = [study for arm in arms for study in arm.studies(seeds, prefix)]
-    budgets = [Budget.of(each.name, each.settings, each.trials, model, data) for each in planned]
+    return [
+        replace(arm, name=f"{prefix}{arm.name}-seed{seed}", settings=replace(arm.settings, seed=seed))
+        for arm in arms
+        for seed in range(arm.settings.seed, arm.settings.seed + (1 if arm.settings.kind.deterministic else seeds))
+    ]
+
+
+def run_studies(
+    storage: BaseStorage, subject: Subject, studies: Sequence[Arm], options: RunOptions | None = None
+) -> list[StudyRun]:
+    """Run studies one after the other. What that will cost is said first.
+
+    Args:
+        storage: Where the trials are kept; studies that are there go on.
+        subject: The unpruned model and the data set.
+        studies: What to run, each by its whole name (:func:`studies_of`).
+        options: How to run them, except for their trials and for what is called after one.
+
+    Raises:
+        PrimeSVTError: A study cannot run.
+        KeyboardInterrupt: The user stopped it; all finished trials stay.
+    """
+    budgets = [Budget.of(each.name, each.settings, each.trials, subject) for each in studies]
     for line in [*(budget.text for budget in budgets), total(budgets)]:
         say(line)
     pace, runs = Pace(budgets), []
-    for place, each in enumerate(planned):
+    for place, each in enumerate(studies):
         pace.begin(place)
-        with bar(f"study {place + 1} of {len(planned)}, {each.name}") as progress:
-            told = _teller(progress, pace)
-            run = run_study(
-                each.name, storage, model, data, each.settings, trials=each.trials, cache=cache, on_status=told
-            )
+        with bar(f"study {place + 1} of {len(studies)}, {each.name}") as progress:
+            own = replace(options or RunOptions(), trials=each.trials, on_status=_teller(progress, pace))
+            run = run_study(each.name, storage, subject, each.settings, own)
         if run.interrupted:
             say("Stopped; all finished trials are kept. Run the same command again to go on.")
             raise KeyboardInterrupt

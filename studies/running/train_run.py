@@ -16,6 +16,7 @@ from primesvt.models import (
     Progress,
     Recipe,
     ResumeFile,
+    TrainOptions,
     check_free,
     check_writable,
     device_model,
@@ -159,14 +160,12 @@ def _train(
             data.fit,
             job.recipe,
             teacher=teacher,
-            resume=ResumeFile(
-                job.resume_file,
-                discard=job.overwrite,
-                on_resume=lambda epoch: say(f"Going on from {job.resume_file}, after epoch {epoch}"),
+            options=TrainOptions(
+                resume=_resume_file(job),
+                device=job.device,
+                on_step=lambda step: progress.training(step, job.recipe.epochs),
+                on_epoch=measure,
             ),
-            device=job.device,
-            on_step=lambda step: progress.training(step, job.recipe.epochs),
-            on_epoch=measure,
         )
     if best is not None:
         best.restore(len(log), model)
@@ -174,6 +173,14 @@ def _train(
         kept = "as it was: no epoch made it better" if best.epoch == 0 else f"as after epoch {best.epoch}"
         say(f"The model is kept {kept}.")
     return log, last
+
+
+def _resume_file(job: TrainJob) -> ResumeFile:
+    return ResumeFile(
+        job.resume_file,
+        discard=job.overwrite,
+        on_resume=lambda epoch: say(f"Going on from {job.resume_file}, after epoch {epoch}"),
+    )
 
 
 def _settled(job: TrainJob, model: nn.Module, data: DataSet) -> Predictions:

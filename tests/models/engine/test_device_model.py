@@ -20,6 +20,7 @@ from primesvt.models import (
     ModelConfig,
     PrimeSVTError,
     QKFormerConfig,
+    TrainOptions,
     channel_groups,
     config_of,
     device_model,
@@ -297,6 +298,8 @@ def test_predicting_and_training_on_cuda(make_model, family: str, data: DataSet,
     expected = predict(model, data.test).classes
     agreeing = predict(DeviceModel(model, CUDA, precision=precision), data.test, batch_size=7).classes == expected
     assert agreeing.mean() > (0.9 if precision == "float32" else 0.5)
-    log = train(model, data.fit, Recipe(epochs=2, batch_size=16, precision=precision), device=CUDA)
+    log = train(
+        model, data.fit, Recipe(epochs=2, batch_size=16, precision=precision), options=TrainOptions(device=CUDA)
+    )
     assert log[1]["loss"] < 2
     assert all(p.device == CPU for p in model.parameters())

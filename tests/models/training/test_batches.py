@@ -18,7 +18,7 @@ def test_one_image_left_over_joins_the_last_batch() -> None:
     recipe = replace(RECIPE, epochs=1)
     model = build(config)
     model.register_forward_pre_hook(lambda _module, inputs: seen.append(len(inputs[0])))
-    train(model, images, recipe, on_step=lambda p: None)
+    train(model, images, recipe)
     assert seen == [16, 17]
 
 

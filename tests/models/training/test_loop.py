@@ -15,6 +15,7 @@ from primesvt.models import (
     Progress,
     Recipe,
     ResumeFile,
+    TrainOptions,
     fingerprint,
     predict,
     train,
@@ -58,7 +59,7 @@ def test_progress_is_told(data: DataSet) -> None:
         epochs.append(progress)
         return {"extra": len(epochs), "took": seconds}
 
-    log = train(fresh(), data.fit, RECIPE, on_step=steps.append, on_epoch=on_epoch)
+    log = train(fresh(), data.fit, RECIPE, options=TrainOptions(on_step=steps.append, on_epoch=on_epoch))
     per_epoch = -(-len(data.fit) // 16)
     assert [(p.epoch, p.step, p.steps) for p in steps] == [
         (e, s + 1, per_epoch) for e in range(3) for s in range(per_epoch)
@@ -80,11 +81,16 @@ def test_the_same_seed_gives_the_same_weights(data: DataSet) -> None:
 
 def test_a_diverging_training_says_so(data: DataSet, tmp_path: Path) -> None:
     with pytest.raises(PrimeSVTError, match=r"Training diverged in epoch \d: .*Lower the learning rate \(1000000"):
-        train(fresh(), data.fit, replace(RECIPE, learning_rate=1e6, warm_up=0.0), resume=ResumeFile(tmp_path / "c.pt"))
+        train(
+            fresh(),
+            data.fit,
+            replace(RECIPE, learning_rate=1e6, warm_up=0.0),
+            options=TrainOptions(resume=ResumeFile(tmp_path / "c.pt")),
+        )
     model = fresh()
     model.head.weight.data.fill_(float("nan"))
     with pytest.raises(PrimeSVTError, match="Training diverged in epoch 1: the loss is nan"):
-        train(model, data.fit, RECIPE, resume=ResumeFile(tmp_path / "d.pt"))
+        train(model, data.fit, RECIPE, options=TrainOptions(resume=ResumeFile(tmp_path / "d.pt")))
     assert not (tmp_path / "d.pt").exists()
 
 
@@ -96,7 +102,7 @@ def test_weights_that_became_nan_in_the_last_step_are_noticed(data: DataSet, tmp
             model.head.weight.data.fill_(float("nan"))
 
     with pytest.raises(PrimeSVTError, match="diverged in epoch 1: weights are NaN or infinite"):
-        train(model, data.fit, RECIPE, resume=ResumeFile(tmp_path / "c.pt"), on_step=break_it)
+        train(model, data.fit, RECIPE, options=TrainOptions(resume=ResumeFile(tmp_path / "c.pt"), on_step=break_it))
     assert not (tmp_path / "c.pt").exists()
 
 
@@ -142,9 +148,8 @@ def test_everything_goes_to_the_device_and_comes_back(data: DataSet, tmp_path: P
     monkeypatch.setattr(loop, "to_device", lambda x, device: (sent.append((len(x), str(device))), x)[1])
     model, teacher, expected = fresh(), fresh("spike-driven-transformer").eval(), fresh()
     recipe = replace(RECIPE, epochs=1, distillation=0.5)
-    train(
-        model, data.fit, recipe, teacher=teacher, device=torch.device("cuda", 1), resume=ResumeFile(tmp_path / "c.pt")
-    )
+    options = TrainOptions(device=torch.device("cuda", 1), resume=ResumeFile(tmp_path / "c.pt"))
+    train(model, data.fit, recipe, teacher=teacher, options=options)
     assert moved == [(model, "cuda:1"), (teacher, "cuda:1"), (model, "cpu"), (teacher, "cpu")]
     assert {device for _, device in sent} == {"cuda:1"}
     # Images and labels of every step.
@@ -171,7 +176,7 @@ def test_a_model_that_equals_its_teacher_learns_nothing_with_frozen_statistics(d
         RECIPE, frozen_statistics=True, distillation=1.0, label_smoothing=0.0, weight_decay=0.0, learning_rate=1e-6
     )
     losses: list[float] = []
-    train(model, data.fit, recipe, teacher=teacher, on_step=lambda step: losses.append(step.loss))
+    train(model, data.fit, recipe, teacher=teacher, options=TrainOptions(on_step=lambda step: losses.append(step.loss)))
     assert losses[0] == pytest.approx(0, abs=1e-6)
 
 

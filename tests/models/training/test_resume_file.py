@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from primesvt.models import DataSet, PrimeSVTError, ResumeFile, build, fingerprint, train
+from primesvt.models import DataSet, PrimeSVTError, ResumeFile, TrainOptions, build, fingerprint, train
 
 from ...conftest import noisy_data, replace, small_config
 from .trainings import RECIPE, KilledError, fresh, kill_at
@@ -21,10 +21,12 @@ def test_a_killed_training_goes_on_as_if_nothing_had_been(
     file = tmp_path / "new" / "resume.pt"
     for kill in kills:
         with pytest.raises(KilledError):
-            train(fresh(family), data.fit, RECIPE, resume=ResumeFile(file), on_step=kill_at(*kill))
+            train(
+                fresh(family), data.fit, RECIPE, options=TrainOptions(resume=ResumeFile(file), on_step=kill_at(*kill))
+            )
     resumed = fresh(family)
     torch.manual_seed(99)
-    log = train(resumed, data.fit, RECIPE, resume=ResumeFile(file))
+    log = train(resumed, data.fit, RECIPE, options=TrainOptions(resume=ResumeFile(file)))
     assert fingerprint(resumed) == fingerprint(whole)
     assert [(e["epoch"], e["loss"], e["fit_accuracy"]) for e in log] == [
         (e["epoch"], e["loss"], e["fit_accuracy"]) for e in expected
@@ -35,8 +37,9 @@ def test_a_killed_training_goes_on_as_if_nothing_had_been(
 def test_a_finished_training_is_not_done_again(data: DataSet, tmp_path: Path) -> None:
     file = tmp_path / "resume.pt"
     model, again = fresh(), fresh()
-    log = train(model, data.fit, RECIPE, resume=ResumeFile(file))
-    assert train(again, data.fit, RECIPE, resume=ResumeFile(file), on_step=lambda _: pytest.fail("trained")) == log
+    log = train(model, data.fit, RECIPE, options=TrainOptions(resume=ResumeFile(file)))
+    over = TrainOptions(resume=ResumeFile(file), on_step=lambda _: pytest.fail("trained"))
+    assert train(again, data.fit, RECIPE, options=over) == log
     assert fingerprint(again) == fingerprint(model)
 
 
@@ -44,7 +47,7 @@ def test_a_finished_training_is_not_done_again(data: DataSet, tmp_path: Path) ->
 def interrupted(data: DataSet, tmp_path: Path) -> Path:
     file = tmp_path / "resume.pt"
     with pytest.raises(KilledError):
-        train(fresh(), data.fit, RECIPE, resume=ResumeFile(file), on_step=kill_at(1, 1))
+        train(fresh(), data.fit, RECIPE, options=TrainOptions(resume=ResumeFile(file), on_step=kill_at(1, 1)))
     return file
 
 
@@ -62,7 +65,7 @@ def test_a_resume_file_of_another_run_is_refused(data: DataSet, interrupted: Pat
     for model, images, recipe, message in cases:
         before = fingerprint(model)
         with pytest.raises(PrimeSVTError, match=message):
-            train(model, images, recipe, resume=ResumeFile(interrupted))
+            train(model, images, recipe, options=TrainOptions(resume=ResumeFile(interrupted)))
         assert fingerprint(model) == before
     assert interrupted.read_bytes() == content
 
@@ -87,7 +90,7 @@ def test_a_damaged_resume_file_is_refused(data: DataSet, interrupted: Path) -> N
         else:
             torch.save(damage, interrupted)
         with pytest.raises(PrimeSVTError, match=r"Cannot go on from .*resume\.pt: it is damaged.*Delete it to start"):
-            train(fresh(), data.fit, RECIPE, resume=ResumeFile(interrupted))
+            train(fresh(), data.fit, RECIPE, options=TrainOptions(resume=ResumeFile(interrupted)))
     assert not interrupted.with_name("ran").exists()
 
 
@@ -104,9 +107,14 @@ def test_a_full_disk_leaves_the_last_resume_file(data: DataSet, interrupted: Pat
         with pytest.raises(
             PrimeSVTError, match=r"Cannot write the resume file .*resume\.pt: No space left on device\."
         ):
-            train(fresh(), data.fit, RECIPE, resume=ResumeFile(interrupted))
+            train(fresh(), data.fit, RECIPE, options=TrainOptions(resume=ResumeFile(interrupted)))
         with pytest.raises(PrimeSVTError, match="Cannot write the resume file"):
-            train(fresh(), data.fit, replace(RECIPE, epochs=1), resume=ResumeFile(interrupted / "below" / "c.pt"))
+            train(
+                fresh(),
+                data.fit,
+                replace(RECIPE, epochs=1),
+                options=TrainOptions(resume=ResumeFile(interrupted / "below" / "c.pt")),
+            )
     assert interrupted.read_bytes() == content
     assert [file.name for file in interrupted.parent.iterdir()] == ["resume.pt"]
 
@@ -119,7 +127,8 @@ def test_another_resume_file_is_discarded_where_that_is_wanted(data: DataSet, in
     else:
         recipe = other
     discarding, anew = fresh(), fresh()
-    train(discarding, data.fit, recipe, resume=ResumeFile(interrupted, discard=True, on_resume=resumed.append))
+    file = ResumeFile(interrupted, discard=True, on_resume=resumed.append)
+    train(discarding, data.fit, recipe, options=TrainOptions(resume=file))
     train(anew, data.fit, recipe)
     assert fingerprint(discarding) == fingerprint(anew)
     assert resumed == []
@@ -127,7 +136,8 @@ def test_another_resume_file_is_discarded_where_that_is_wanted(data: DataSet, in
 
 def test_a_resume_file_that_fits_is_not_discarded(data: DataSet, interrupted: Path) -> None:
     resumed: list[int] = []
-    train(fresh(), data.fit, RECIPE, resume=ResumeFile(interrupted, discard=True, on_resume=resumed.append))
+    file = ResumeFile(interrupted, discard=True, on_resume=resumed.append)
+    train(fresh(), data.fit, RECIPE, options=TrainOptions(resume=file))
     assert resumed == [1]
 
 
@@ -136,7 +146,7 @@ def test_a_resume_file_goes_on_on_any_device(data: DataSet, tmp_path: Path, monk
     fetched: list[torch.Size] = []
     monkeypatch.setattr(torch.Tensor, "cpu", lambda tensor: (fetched.append(tensor.shape), at_home(tensor))[1])
     model = fresh()
-    train(model, data.fit, replace(RECIPE, epochs=1), resume=ResumeFile(file))
+    train(model, data.fit, replace(RECIPE, epochs=1), options=TrainOptions(resume=ResumeFile(file)))
     weights = [tensor.shape for tensor in model.state_dict().values()]
     moments = [p.shape for p in model.parameters()] * 2
     # The fingerprint of the model that is trained fetches the weights once, too.

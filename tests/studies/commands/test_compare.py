@@ -12,14 +12,16 @@ from optuna.storages import InMemoryStorage
 from primesvt.search import Constraints, decided_early
 from primesvt.search.samplers import PrioritizedOptions
 from primesvt.studies.reporting import figures
-from primesvt.studies.reporting.comparison import compare
+from primesvt.studies.reporting.comparing import compare
 from primesvt.studies.reporting.measurement import TestSet
 from primesvt.studies.reporting.pareto import hypervolume
 from primesvt.studies.reporting.report import report_page
 from primesvt.studies.reporting.summary import summary
 from primesvt.studies.reporting.verdict import words
-from primesvt.studies.running.runner import StudyRun, run_study
+from primesvt.studies.running.runner import RunOptions, run_study
 from primesvt.studies.running.settings import StudySettings
+from primesvt.studies.running.study_run import StudyRun
+from primesvt.studies.running.subject import Subject
 
 from ...search.models import told
 
@@ -103,20 +105,22 @@ def test_no_plan_within_the_limits(primesvt, model_dir, data_file, tmp_path) -> 
 @pytest.fixture(scope="module")
 def studies() -> tuple[list[StudyRun], TestSet]:
     """Of a model that stands little: many plans are rejected early."""
-    model, data = told()
+    subject = Subject(*told())
     settings = StudySettings(
         layers=("blocks.0.attention", "blocks.0.output", "stem.3"), step=0.25, max_ratio=0.75,
         constraints=Constraints(max_drop=12, min_saving=0.01),
     )  # fmt: skip
     storage = InMemoryStorage()
     runs = [
-        run_study(sampler, storage, model, data, replace(settings, sampler=sampler, options=options), trials=trials)
+        run_study(
+            sampler, storage, subject, replace(settings, sampler=sampler, options=options), RunOptions(trials=trials)
+        )
         for sampler, options, trials in (
             ("prioritized", PrioritizedOptions(rates=(0.25, 0.5, 0.75)), 100),
             ("random", None, 25),
         )
     ]
-    return runs, TestSet.open(model, data.test)
+    return runs, TestSet.open(subject.model, subject.data.test)
 
 
 def test_what_was_decided_early_is_never_shown_as_measured(studies: tuple[list[StudyRun], TestSet]) -> None:

@@ -8,8 +8,8 @@ from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 
 from primesvt.search import BASELINE, DIRECTIONS, OBJECTIVES, Constraints, Evaluation
-from primesvt.studies.running.runner import SETTINGS
 from primesvt.studies.running.settings import StudySettings
+from primesvt.studies.running.study_run import SETTINGS
 
 LIMITS = Constraints(max_drop=3, min_saving=0.25)
 UNPRUNED = Evaluation(right=180, images=200, bytes=1000, memory_saving=0.0, seconds=1.0)

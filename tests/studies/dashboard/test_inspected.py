@@ -4,7 +4,7 @@ import optuna
 from optuna.storages import InMemoryStorage
 
 from primesvt.studies.dashboard.inspected import Inspected
-from primesvt.studies.running.runner import SETTINGS
+from primesvt.studies.running.study_run import SETTINGS
 
 from .studies import TRIALS, study
 

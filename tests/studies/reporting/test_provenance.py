@@ -9,8 +9,9 @@ from optuna.storages import InMemoryStorage
 from primesvt.pruning import PruningPlan
 from primesvt.search.samplers import PrioritizedOptions
 from primesvt.studies.reporting.provenance import Provenance
-from primesvt.studies.running.runner import run_study
+from primesvt.studies.running.runner import RunOptions, run_study
 from primesvt.studies.running.settings import StudySettings
+from primesvt.studies.running.subject import Subject
 
 from ...conftest import noisy_data
 from ...search.models import tiny_model
@@ -79,7 +80,7 @@ def test_it_is_read_off_studies_without_passwords() -> None:
         options=PrioritizedOptions(rates=(0.25, 0.5)),
         seed=3,
     )
-    run = run_study("mine", InMemoryStorage(), tiny_model(), noisy_data(), settings, trials=2)
+    run = run_study("mine", InMemoryStorage(), Subject(tiny_model(), noisy_data()), settings, RunOptions(trials=2))
     url = "postgresql://me:secret@host/db"
     told = Provenance.of(
         [run], command=("primesvt", "compare", "a b", "--storage", url), model="a b", data=None, storage=url

@@ -8,8 +8,9 @@ from optuna.storages import InMemoryStorage
 
 from primesvt.search.samplers import PrioritizedOptions
 from primesvt.studies.reporting.trials import trials_csv
-from primesvt.studies.running.runner import run_study
+from primesvt.studies.running.runner import RunOptions, run_study
 from primesvt.studies.running.settings import StudySettings
+from primesvt.studies.running.subject import Subject
 
 from ...conftest import noisy_data
 from ...search.models import tiny_model
@@ -18,10 +19,12 @@ from ..running.test_runner import LAYERS, LIMITS
 
 def test_every_finished_trial_is_a_row_with_its_ratios() -> None:
     common = {"layers": LAYERS, "constraints": LIMITS, "step": 0.25, "max_ratio": 0.75}
-    storage, model, data = InMemoryStorage(), tiny_model(), noisy_data()
+    storage, subject = InMemoryStorage(), Subject(tiny_model(), noisy_data())
+    fixed = StudySettings(**common, options=PrioritizedOptions(rates=(0.25, 0.5)))
+    drawn = StudySettings(**common, sampler="random", seed=4)
     runs = [
-        run_study("mine", storage, model, data, StudySettings(**common, options=PrioritizedOptions(rates=(0.25, 0.5)))),
-        run_study("drawn", storage, model, data, StudySettings(**common, sampler="random", seed=4), trials=2),
+        run_study("mine", storage, subject, fixed),
+        run_study("drawn", storage, subject, drawn, RunOptions(trials=2)),
     ]
     rows = list(csv.DictReader(io.StringIO(trials_csv(runs))))
     assert [row["study"] for row in rows] == ["mine"] * len(runs[0].finished) + ["drawn"] * 2

@@ -7,6 +7,7 @@ from primesvt.studies.running import budget
 from primesvt.studies.running.budget import Budget, Pace, duration, total
 from primesvt.studies.running.runner import Status
 from primesvt.studies.running.settings import StudySettings
+from primesvt.studies.running.subject import Subject
 
 from ...conftest import noisy_data
 from ...search.models import tiny_model
@@ -17,19 +18,19 @@ FIXED = StudySettings(**COMMON, options=PrioritizedOptions(rates=(0.25, 0.5)))
 
 
 def test_a_sampler_that_ends_by_itself_gets_what_it_needs() -> None:
-    known = Budget.of("mine", FIXED, None, tiny_model(), noisy_data())
+    known = Budget.of("mine", FIXED, None, Subject(tiny_model(), noisy_data()))
     assert known.trials == known.needed
     cost = f"{20 * known.trials} images in all"
     assert known.text == f"mine: at most {known.trials} trials of at most 20 images, {cost}; it ends by itself"
 
 
 def test_one_that_is_cut_short_is_said_to_be() -> None:
-    short = Budget.of("mine", FIXED, 2, tiny_model(), noisy_data())
+    short = Budget.of("mine", FIXED, 2, Subject(tiny_model(), noisy_data()))
     assert f"It may need up to {short.needed} trials to come to its end: --trials 2 may cut it short" in short.text
 
 
 def test_one_that_knows_no_end_is_never_cut_short() -> None:
-    drawn = Budget.of("random", StudySettings(**COMMON, sampler="random"), 2, tiny_model(), noisy_data())
+    drawn = Budget.of("random", StudySettings(**COMMON, sampler="random"), 2, Subject(tiny_model(), noisy_data()))
     assert drawn.text == "random: at most 2 trials of at most 20 images, 40 images in all"
     assert total([drawn, drawn]).startswith("2 studies: at most 4 trials, 80 images;")
 

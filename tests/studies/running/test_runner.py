@@ -18,7 +18,6 @@ import optuna
 import pytest
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, InMemoryStorage
-from optuna.trial import TrialState
 from torch import nn
 
 from primesvt.models import DataSet, PrimeSVTError
@@ -35,16 +34,11 @@ from primesvt.search import (
 )
 from primesvt.search.samplers import PrioritizedOptions, PrioritizedSampler
 from primesvt.search.workers import WORKER
-from primesvt.studies.running.runner import (
-    Status,
-    StudyRun,
-    finished_run,
-    load_run,
-    plan_of_trial,
-    run_study,
-)
+from primesvt.studies.running.runner import RunOptions, Status, run_study
 from primesvt.studies.running.settings import StudySettings
 from primesvt.studies.running.storage import open_storage
+from primesvt.studies.running.study_run import StudyRun, finished_run, plan_of_trial
+from primesvt.studies.running.subject import Subject
 
 from ...conftest import noisy_data
 from ...search.models import counted, tiny_model, told
@@ -84,15 +78,8 @@ def run(
     on_batch: Callable[[int], None] = lambda _: None,
     **changes: Any,
 ) -> StudyRun:
-    return run_study(
-        name,
-        storage,
-        model or tiny_model(),
-        data or noisy_data(),
-        settings_of(**changes),
-        trials=trials,
-        on_batch=on_batch,
-    )
+    subject = Subject(model or tiny_model(), data or noisy_data())
+    return run_study(name, storage, subject, settings_of(**changes), RunOptions(trials=trials, on_batch=on_batch))
 
 
 def states(result: StudyRun) -> list[str]:
@@ -112,7 +99,7 @@ def final(result: StudyRun) -> Mapping[str, float] | None:
 @pytest.mark.parametrize("kind", STORAGES)
 def test_a_prioritized_study_from_start_to_end(family: str, kind: str, tmp_path: Path) -> None:
     model, storage = tiny_model(family), Store(kind, tmp_path).open()
-    layers = StudySettings().space(model).layers[:3]
+    layers = StudySettings().grid(model).layers[:3]
     result = run(storage, model=model, layers=layers, constraints=Constraints(max_drop=30, min_saving=0.1))
     assert result.over
     assert not result.interrupted
@@ -171,7 +158,8 @@ def test_the_same_plan_is_measured_once_in_a_storage() -> None:
 
 def test_the_status_tells_how_far_and_what_was_found() -> None:
     seen: list[Status] = []
-    result = run_study("s", InMemoryStorage(), tiny_model(), noisy_data(), SETTINGS, trials=100, on_status=seen.append)
+    options = RunOptions(trials=100, on_status=seen.append)
+    result = run_study("s", InMemoryStorage(), Subject(tiny_model(), noisy_data()), SETTINGS, options)
     assert [status.done for status in seen] == list(range(len(result.finished) + 1))
     assert {status.total for status in seen} == {100}
     assert seen[-1].feasible == len(result.feasible) > 0
@@ -434,7 +422,7 @@ def test_a_study_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
         trial.user_attrs["evaluation"] = older(trial.user_attrs["evaluation"])
         trial.system_attrs = {k: v for k, v in trial.system_attrs.items() if "place" not in k}
     model, data = told()
-    assert finished_run("s", storage, model, data).settings.risk == 0
+    assert finished_run("s", storage, Subject(model, data)).settings.risk == 0
     with counted() as measured:
         resumed = early_run(storage)
     assert measured, "it goes on"
@@ -447,7 +435,7 @@ def test_a_study_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
     assert min(early(resumed)) >= 4
     # From now on the risk is part of it.
     assert resumed.study.user_attrs["settings"]["risk"] == 1e-4
-    assert finished_run("s", storage, model, data).to_json() == resumed.to_json()
+    assert finished_run("s", storage, Subject(model, data)).to_json() == resumed.to_json()
     with pytest.raises(PrimeSVTError, match=r"another risk \(0\.0001, now 0\.01\)"):
         early_run(storage, risk=0.01)
 
@@ -560,42 +548,3 @@ def test_a_database_that_may_only_be_read(tmp_path: Path) -> None:
     storage = open_storage(f"sqlite:///file:{tmp_path}/s.db?mode=ro&uri=true")
     with pytest.raises(PrimeSVTError, match=r"The storage failed in study 's'.*readonly database"):
         run(storage)
-
-
-# Read back.
-
-
-def test_load_run_and_plan_of_trial() -> None:
-    storage = InMemoryStorage()
-    result = run(storage, sampler="random", trials=3, criterion="l1")
-    study = load_run("s", storage)
-    assert plan_of_trial(study, 1, tiny_model()) == result.plan(result.finished[1])
-    assert plan_of_trial(study, 1, tiny_model()).criterion == "l1"
-    with pytest.raises(PrimeSVTError, match="no finished trial 3; it has 3 finished trials"):
-        plan_of_trial(study, 3, tiny_model())
-    with pytest.raises(PrimeSVTError, match="'s' is about another model"):
-        plan_of_trial(study, 1, tiny_model(seed=1))
-    with pytest.raises(PrimeSVTError, match="No study 't' in this storage; it has s"):
-        load_run("t", storage)
-    optuna.create_study(study_name="theirs", storage=storage)
-    with pytest.raises(PrimeSVTError, match="'theirs' was not made by PrimeSVT"):
-        load_run("theirs", storage)
-
-
-def test_a_failed_trial_has_no_plan() -> None:
-    storage = InMemoryStorage()
-    stopped = run(storage, on_batch=interrupt(3))
-    failed = stopped.study.get_trials(states=(TrialState.FAIL,))[0].number
-    with pytest.raises(PrimeSVTError, match=f"no finished trial {failed}"):
-        plan_of_trial(stopped.study, failed, tiny_model())
-
-
-def test_finished_run_is_the_run() -> None:
-    storage = InMemoryStorage()
-    result = run(storage)
-    again = finished_run("s", storage, tiny_model(), noisy_data())
-    assert again.to_json() == result.to_json()
-    assert again.baseline == result.baseline
-    assert again.over
-    with pytest.raises(PrimeSVTError, match="another model"):
-        finished_run("s", storage, tiny_model(seed=1), noisy_data())

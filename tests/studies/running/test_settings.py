@@ -34,19 +34,19 @@ def test_the_defaults_are_the_papers() -> None:
 def test_the_space_has_the_layers_largest_first(family: str) -> None:
     model = tiny_model(family)
     names = tuple(layer.name for layer in prunable_layers(model))
-    assert StudySettings().space(model).layers == names
-    assert StudySettings(layers=(names[3], names[1])).space(model).layers == (names[1], names[3])
+    assert StudySettings().grid(model).layers == names
+    assert StudySettings(layers=(names[3], names[1])).grid(model).layers == (names[1], names[3])
     assert "embedding" not in names
-    assert "embedding" in StudySettings(embedding=True).space(model).layers
-    assert StudySettings(layers=("embedding",)).space(model).layers == ("embedding",)
+    assert "embedding" in StudySettings(embedding=True).grid(model).layers
+    assert StudySettings(layers=("embedding",)).grid(model).layers == ("embedding",)
     options = PrioritizedOptions(rates=(0.5, 0.1, 0.5), slack=1.5, exhaust=True)
-    policy = options.policy(StudySettings().space(model))
+    policy = options.policy(StudySettings().grid(model))
     assert (policy.layers, policy.rates, policy.slack, policy.exhaust) == (names, (0.1, 0.5), 1.5, True)
 
 
 def test_unknown_layers_are_named() -> None:
     with pytest.raises(PrimeSVTError, match=r"blocks\.7\.hidden"):
-        StudySettings(layers=("blocks.7.hidden",)).space(tiny_model())
+        StudySettings(layers=("blocks.7.hidden",)).grid(tiny_model())
 
 
 def test_the_selection_is_the_first_images(data: DataSet) -> None:
@@ -82,7 +82,7 @@ def test_what_is_said_to_be_reachable_is_and_more_is_not(sampler: str, layers: t
 
     def check(min_saving: float) -> None:
         settings = StudySettings(sampler=sampler, layers=layers, constraints=Constraints(min_saving=min_saving))
-        settings.check_reachable(model, settings.space(model))
+        settings.check_reachable(model, settings.grid(model))
 
     with pytest.raises(PrimeSVTError, match=r"min-saving 0\.99 cannot be reached.*or add --embedding") as caught:
         check(0.99)
@@ -92,7 +92,7 @@ def test_what_is_said_to_be_reachable_is_and_more_is_not(sampler: str, layers: t
     with pytest.raises(PrimeSVTError):
         check(float(said[1]) + 0.0001)
     # The prioritized sampler never goes beyond its largest rate; the others go to max-ratio.
-    space = StudySettings(layers=layers).space(model)
+    space = StudySettings(layers=layers).grid(model)
     most = dict.fromkeys(space.layers, 0.9 if sampler == "prioritized" else 0.95)
     assert float(said[1]) == pytest.approx(memory_saving(model, PruningPlan(most)), abs=1e-4)
 

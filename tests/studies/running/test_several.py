@@ -8,7 +8,8 @@ from optuna.storages import InMemoryStorage
 from primesvt.models import PrimeSVTError
 from primesvt.search.samplers import PrioritizedOptions
 from primesvt.studies.running.settings import StudySettings
-from primesvt.studies.running.several import Arm, run_studies
+from primesvt.studies.running.several import Arm, run_studies, studies_of
+from primesvt.studies.running.subject import Subject
 
 from ...conftest import noisy_data
 from ...search.models import tiny_model
@@ -21,7 +22,7 @@ DRAWN = Arm("random", StudySettings(**COMMON, sampler="random"), trials=2)
 
 def test_every_arm_runs_with_every_seed_and_one_that_draws_nothing_runs_once() -> None:
     storage = InMemoryStorage()
-    runs = run_studies(storage, tiny_model(), noisy_data(), [FIXED, DRAWN], seeds=2, prefix="x-")
+    runs = run_studies(storage, Subject(tiny_model(), noisy_data()), studies_of([FIXED, DRAWN], seeds=2, prefix="x-"))
     assert [run.study.study_name for run in runs] == ["x-mine-seed5", "x-random-seed5", "x-random-seed6"]
     assert [run.settings.seed for run in runs] == [5, 5, 6]
     assert [len(run.finished) for run in runs[1:]] == [2, 2]
@@ -31,14 +32,15 @@ def test_every_arm_runs_with_every_seed_and_one_that_draws_nothing_runs_once() -
 @pytest.mark.parametrize(("arms", "seeds"), [([], 1), ([DRAWN], 0)])
 def test_nothing_to_run_is_refused(arms: list[Arm], seeds: int) -> None:
     with pytest.raises(PrimeSVTError, match="at least one sampler and one seed"):
-        run_studies(InMemoryStorage(), tiny_model(), noisy_data(), arms, seeds=seeds)
+        studies_of(arms, seeds)
 
 
 def test_what_it_will_cost_is_said_before(capsys: pytest.CaptureFixture[str]) -> None:
-    run_studies(InMemoryStorage(), tiny_model(), noisy_data(), [replace(FIXED, trials=1), DRAWN], seeds=2)
+    studies = studies_of([replace(FIXED, trials=1), DRAWN], seeds=2)
+    run_studies(InMemoryStorage(), Subject(tiny_model(), noisy_data()), studies)
     text = capsys.readouterr().err
-    said, studies = text.split("3 studies: at most 5 trials")
+    said, rest = text.split("3 studies: at most 5 trials")
     assert "mine-seed5: at most 1 trial of" in said
     assert "--trials 1 may cut it short" in said
-    assert "study 3 of 3, random-seed6: 2 of 2" in studies
-    assert "all done in at most" in studies
+    assert "study 3 of 3, random-seed6: 2 of 2" in rest
+    assert "all done in at most" in rest

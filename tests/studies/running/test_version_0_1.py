@@ -13,9 +13,10 @@ import pytest
 from primesvt.models import load_model
 from primesvt.search import Constraints
 from primesvt.search.samplers import PrioritizedOptions
-from primesvt.studies.running.runner import run_study
+from primesvt.studies.running.runner import RunOptions, run_study
 from primesvt.studies.running.settings import StudySettings
 from primesvt.studies.running.storage import open_storage
+from primesvt.studies.running.subject import Subject
 
 from ...conftest import noisy_data
 from ...search.models import counted
@@ -38,9 +39,9 @@ def test_a_study_goes_on_with_the_same_trials(sampler: str, begun: int, tmp_path
         constraints=Constraints(max_drop=12, min_saving=0.2),
     )
     expected = TRIALS[sampler]
-    model, data = load_model(RECORDED / "model"), noisy_data()
+    subject, storage = Subject(load_model(RECORDED / "model"), noisy_data()), open_storage(str(journal))
     with counted() as seen:
-        run = run_study(sampler, open_storage(str(journal)), model, data, settings, trials=len(expected))
+        run = run_study(sampler, storage, subject, settings, RunOptions(trials=len(expected)))
     assert plans(run.study) == expected
     assert len(seen) <= len(expected) - begun, "what was measured then is not measured again"
     assert run.over == (sampler == "prioritized")
