@@ -1,6 +1,7 @@
 """Samplers: how the next plan is chosen, one a file."""
 
 from .kind import DEFAULT_TRIALS, NoOptions, Problem, SamplerKind
+from .ladder import LadderSampler
 from .prioritized import PRIORITIZED, PrioritizedOptions, PrioritizedSampler
 from .registry import SAMPLERS, make_sampler, sampler_kind, samplers
 from .reseeded import ReseededSampler
@@ -11,6 +12,7 @@ __all__ = [
     "PRIORITIZED",
     "SAMPLERS",
     "SENSITIVITY",
+    "LadderSampler",
     "NoOptions",
     "PrioritizedOptions",
     "PrioritizedSampler",

@@ -165,6 +165,7 @@ class StudySettings:
             saving=pruner.saving,
             kinds={layer.name: layer.kind for layer in layers},
             counter=pruner.counter(self.criterion),
+            scores=lambda layer: pruner.scores(self.criterion, layer),
         )
 
     def as_begun(self, stored: Mapping[str, Any]) -> Self:
