@@ -1,6 +1,7 @@
 """Samplers: how the next plan is chosen, one a file."""
 
 from .kind import BUDGET_SPACE, DEFAULT_TRIALS, RATIOS_SPACE, SPACES, NoOptions, Problem, SamplerKind
+from .ladder import LadderSampler
 from .prioritized import PRIORITIZED, PrioritizedOptions, PrioritizedSampler
 from .redraw import DrawOptions, Redraw
 from .registry import SAMPLERS, make_sampler, sampler_kind, samplers
@@ -16,6 +17,7 @@ __all__ = [
     "SENSITIVITY",
     "SPACES",
     "DrawOptions",
+    "LadderSampler",
     "NoOptions",
     "PrioritizedOptions",
     "PrioritizedSampler",

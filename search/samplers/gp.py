@@ -23,4 +23,6 @@ def _make(problem: Problem, options: GPOptions, seed: int) -> BaseSampler:
     return ReseededSampler(lambda seed: GPSampler(seed=seed, deterministic_objective=True), seed=seed, redraw=redraw)
 
 
-GP = SamplerKind(name="gp", summary="Gaussian process", make=_make, options=GPOptions, spaces=SPACES, earlier={"redraws": 0})
+GP = SamplerKind(
+    name="gp", summary="Gaussian process", make=_make, options=GPOptions, spaces=SPACES, earlier={"redraws": 0}
+)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import optuna
 from optuna.samplers import BaseSampler
 
@@ -43,6 +44,8 @@ class Problem:
         saving: Fraction of the bytes that a plan saves: known exactly, without asking an image.
         kinds: Kind of every layer, by name, where it is known.
         counter: Counts the bytes of many plans faster than ``saving`` does; None where there is no such way.
+        scores: From a layer to the scores of its channels by the space's criterion, float64 ``[C]``; None where they
+            are not known.
     """
 
     space: SearchSpace
@@ -50,6 +53,7 @@ class Problem:
     saving: Callable[[PruningPlan], float]
     kinds: Mapping[str, str] = field(default_factory=dict)
     counter: Cost | None = None
+    scores: Callable[[str], np.ndarray] | None = None
 
     @property
     def cost(self) -> Cost:

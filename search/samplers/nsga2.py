@@ -6,7 +6,7 @@ from optuna.samplers import BaseSampler, NSGAIISampler
 
 from primesvt.models.options import option
 
-from .kind import SPACES, DEFAULT_TRIALS, Problem, SamplerKind
+from .kind import DEFAULT_TRIALS, SPACES, Problem, SamplerKind
 from .redraw import DrawOptions, Redraw
 from .reseeded import ReseededSampler
 

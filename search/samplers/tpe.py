@@ -24,5 +24,10 @@ def _make(problem: Problem, options: TPEOptions, seed: int) -> BaseSampler:
 
 
 TPE = SamplerKind(
-    name="tpe", summary="tree-structured Parzen estimator", make=_make, options=TPEOptions, spaces=SPACES, earlier={"redraws": 0}
+    name="tpe",
+    summary="tree-structured Parzen estimator",
+    make=_make,
+    options=TPEOptions,
+    spaces=SPACES,
+    earlier={"redraws": 0},
 )

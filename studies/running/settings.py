@@ -188,6 +188,7 @@ class StudySettings:
             saving=pruner.saving,
             kinds={layer.name: layer.kind for layer in layers},
             counter=counter,
+            scores=lambda layer: pruner.scores(self.criterion, layer),
         )
 
     def as_begun(self, stored: Mapping[str, Any] | None) -> Self:
