@@ -13,6 +13,7 @@ from .attributes import (
     RATIOS,
     REDRAWN,
     REUSED,
+    START,
 )
 from .baseline import baseline_of
 from .budget_space import BudgetSpace
@@ -37,7 +38,7 @@ from .objective import Objective
 from .policy import Finished, Outcome, PrioritizedPolicy, Step, ratios
 from .rejection import EXACT, STATISTICAL, Rejection
 from .reuse import Known, KnownEvaluations, evaluation_of
-from .space import SearchSpace
+from .space import SearchSpace, ratios_of
 from .stopping import StoppingRule
 from .workers import is_mine, is_running
 
@@ -64,6 +65,7 @@ __all__ = [
     "RATIOS",
     "REDRAWN",
     "REUSED",
+    "START",
     "STATISTICAL",
     "BudgetSpace",
     "Constraints",
@@ -96,6 +98,7 @@ __all__ = [
     "is_running",
     "nearest_trial",
     "ratios",
+    "ratios_of",
     "saving_of",
     "violation",
 ]

@@ -13,6 +13,9 @@ DIVERGENCE = "divergence"
 # Of a trial whose draws missed the limit of memory: how many were thrown away before any image was asked.
 REDRAWN = "redrawn"
 
+# Of a trial: which plan of its study's start it is. Of a study: those plans, a list of ratios by layer.
+START = "start"
+
 # Of a study: the unpruned model on its images; whether it tells each of them, in their order: bits, in base64.
 BASELINE = "baseline"
 BASELINE_KEY = "baseline_key"

@@ -60,7 +60,7 @@ class BudgetSpace(SearchSpace):
     def suggest(self, trial: optuna.trial.BaseTrial) -> PruningPlan:
         """The plan that a trial proposes, written into it: what its parameters mean is not to be seen from them."""
         plan = super().suggest(trial)
-        trial.set_user_attr(RATIOS, dict(plan.ratios))
+        trial.set_user_attr(RATIOS, {layer: plan.ratios.get(layer, 0.0) for layer in self.layers})
         return plan
 
     def _name(self, layer: str) -> str:

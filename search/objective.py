@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import optuna
 
-from .attributes import DECIDED_EARLY, DIVERGENCE, EVALUATION, KEY, PHASE, REUSED
+from .attributes import DECIDED_EARLY, DIVERGENCE, EVALUATION, KEY, PHASE, REUSED, START
 from .constraints import Constraints
 from .evaluation import Evaluation
 from .evaluator import Evaluator
@@ -45,13 +45,13 @@ class Objective:
         accuracy, ``bytes``, ``divergence`` (see :func:`~primesvt.search.divergence`), every measure by its name,
         ``images`` and ``seconds`` of the evaluation, ``decided_early`` (``exact`` or ``statistical``, absent where
         every image was asked), ``reused`` (where it was taken from, or absent), ``phase`` (``search`` where the sampler
-        knows no phases) and ``key``.
+        knows no phases, ``start`` for a plan that the study was told) and ``key``.
 
         Where it was decided early, accuracy and interval are those of the ``images`` seen, ``accuracy_drop`` compares
         them with the unpruned model's on the same, and the constraint on it is never kept.
         """
         # A sampler that has phases writes over this while the plan is suggested.
-        trial.set_user_attr(PHASE, "search")
+        trial.set_user_attr(PHASE, "start" if START in trial.user_attrs else "search")
         plan = self.space.suggest(trial)
         key = self.evaluator.key(plan)
         trial.set_user_attr(KEY, key)

@@ -90,7 +90,7 @@ class SearchSpace:
 
     def plan_of(self, trial: optuna.trial.FrozenTrial) -> PruningPlan:
         """The plan that a finished trial tried, in whichever space it was drawn."""
-        return self.plan(trial.user_attrs.get(RATIOS) or self.ratios(trial.params))
+        return self.plan({layer: ratio for layer, ratio in ratios_of(trial).items() if layer in self.layers})
 
     def plan(self, ratios: Mapping[str, float]) -> PruningPlan:
         """The plan of some ratios, by this space's criterion and repair."""
@@ -99,3 +99,8 @@ class SearchSpace:
 
     def _suggested(self, trial: optuna.trial.BaseTrial) -> dict[str, Any]:
         return {name: trial.suggest_float(name, d.low, d.high, step=d.step) for name, d in self.distributions.items()}
+
+
+def ratios_of(trial: optuna.trial.FrozenTrial) -> dict[str, float]:
+    """The ratios that a finished trial tried, of all its layers, in whichever space it was drawn."""
+    return dict(trial.user_attrs.get(RATIOS) or trial.params)

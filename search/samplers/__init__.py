@@ -1,6 +1,19 @@
 """Samplers: how the next plan is chosen, one a file."""
 
-from .kind import BUDGET_SPACE, DEFAULT_TRIALS, RATIOS_SPACE, SPACES, NoOptions, Problem, SamplerKind
+from .kind import (
+    BUDGET_SPACE,
+    DEFAULT_TRIALS,
+    NO_START,
+    POLICY_START,
+    PROBES_START,
+    RATIOS_SPACE,
+    SPACES,
+    STARTS,
+    UNIFORM_START,
+    NoOptions,
+    Problem,
+    SamplerKind,
+)
 from .ladder import LadderSampler
 from .prioritized import PRIORITIZED, PrioritizedOptions, PrioritizedSampler
 from .redraw import DrawOptions, Redraw
@@ -11,11 +24,16 @@ from .sensitivity import SENSITIVITY, SensitivitySampler
 __all__ = [
     "BUDGET_SPACE",
     "DEFAULT_TRIALS",
+    "NO_START",
+    "POLICY_START",
     "PRIORITIZED",
+    "PROBES_START",
     "RATIOS_SPACE",
     "SAMPLERS",
     "SENSITIVITY",
     "SPACES",
+    "STARTS",
+    "UNIFORM_START",
     "DrawOptions",
     "LadderSampler",
     "NoOptions",

@@ -23,6 +23,9 @@ DEFAULT_TRIALS = 200
 # What a trial's parameters are: the ratios themselves, or a memory saving and a weight for every layer.
 RATIOS_SPACE, BUDGET_SPACE = "ratios", "budget"
 SPACES = (RATIOS_SPACE, BUDGET_SPACE)
+# What a study is told before its sampler chooses, see :mod:`primesvt.search.starts`.
+NO_START, UNIFORM_START, PROBES_START, POLICY_START = "none", "uniform", "probes", "policy"
+STARTS = (NO_START, UNIFORM_START, PROBES_START, POLICY_START)
 # Settings and limits of every study, and what commands take beside them: no sampler has an option of that name.
 RESERVED = frozenset(
     (
@@ -99,6 +102,8 @@ class SamplerKind:
             study begins, and kept in it.
         spaces: The spaces that it can draw from, see :data:`SPACES`, the best for it first; one that chooses ratios
             itself has those alone.
+        start: What a study is told before, where the user does not say, see :data:`STARTS`; a sampler that draws
+            nothing is never told anything.
         earlier: Options that studies of earlier versions lack, and how those studies were run.
 
     Raises:
@@ -117,6 +122,7 @@ class SamplerKind:
     at_its_best: Callable[[Any], Any] = lambda options: options
     for_trials: Callable[[Any, int], Any] = lambda options, _trials: options
     spaces: tuple[str, ...] = (RATIOS_SPACE,)
+    start: str = NO_START
     earlier: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

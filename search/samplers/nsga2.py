@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, replace
 
+import optuna
 from optuna.samplers import BaseSampler, NSGAIISampler
+from optuna.trial import FrozenTrial
 
 from primesvt.models.options import option
 
@@ -35,10 +37,21 @@ def _for_trials(options: NSGA2Options, trials: int) -> NSGA2Options:
     return replace(options, population=min(max(2 * pairs, _SMALLEST), _LARGEST))
 
 
+class _Population(ReseededSampler):
+    """Plans that a study is told belong to its generations, as those do that it draws."""
+
+    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        """Give a trial that was told its plan its generation: the sampler does so only where it draws."""
+        super().before_trial(study, trial)
+        sampler = self._sampler(study, trial)
+        if "fixed_params" in trial.system_attrs and isinstance(sampler, NSGAIISampler):
+            sampler.get_trial_generation(study, trial)
+
+
 def _make(problem: Problem, options: NSGA2Options, seed: int) -> BaseSampler:
     size = _for_trials(options, DEFAULT_TRIALS).population or _LARGEST
     redraw = Redraw(problem, options.redraws)
-    return ReseededSampler(lambda seed: NSGAIISampler(seed=seed, population_size=size), seed=seed, redraw=redraw)
+    return _Population(lambda seed: NSGAIISampler(seed=seed, population_size=size), seed=seed, redraw=redraw)
 
 
 NSGA2 = SamplerKind(

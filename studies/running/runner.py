@@ -23,8 +23,10 @@ from primesvt.search import (
     is_running,
 )
 from primesvt.search.samplers import Problem, make_sampler
+from primesvt.search.starts import enqueue_next
 
 from .settings import StudySettings, check_identity, study_identity
+from .start import begin_start
 from .storage import storage_errors
 from .study_run import SETTINGS, StudyRun
 from .subject import Subject
@@ -115,6 +117,7 @@ def run_study(
         study.sampler = sampler
         _claim(study, settings, study_identity(settings, subject.model, evaluator.images))
         run, objective = _begin(study, settings, problem, evaluator)
+        begin_start(run, evaluator.pruner, trials)
         try:
             _optimize(run, objective, trials, options.on_status)
         except KeyboardInterrupt:
@@ -176,6 +179,7 @@ def _optimize(run: StudyRun, objective: Objective, trials: int, on_status: Calla
     done = report()
     # One trial at a time: other workers on the same study count towards its trials, too.
     while done < trials and run.settings.kind.result(run.study.sampler, run.study) is None:
+        enqueue_next(run.study, run.space)
         run.study.optimize(objective, n_trials=1)
         done = report()
 

@@ -29,7 +29,18 @@ from primesvt.pruning import (
     step_names,
 )
 from primesvt.search import BudgetSpace, Constraints, Goals, SearchSpace
-from primesvt.search.samplers import BUDGET_SPACE, PRIORITIZED, RATIOS_SPACE, SPACES, Problem, SamplerKind, sampler_kind
+from primesvt.search.samplers import (
+    BUDGET_SPACE,
+    NO_START,
+    PRIORITIZED,
+    PROBES_START,
+    RATIOS_SPACE,
+    SPACES,
+    STARTS,
+    Problem,
+    SamplerKind,
+    sampler_kind,
+)
 
 DEFAULT_RISK = 1e-4
 # Settings that studies of earlier versions lack, and how those studies were run.
@@ -40,6 +51,7 @@ _EARLIER: Mapping[str, Any] = {
     "measures": (),
     "objectives": (),
     "space": RATIOS_SPACE,
+    "start": NO_START,
 }
 # Of those, what may be anything when such a study goes on: what it has measured in full is right under any risk.
 _ANYTHING = ("risk", "calibration")
@@ -103,6 +115,13 @@ class StudySettings:
         "which are made a plan that saves just that",
         choices=SPACES,
     )
+    start: str | None = option(
+        None,
+        help="what a study is told first: none; or, after the unpruned plan, uniform: one ratio everywhere, at some "
+        "levels; probes: the largest layers alone; policy: the plan with which a study of prioritized in the same "
+        "storage ended",
+        choices=STARTS,
+    )
     risk: float = option(
         DEFAULT_RISK,
         help="measuring a plan stops as soon as it very surely misses --max-drop; this is the probability that a study "
@@ -132,15 +151,28 @@ class StudySettings:
 
     def _check_kind(self) -> None:
         """Refuse what the sampler cannot do."""
-        if self.space is not None and self.space not in self.kind.spaces:
+        if self.chosen_space not in self.kind.spaces:
             raise PrimeSVTError(
                 f"{self.sampler} chooses ratios itself: it cannot search --space {self.space}; leave that out."
+            )
+        if self.kind.deterministic and self.chosen_start != NO_START:
+            raise PrimeSVTError(
+                f"{self.sampler} has a course of its own and learns from no --start {self.start}; leave that out."
+            )
+        if (self.chosen_space, self.chosen_start) == (BUDGET_SPACE, PROBES_START):
+            raise PrimeSVTError(
+                "--start probes needs --space ratios: a layer alone saves less than every plan of a budget."
             )
 
     @property
     def chosen_space(self) -> str:
         """What its trials draw."""
         return self.space or self.kind.spaces[0]
+
+    @property
+    def chosen_start(self) -> str:
+        """What it is told before its sampler chooses."""
+        return self.start or self.kind.start
 
     @property
     def kind(self) -> SamplerKind:
@@ -199,12 +231,13 @@ class StudySettings:
                 yet: then it begins as is best for its sampler.
         """
         if stored is None or stored.get("sampler") != self.sampler:
-            return replace(self, space=self.chosen_space)
+            return replace(self, space=self.chosen_space, start=self.chosen_start)
         before, own = {**_EARLIER, **stored}, asdict(self.options)
         unsaid = {name: _tuples(stored[name]) for name in own if own[name] is None and name in stored}
         missing = {name: value for name, value in self.kind.earlier.items() if name not in stored}
         options = replace(self.options, **unsaid, **missing)
-        return replace(self, space=self.space or before["space"], options=options)
+        space, start = self.space or before["space"], self.start or before["start"]
+        return replace(self, space=space, start=start, options=options)
 
     def for_trials(self, trials: int) -> Self:
         """The same settings, with what follows from how many trials a study that begins shall have."""
@@ -237,7 +270,7 @@ class StudySettings:
     def to_json(self) -> dict[str, Any]:
         """Plain data, to be compared with what a study holds; the sampler's options stand beside the settings."""
         own = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("options", "constraints")}
-        own |= {"space": self.chosen_space}
+        own |= {"space": self.chosen_space, "start": self.chosen_start}
         values = {**own, **asdict(self.options), "constraints": self.constraints.to_json()}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
