@@ -67,6 +67,11 @@ def test_the_selection_is_the_first_images(data: DataSet) -> None:
         ({"constraints": Constraints(limits={"joy": 1})}, "Unknown measure 'joy'"),
         ({"risk": 1.0}, r"risk is a probability, at least 0 and below 1; got 1\.0"),
         ({"risk": -0.1}, "risk"),
+        ({"space": "weights"}, "space must be ratios or budget, got 'weights'"),
+        ({"start": "cold"}, "start must be none or uniform or probes or policy, got 'cold'"),
+        ({"space": "budget"}, "prioritized chooses ratios itself: it cannot search --space budget"),
+        ({"start": "uniform"}, "prioritized has a course of its own and learns from no --start uniform"),
+        ({"sampler": "tpe", "space": "budget", "start": "probes"}, "--start probes needs --space ratios"),
         ({"risk": math.nan}, "risk"),
     ],
 )
@@ -108,7 +113,7 @@ def test_settings_are_data(data: DataSet) -> None:
         images=5,
     )
     identity = json.loads(json.dumps(study_identity(settings, tiny_model(), settings.selection(data))))
-    assert StudySettings.from_json(identity) == settings
+    assert StudySettings.from_json(identity) == settings.as_begun(None)
     check_identity("s", identity, study_identity(settings, tiny_model(), settings.selection(data)))
 
 
@@ -147,7 +152,7 @@ def test_a_study_of_an_earlier_version_goes_on_with_any_risk(data: DataSet, risk
     stored = {name: value for name, value in wanted.items() if name != "risk"}
     check_identity("s", stored, wanted)
     # As it was run, it rejected nothing by chance.
-    assert StudySettings.from_json(stored) == StudySettings(**BASE, risk=0.0)
+    assert StudySettings.from_json(stored) == StudySettings(**BASE, risk=0.0).as_begun(None)
     with pytest.raises(PrimeSVTError, match="another seed"):
         check_identity("s", {**stored, "seed": 1}, wanted)
 
@@ -174,7 +179,7 @@ def test_going_on_with_other_options_of_the_sampler_is_refused(data: DataSet) ->
 
 def test_a_study_of_the_first_version_goes_on(data: DataSet) -> None:
     """As version 0.1 wrote it: the policy's options in every study, and nothing of repair, measures or objectives."""
-    begun = StudySettings(**BASE, options=DrawOptions(redraws=0))
+    begun = StudySettings(**BASE, options=DrawOptions(redraws=0), space="ratios", start="none")
     wanted = study_identity(begun, tiny_model(), data.selection)
     stored = {
         "sampler": "random", "seed": 0, "constraints": {"max_drop": 3, "min_saving": 0.1, "margin": 0.0},
@@ -214,7 +219,7 @@ def test_no_sampler_may_have_an_option_of_the_settings_name() -> None:
 def test_the_population_follows_the_trials_that_a_study_begins_with(
     data: DataSet, trials: int, population: int
 ) -> None:
-    begun = StudySettings(sampler="nsga2").for_trials(trials)
+    begun = StudySettings(sampler="nsga2").as_begun(None).for_trials(trials)
     assert begun.options.population == population
     stored = json.loads(json.dumps(study_identity(begun, tiny_model(), data.selection)))
     resumed = StudySettings(sampler="nsga2").as_begun(stored).for_trials(10 * trials)
@@ -227,3 +232,15 @@ def test_the_population_follows_the_trials_that_a_study_begins_with(
 def test_earlier_studies_of_nsga2_keep_optunas_population() -> None:
     begun = StudySettings(sampler="nsga2").as_begun({"sampler": "nsga2"}).for_trials(40)
     assert begun.options == NSGA2Options(redraws=0, population=50)
+
+
+@pytest.mark.parametrize(("name", "value", "earlier"), [("space", "budget", "ratios"), ("start", "uniform", "none")])
+def test_space_and_start_are_a_studys_own(data: DataSet, name: str, value: str, earlier: str) -> None:
+    stored = study_identity(StudySettings(sampler="tpe", **{name: value}).as_begun(None), tiny_model(), data.selection)
+    assert stored[name] == value
+    assert getattr(StudySettings(sampler="tpe").as_begun(stored), name) == value, "as it began"
+    old = {key: held for key, held in stored.items() if key != name}
+    assert getattr(StudySettings(sampler="tpe").as_begun(old), name) == earlier, "as version 0.1 did"
+    other = study_identity(StudySettings(sampler="tpe", **{name: value}).as_begun(old), tiny_model(), data.selection)
+    with pytest.raises(PrimeSVTError, match=re.escape(f"another {name} ({earlier!r}, now {value!r})")):
+        check_identity("s", old, other)
