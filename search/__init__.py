@@ -13,6 +13,7 @@ from .attributes import (
     RATIOS,
     REDRAWN,
     REUSED,
+    SAMPLING,
     START,
 )
 from .baseline import baseline_of
@@ -65,6 +66,7 @@ __all__ = [
     "RATIOS",
     "REDRAWN",
     "REUSED",
+    "SAMPLING",
     "START",
     "STATISTICAL",
     "BudgetSpace",

@@ -13,6 +13,8 @@ DIVERGENCE = "divergence"
 # Of a trial whose draws missed the limit of memory: how many were thrown away before any image was asked.
 REDRAWN = "redrawn"
 
+# Of a trial: seconds that its sampler took to propose the plan.
+SAMPLING = "sampler_seconds"
 # Of a trial: which plan of its study's start it is. Of a study: those plans, a list of ratios by layer.
 START = "start"
 

@@ -22,7 +22,7 @@ from ..space import SearchSpace
 DEFAULT_TRIALS = 200
 # What a trial's parameters are: the ratios themselves, or a memory saving and a weight for every layer.
 RATIOS_SPACE, BUDGET_SPACE = "ratios", "budget"
-SPACES = (RATIOS_SPACE, BUDGET_SPACE)
+SPACES = (BUDGET_SPACE, RATIOS_SPACE)
 # What a study is told before its sampler chooses, see :mod:`primesvt.search.starts`.
 NO_START, UNIFORM_START, PROBES_START, POLICY_START = "none", "uniform", "probes", "policy"
 STARTS = (NO_START, UNIFORM_START, PROBES_START, POLICY_START)

@@ -114,7 +114,7 @@ def _resume(inspected: Inspected, storage: str) -> str:
         "storage": storage,
     }
     limits = "".join(f" --limit {name}={most:g}" for name, most in settings.constraints.limits.items())
-    flags = [_flags(settings.constraints) + limits, _flags(settings), _flags(settings.options)]
+    flags = [_flags(settings.constraints) + limits, _flags(settings.as_said()), _flags(settings.options)]
     return " \\\n   ".join([_line("search", "MODEL", given), *filter(None, flags)])
 
 

@@ -239,6 +239,11 @@ class StudySettings:
         space, start = self.space or before["space"], self.start or before["start"]
         return replace(self, space=space, start=start, options=options)
 
+    def as_said(self) -> Self:
+        """The same settings in as few words as they can be said in: without what is the best for the sampler anyway."""
+        space = None if self.space == self.kind.spaces[0] else self.space
+        return replace(self, space=space, start=None if self.start == self.kind.start else self.start)
+
     def for_trials(self, trials: int) -> Self:
         """The same settings, with what follows from how many trials a study that begins shall have."""
         return replace(self, options=self.kind.for_trials(self.options, trials))

@@ -67,7 +67,7 @@ def test_the_selection_is_the_first_images(data: DataSet) -> None:
         ({"constraints": Constraints(limits={"joy": 1})}, "Unknown measure 'joy'"),
         ({"risk": 1.0}, r"risk is a probability, at least 0 and below 1; got 1\.0"),
         ({"risk": -0.1}, "risk"),
-        ({"space": "weights"}, "space must be ratios or budget, got 'weights'"),
+        ({"space": "weights"}, "space must be budget or ratios, got 'weights'"),
         ({"start": "cold"}, "start must be none or uniform or probes or policy, got 'cold'"),
         ({"space": "budget"}, "prioritized chooses ratios itself: it cannot search --space budget"),
         ({"start": "uniform"}, "prioritized has a course of its own and learns from no --start uniform"),

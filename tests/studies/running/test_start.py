@@ -37,7 +37,7 @@ def test_without_a_policy_that_ended_it_is_refused() -> None:
 
 def test_more_trials_later_change_no_start() -> None:
     storage = InMemoryStorage()
-    first = run(storage, sampler="nsga2", start="uniform", trials=4)
+    first = run(storage, sampler="nsga2", space="ratios", start="uniform", trials=4)
     begun = first.study.user_attrs[START]
     assert len(begun) == 2
     again = run(storage, sampler="nsga2", trials=40)
