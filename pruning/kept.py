@@ -67,6 +67,16 @@ def kept_channels(model: nn.Module, plan: PruningPlan, scores: Scores | None = N
     return kept
 
 
+def layer_scores(model: nn.Module, layer: str, score: Scores) -> torch.Tensor:
+    """Scores of the channels of a layer that the model has, float64 ``[C]``; a stream's are its writers', added up."""
+    config = config_of(model)
+    groups = {group.name: group for group in config.groups()}
+    if groups[layer].kind != EMBEDDING:
+        return score(groups[layer])
+    writers = [group for group in groups.values() if group.stream == layer]
+    return _stream_scores(score, model.state_dict(), writers, config.widths[layer])
+
+
 def written_channels(state: Mapping[str, torch.Tensor], group: ChannelGroup) -> torch.Tensor:
     """Stream channels that a layer writes, in the order of its filters, int64 ``[C]``."""
     index = state.get(f"{group.index}.channels")
@@ -78,16 +88,24 @@ def _keep_stream(
 ) -> torch.Tensor:
     if ratio == 0:
         return torch.arange(width)
-    total = torch.zeros(width, dtype=torch.float64)
+    total = _stream_scores(score, state, writers, width)
     # No writer may be left without a channel: the most important one of a narrow writer stays, whatever its rank.
     required = torch.zeros(width, dtype=torch.bool)
     for writer in writers:
         channels, scores = written_channels(state, writer), score(writer)
-        total.index_add_(0, channels, scores)
         if len(channels) < width:
             required[channels[scores.argmax()]] = True
     total[required] = torch.inf
     return _largest(total, max(kept_count(width, ratio), int(required.sum())))
+
+
+def _stream_scores(
+    score: Scores, state: Mapping[str, torch.Tensor], writers: list[ChannelGroup], width: int
+) -> torch.Tensor:
+    total = torch.zeros(width, dtype=torch.float64)
+    for writer in writers:
+        total.index_add_(0, written_channels(state, writer), score(writer))
+    return total
 
 
 def _keep_layer(

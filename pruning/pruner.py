@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -17,7 +18,8 @@ from primesvt.models import PrimeSVTError, config_of, fingerprint, model_bytes
 from .byte_counter import ByteCounter
 from .calibration import Calibration
 from .channel_statistics import Statistics
-from .kept import Kept, Scores, kept_channels, scores_of
+from .kept import Kept, Scores, kept_channels, layer_scores, scores_of
+from .layers import check_layers
 from .memory import kept_bytes
 from .plan import PruningPlan
 from .repair import Reference, StepReport, repair_steps, run_repair
@@ -85,6 +87,15 @@ class Pruner:
             PrimeSVTError: As :meth:`kept`.
         """
         return ByteCounter.of(self.model, criterion, self._scores(criterion))
+
+    def scores(self, criterion: str, layer: str) -> np.ndarray:
+        """Scores of a layer's channels, float64 ``[C]``: those with the smallest go first.
+
+        Raises:
+            PrimeSVTError: As :meth:`kept`.
+        """
+        check_layers(self.model, (layer,))
+        return layer_scores(self.model, layer, self._scores(criterion)).numpy()
 
     @cached_property
     def unpruned_bytes(self) -> int:

@@ -10,9 +10,14 @@ from .attributes import (
     KEY,
     LAYER,
     PHASE,
+    RATIOS,
+    REDRAWN,
     REUSED,
+    SAMPLING,
+    START,
 )
 from .baseline import baseline_of
+from .budget_space import BudgetSpace
 from .constraints import ACCURACY_DROP, MEMORY_SAVING, Constraints
 from .evaluation import Counted, Evaluation, divergence
 from .evaluator import DEFAULT_CACHE, Evaluator, Forwards
@@ -32,7 +37,7 @@ from .objective import Objective
 from .policy import Finished, Outcome, PrioritizedPolicy, Step, ratios
 from .rejection import EXACT, STATISTICAL, Rejection
 from .reuse import Known, KnownEvaluations, evaluation_of
-from .space import SearchSpace
+from .space import SearchSpace, ratios_of
 from .stopping import StoppingRule
 from .workers import is_mine, is_running
 
@@ -54,8 +59,13 @@ __all__ = [
     "LAYER",
     "MEMORY_SAVING",
     "PHASE",
+    "RATIOS",
+    "REDRAWN",
     "REUSED",
+    "SAMPLING",
+    "START",
     "STATISTICAL",
+    "BudgetSpace",
     "Constraints",
     "Counted",
     "Evaluation",
@@ -86,6 +96,7 @@ __all__ = [
     "is_running",
     "nearest_trial",
     "ratios",
+    "ratios_of",
     "saving_of",
     "violation",
 ]

@@ -96,7 +96,7 @@ class Constraints:
         """
         return {
             ACCURACY_DROP: self.excess(drop),
-            MEMORY_SAVING: round(100 * (self.min_saving - saving), 9),
+            MEMORY_SAVING: self.shortfall(saving),
             **{name: round(100 * (measures[name] / most - 1), 9) for name, most in self.limits.items()},
         }
 
@@ -104,6 +104,10 @@ class Constraints:
         """Points by which a drop of accuracy is beyond the limit less the margin; at most 0 where it is kept."""
         # Rounded, because 3.0000000000000004 points are 3 points.
         return round(drop - (self.max_drop - self.margin), 9)
+
+    def shortfall(self, saving: float) -> float:
+        """Points of the bytes by which a saving, a fraction, misses the limit; at most 0 where it is kept."""
+        return round(100 * (self.min_saving - saving), 9)
 
     def kept(self, *, drop: float, saving: float, measures: Mapping[str, float] = MappingProxyType({})) -> bool:
         """Whether all limits are kept."""

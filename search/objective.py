@@ -1,10 +1,11 @@
 """What Optuna calls: a trial's plan in, memory saving, accuracy and constraints out, with what a person reads."""
 
+import time
 from dataclasses import dataclass, field
 
 import optuna
 
-from .attributes import DECIDED_EARLY, DIVERGENCE, EVALUATION, KEY, PHASE, REUSED
+from .attributes import DECIDED_EARLY, DIVERGENCE, EVALUATION, KEY, PHASE, REUSED, SAMPLING, START
 from .constraints import Constraints
 from .evaluation import Evaluation
 from .evaluator import Evaluator
@@ -43,16 +44,19 @@ class Objective:
 
         User attributes: ``evaluation`` (all that was measured), ``accuracy_drop`` in points, ``interval`` of the
         accuracy, ``bytes``, ``divergence`` (see :func:`~primesvt.search.divergence`), every measure by its name,
-        ``images`` and ``seconds`` of the evaluation, ``decided_early`` (``exact`` or ``statistical``, absent where
-        every image was asked), ``reused`` (where it was taken from, or absent), ``phase`` (``search`` where the sampler
-        knows no phases) and ``key``.
+        ``images`` and ``seconds`` of the evaluation, ``sampler_seconds`` of proposing the plan, ``decided_early``
+        (``exact`` or ``statistical``, absent where every image was asked), ``reused`` (where it was taken from, or
+        absent), ``phase`` (``search`` where the sampler knows no phases, ``start`` for a plan that the study was told)
+        and ``key``.
 
         Where it was decided early, accuracy and interval are those of the ``images`` seen, ``accuracy_drop`` compares
         them with the unpruned model's on the same, and the constraint on it is never kept.
         """
         # A sampler that has phases writes over this while the plan is suggested.
-        trial.set_user_attr(PHASE, "search")
+        trial.set_user_attr(PHASE, "start" if START in trial.user_attrs else "search")
+        started = time.perf_counter()
         plan = self.space.suggest(trial)
+        trial.set_user_attr(SAMPLING, round(time.perf_counter() - started, 3))
         key = self.evaluator.key(plan)
         trial.set_user_attr(KEY, key)
         known = self.known.wait(key, trial.number, seconds=60 + 10 * self.baseline.seconds)

@@ -1,14 +1,21 @@
-"""What a search chooses from: a ratio for every layer."""
+"""What a search chooses from: a ratio for every layer, on a grid.
+
+A trial's parameters are these ratios, or say them in another way (:mod:`primesvt.search.budget_space`): whoever wants
+to know a trial's plan asks the space.
+"""
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import optuna
 from optuna.distributions import FloatDistribution
 
 from primesvt.models import PrimeSVTError
 from primesvt.pruning import DEFAULT_CRITERION, PruningPlan
+
+from .attributes import RATIOS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,16 +75,32 @@ class SearchSpace:
                     f"up to {self.max_ratio:g}. Choose other rates, or another --step or --max-ratio."
                 )
 
+    def ratios(self, parameters: Mapping[str, Any]) -> dict[str, float]:
+        """The ratios that a trial's parameters mean, those above 0."""
+        found = {layer: round(float(parameters[layer]), 9) for layer in self.layers if layer in parameters}
+        return {layer: ratio for layer, ratio in found.items() if ratio > 0}
+
+    def parameters(self, ratios: Mapping[str, float]) -> dict[str, Any]:
+        """The parameters that mean some ratios; :meth:`ratios` reads them back."""
+        return {layer: round(float(ratios.get(layer, 0.0)), 9) for layer in self.layers}
+
     def suggest(self, trial: optuna.trial.BaseTrial) -> PruningPlan:
         """The plan that a trial proposes."""
-        ratios = {layer: trial.suggest_float(layer, 0.0, self.max_ratio, step=self.step) for layer in self.layers}
-        return self.plan(ratios)
+        return self.plan(self.ratios(self._suggested(trial)))
 
     def plan_of(self, trial: optuna.trial.FrozenTrial) -> PruningPlan:
-        """The plan that a finished trial tried."""
-        return self.plan({layer: trial.params[layer] for layer in self.layers if layer in trial.params})
+        """The plan that a finished trial tried, in whichever space it was drawn."""
+        return self.plan({layer: ratio for layer, ratio in ratios_of(trial).items() if layer in self.layers})
 
     def plan(self, ratios: Mapping[str, float]) -> PruningPlan:
         """The plan of some ratios, by this space's criterion and repair."""
         rounded = {layer: round(float(ratio), 9) for layer, ratio in ratios.items() if ratio > 0}
         return PruningPlan(rounded, self.criterion, self.repair)
+
+    def _suggested(self, trial: optuna.trial.BaseTrial) -> dict[str, Any]:
+        return {name: trial.suggest_float(name, d.low, d.high, step=d.step) for name, d in self.distributions.items()}
+
+
+def ratios_of(trial: optuna.trial.FrozenTrial) -> dict[str, float]:
+    """The ratios that a finished trial tried, of all its layers, in whichever space it was drawn."""
+    return dict(trial.user_attrs.get(RATIOS) or trial.params)

@@ -15,8 +15,8 @@ from primesvt.models import PrimeSVTError
 # What a trial keeps under names that a measure might have.
 RESERVED = frozenset(
     (
-        "accuracy", "bytes", "divergence", "evaluation", "images", "interval", "key", "layer", "phase", "reused",
-        "seconds",
+        "accuracy", "bytes", "divergence", "evaluation", "images", "interval", "key", "layer", "phase", "ratios",
+        "redrawn", "reused", "seconds", "start",
     )
 )  # fmt: skip
 

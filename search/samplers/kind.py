@@ -5,8 +5,10 @@ A package of anybody's adds one by an entry point in the group ``primesvt.sample
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import Any
 
+import numpy as np
 import optuna
 from optuna.samplers import BaseSampler
 
@@ -18,13 +20,19 @@ from ..constraints import Constraints
 from ..space import SearchSpace
 
 DEFAULT_TRIALS = 200
+# What a trial's parameters are: the ratios themselves, or a memory saving and a weight for every layer.
+RATIOS_SPACE, BUDGET_SPACE = "ratios", "budget"
+SPACES = (BUDGET_SPACE, RATIOS_SPACE)
+# What a study is told before its sampler chooses, see :mod:`primesvt.search.starts`.
+NO_START, UNIFORM_START, PROBES_START, POLICY_START = "none", "uniform", "probes", "policy"
+STARTS = (NO_START, UNIFORM_START, PROBES_START, POLICY_START)
 # Settings and limits of every study, and what commands take beside them: no sampler has an option of that name.
 RESERVED = frozenset(
     (
         "sampler", "options", "seed", "constraints", "criterion", "repair", "calibration", "measures", "objectives",
         "images", "step", "max_ratio", "embedding", "layers", "risk", "model", "data", "max_drop", "min_saving",
         "margin", "limits", "limit", "samplers", "seeds", "trials", "studies", "study", "prefix", "storage", "front",
-        "output", "cache", "json", "stop_at_target",
+        "output", "cache", "json", "stop_at_target", "space", "start",
     )
 )  # fmt: skip
 
@@ -39,6 +47,8 @@ class Problem:
         saving: Fraction of the bytes that a plan saves: known exactly, without asking an image.
         kinds: Kind of every layer, by name, where it is known.
         counter: Counts the bytes of many plans faster than ``saving`` does; None where there is no such way.
+        scores: From a layer to the scores of its channels by the space's criterion, float64 ``[C]``; None where they
+            are not known.
     """
 
     space: SearchSpace
@@ -46,11 +56,26 @@ class Problem:
     saving: Callable[[PruningPlan], float]
     kinds: Mapping[str, str] = field(default_factory=dict)
     counter: Cost | None = None
+    scores: Callable[[str], np.ndarray] | None = None
 
     @property
     def cost(self) -> Cost:
         """Counts bytes, or millionths of the unpruned model's."""
         return self.counter or CostOfSaving(lambda ratios: self.saving(self.space.plan(ratios)))
+
+    def saved(self, ratios: Mapping[str, float]) -> float:
+        """Fraction of the bytes that a plan saves, as :attr:`saving`, but counted the fast way where there is one."""
+        if self.counter is None:
+            return self.saving(self.space.plan(ratios))
+        return 1 - self.counter.bytes(ratios) / self._whole
+
+    def meets(self, ratios: Mapping[str, float]) -> bool:
+        """Whether a plan keeps the limit of memory."""
+        return self.constraints.shortfall(self.saved(ratios)) <= 0
+
+    @cached_property
+    def _whole(self) -> int:
+        return self.cost.bytes({})
 
 
 @dataclass(frozen=True)
@@ -73,6 +98,12 @@ class SamplerKind:
         leeway: Points beyond the limit of accuracy up to which its decisions need a plan measured in full.
         largest_ratio: The largest ratio that it tries.
         at_its_best: The same options, but for a comparison, where every sampler is to show all that it can.
+        for_trials: The same options, with those that follow from how many trials a study shall have; asked when the
+            study begins, and kept in it.
+        spaces: The spaces that it can draw from, see :data:`SPACES`, the best for it first; one that chooses ratios
+            itself has those alone.
+        start: What a study is told before, where the user does not say, see :data:`STARTS`; a sampler that draws
+            nothing is never told anything.
         earlier: Options that studies of earlier versions lack, and how those studies were run.
 
     Raises:
@@ -89,6 +120,9 @@ class SamplerKind:
     leeway: Callable[[Any], float] = lambda _options: 0.0
     largest_ratio: Callable[[SearchSpace, Any], float] = lambda space, _options: space.max_ratio
     at_its_best: Callable[[Any], Any] = lambda options: options
+    for_trials: Callable[[Any, int], Any] = lambda options, _trials: options
+    spaces: tuple[str, ...] = (RATIOS_SPACE,)
+    start: str = NO_START
     earlier: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

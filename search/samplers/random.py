@@ -2,12 +2,16 @@
 
 from optuna.samplers import BaseSampler, RandomSampler
 
-from .kind import Problem, SamplerKind
+from .kind import SPACES, Problem, SamplerKind
+from .redraw import DrawOptions, Redraw
 from .reseeded import ReseededSampler
 
 
-def _make(_problem: Problem, _options: object, seed: int) -> BaseSampler:
-    return ReseededSampler(lambda seed: RandomSampler(seed=seed), seed=seed)
+def _make(problem: Problem, options: DrawOptions, seed: int) -> BaseSampler:
+    redraw = Redraw(problem, options.redraws)
+    return ReseededSampler(lambda seed: RandomSampler(seed=seed), seed=seed, redraw=redraw)
 
 
-RANDOM = SamplerKind(name="random", summary="uniformly at random", make=_make)
+RANDOM = SamplerKind(
+    name="random", summary="uniformly at random", make=_make, options=DrawOptions, spaces=SPACES, earlier={"redraws": 0}
+)

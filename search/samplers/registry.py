@@ -7,6 +7,7 @@ from optuna.samplers import BaseSampler
 
 from primesvt.models import named, plugin, with_plugins
 
+from .global_threshold import GLOBAL
 from .gp import GP
 from .kind import Problem, SamplerKind
 from .nsga2 import NSGA2
@@ -14,9 +15,12 @@ from .prioritized import PRIORITIZED_POLICY
 from .random import RANDOM
 from .sensitivity import SENSITIVITY_KIND
 from .tpe import TPE
+from .uniform import UNIFORM
 
 ENTRY_POINTS = "primesvt.samplers"
-SAMPLERS: Mapping[str, SamplerKind] = named((PRIORITIZED_POLICY, SENSITIVITY_KIND, RANDOM, TPE, NSGA2, GP))
+SAMPLERS: Mapping[str, SamplerKind] = named(
+    (PRIORITIZED_POLICY, SENSITIVITY_KIND, UNIFORM, GLOBAL, RANDOM, TPE, NSGA2, GP)
+)
 
 
 def samplers() -> Mapping[str, SamplerKind]:

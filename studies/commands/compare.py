@@ -1,7 +1,6 @@
 """Compare samplers on one model: run their studies, measure their fronts on the test set, and write a report."""
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 
 from optuna.storages import BaseStorage
@@ -20,7 +19,7 @@ from ..reporting.tables import table
 from ..reporting.verdict import Conclusion, verdict, words
 from ..running.runner import RunOptions
 from ..running.settings import StudySettings
-from ..running.several import Arm, run_studies, studies_of
+from ..running.several import run_studies, studies_of
 from ..running.storage import open_storage
 from ..running.study_run import StudyRun, finished_run
 from ..running.subject import Subject
@@ -38,6 +37,7 @@ from .arguments import (
     samplers_text,
     settings_of,
 )
+from .arms import arms
 
 _CODES = {Conclusion.KEPT: 0, Conclusion.MISSED: LIMIT_MISSED, Conclusion.NONE_FOUND: NONE_FOUND}
 
@@ -69,7 +69,8 @@ def _add_studies(parser: argparse.ArgumentParser) -> None:
         metavar="A,B,...",
         type=names,
         default=tuple(SAMPLERS),
-        help=f"samplers to run: {samplers_text()} (default: all of PrimeSVT's own)",
+        help=f"samplers to run: {samplers_text()} (default: all of PrimeSVT's own); SAMPLER+SPACE+START is one with a "
+        "--space and a --start of its own, as tpe+budget+uniform",
     )
     parser.add_argument(
         "--seeds",
@@ -116,16 +117,9 @@ def _add_place(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _arm(args: argparse.Namespace, sampler: str) -> Arm:
-    settings = settings_of(args, sampler, args.seed)
-    if not args.stop_at_target:
-        settings = replace(settings, options=settings.kind.at_its_best(settings.options))
-    return Arm(sampler, settings, args.trials)
-
-
 def run(args: argparse.Namespace) -> int:
     """Run the command; returns the exit code, which says whether the limits are kept on the test set."""
-    if args.studies and settings_of(args, PRIORITIZED, args.seed) != StudySettings():
+    if args.studies and _says_how(args):
         raise PrimeSVTError("--studies takes studies with the limits and settings they have; leave those options out.")
     place = Path(args.model).resolve()
     if args.model != DEMO and args.output.resolve() in (place, *place.parents):
@@ -145,12 +139,16 @@ def run(args: argparse.Namespace) -> int:
     return _CODES[verdict(comparison).conclusion]
 
 
+def _says_how(args: argparse.Namespace) -> bool:
+    """Whether limits or settings of studies are given."""
+    return "space" in args or "start" in args or settings_of(args, PRIORITIZED, args.seed) != StudySettings()
+
+
 def _runs(args: argparse.Namespace, storage: BaseStorage, subject: Subject) -> list[StudyRun]:
     """The studies that are there already, or those that shall be."""
     if args.studies:
         return [finished_run(name, storage, subject) for name in dict.fromkeys(args.studies)]
-    arms = [_arm(args, name) for name in dict.fromkeys(args.samplers)]
-    return run_studies(storage, subject, studies_of(arms, args.seeds, args.prefix), RunOptions(cache=args.cache))
+    return run_studies(storage, subject, studies_of(arms(args), args.seeds, args.prefix), RunOptions(cache=args.cache))
 
 
 def comparison_text(comparison: Comparison) -> str:

@@ -2,7 +2,7 @@
 
 import plotly.graph_objects as go
 
-from primesvt.search import accuracy_of, decided_early, is_feasible, saving_of
+from primesvt.search import accuracy_of, decided_early, is_feasible, ratios_of, saving_of
 
 from ..reporting.figures.style import GREY, LIMIT
 from .inspected import Inspected
@@ -46,16 +46,17 @@ def layers(inspected: Inspected) -> go.Figure | None:
     trial = inspected.shown
     if trial is None:
         return None
-    names = list(trial.params)
+    ratios = ratios_of(trial)
+    names = list(ratios)
     keeps = is_feasible(trial)
     title = f"Trial {trial.number}, {'the best so far' if keeps else 'the nearest so far: it misses the limits'}"
     figure = go.Figure(
         go.Bar(
-            x=[trial.params[name] for name in names],
+            x=[ratios[name] for name in names],
             y=names,
             orientation="h",
             marker={"color": _KEPT if keeps else GREY},
-            text=[f"{trial.params[name]:.2f}" for name in names],
+            text=[f"{ratios[name]:.2f}" for name in names],
             textposition="auto",
             hovertemplate="%{y}: %{x:.2f}<extra></extra>",
         )
@@ -75,7 +76,7 @@ def robustness(inspected: Inspected) -> go.Figure | None:
     """Points lost with one layer pruned alone, a curve a layer, of the trials that tried that; None without any."""
     curves: dict[str, dict[float, float]] = {}
     for trial in inspected.finished:
-        pruned = {layer: ratio for layer, ratio in trial.params.items() if ratio}
+        pruned = {layer: ratio for layer, ratio in ratios_of(trial).items() if ratio}
         if len(pruned) == 1:
             ((layer, ratio),) = pruned.items()
             curves.setdefault(layer, {})[ratio] = trial.user_attrs["accuracy_drop"]

@@ -17,6 +17,7 @@ from primesvt.search import (
     accuracy_of,
     decided_early,
     is_feasible,
+    ratios_of,
     saving_of,
 )
 
@@ -88,13 +89,17 @@ def _result(inspected: Inspected) -> str:
 def _rows(inspected: Inspected) -> list[tuple[str, str]]:
     settings, base, finished = inspected.settings, inspected.baseline, inspected.finished
     kept, early = sum(map(is_feasible, finished)), sum(map(bool, map(decided_early, finished)))
-    space = next((trial.params for trial in finished if trial.params), {})
+    layers = next((ratios_of(trial) for trial in finished if trial.params), {})
     return [
         ("limits", limits_text(settings.constraints)),
         ("unpruned model", f"{base.bytes:,} bytes, {base.accuracy:.2%} of {base.images:,} selection images"),
         ("trials", f"{len(finished)} measured, {kept} keep the limits; {early} stopped early"),
         ("sampler", f"{settings.sampler} ({settings.kind.summary}), seed {settings.seed}"),
-        ("space", f"{len(space)} layers, ratios up to {settings.max_ratio:g} in steps of {settings.step:g}"),
+        (
+            "space",
+            f"{settings.chosen_space}: {len(layers)} layers, ratios up to {settings.max_ratio:g} in steps of "
+            f"{settings.step:g}",
+        ),
         ("channels", f"by {settings.criterion}; repair: {', '.join(settings.repair) or 'none'}"),
         ("model, data", f"fingerprints `{inspected.identity.get('model')}`, `{inspected.identity.get('data')}`"),
     ]
@@ -109,7 +114,7 @@ def _resume(inspected: Inspected, storage: str) -> str:
         "storage": storage,
     }
     limits = "".join(f" --limit {name}={most:g}" for name, most in settings.constraints.limits.items())
-    flags = [_flags(settings.constraints) + limits, _flags(settings), _flags(settings.options)]
+    flags = [_flags(settings.constraints) + limits, _flags(settings.as_said()), _flags(settings.options)]
     return " \\\n   ".join([_line("search", "MODEL", given), *filter(None, flags)])
 
 
@@ -145,7 +150,7 @@ def _miss(trial: FrozenTrial) -> str:
 
 
 def _tried(trial: FrozenTrial) -> str:
-    ratios = sorted(((ratio, layer) for layer, ratio in trial.params.items() if ratio), key=lambda item: -item[0])
+    ratios = sorted(((ratio, layer) for layer, ratio in ratios_of(trial).items() if ratio), key=lambda item: -item[0])
     if not ratios:
         return "Nothing is removed."
     named = ", ".join(f"{ratio:.0%} of {layer}" for ratio, layer in ratios[:_NAMED])

@@ -18,6 +18,7 @@ from primesvt.search import (
     saving_of,
     violation,
 )
+from primesvt.search.samplers import NO_START, RATIOS_SPACE
 
 from ..running.settings import StudySettings
 from ..running.study_run import StudyRun
@@ -29,9 +30,9 @@ from .pareto import pareto_front
 # Plans that lose more than so many times the limit interest nobody, and are not measured again.
 _WINDOW = 4.0
 # Settings that may differ between studies of one comparison; with other constraints or images there is none.
-_TELLING = ("criterion", "repair", "embedding", "layers", "step", "max_ratio", "risk")
+_TELLING = ("criterion", "repair", "embedding", "layers", "step", "max_ratio", "risk", "space", "start")
 # Settings that tell something even where all studies of a sampler agree.
-_ALWAYS = {"criterion": DEFAULT_CRITERION, "repair": ()}
+_ALWAYS = {"criterion": DEFAULT_CRITERION, "repair": (), "space": RATIOS_SPACE, "start": NO_START}
 
 
 def compare(

@@ -6,7 +6,7 @@ from typing import Self
 
 from optuna.trial import FrozenTrial
 
-from primesvt.search import REUSED, accuracy_of, decided_early, is_feasible, saving_of, violation
+from primesvt.search import REDRAWN, REUSED, SAMPLING, accuracy_of, decided_early, is_feasible, saving_of, violation
 
 from .pareto import Point, hypervolume_history
 
@@ -23,6 +23,8 @@ class History:
         violations: By how much each trial misses them, see :func:`~primesvt.search.violation`.
         images: Images forwarded up to and with each trial.
         seconds: Seconds spent up to and with each trial, the sampler's own time included.
+        sampling: Seconds of the sampler's own, in all trials.
+        redrawn: Plans that it drew again before they were measured, in all trials.
     """
 
     numbers: tuple[int, ...]
@@ -32,6 +34,8 @@ class History:
     violations: tuple[float, ...]
     images: tuple[int, ...]
     seconds: tuple[float, ...]
+    sampling: float = 0.0
+    redrawn: int = 0
 
     @classmethod
     def of(cls, trials: Sequence[FrozenTrial]) -> Self:
@@ -50,6 +54,8 @@ class History:
             violations=tuple(map(violation, trials)),
             images=tuple(images[1:]),
             seconds=tuple(seconds[1:]),
+            sampling=sum(t.user_attrs.get(SAMPLING, 0.0) for t in trials),
+            redrawn=sum(t.user_attrs.get(REDRAWN, 0) for t in trials),
         )
 
     def hypervolume(self, reference: Point, *, feasible_only: bool) -> list[float]:

@@ -85,6 +85,8 @@ def _study(study: StudyResult, corner: Point) -> dict[str, Any]:
         "feasible": sum(study.history.feasible),
         "images": study.history.images[-1],
         "seconds": study.history.seconds[-1],
+        "sampler_seconds": study.history.sampling,
+        "redrawn": study.history.redrawn,
         "over": study.over,
         "best": _plan(study.best),
         "nearest": _plan(study.nearest),

@@ -7,6 +7,7 @@ from primesvt.search import ACCURACY_DROP, MEMORY_SAVING
 
 from .comparison import Comparison, ReportedPlan
 from .leads import leads
+from .sampling import sampling_notes
 from .standings import standings
 
 
@@ -76,6 +77,7 @@ def words(comparison: Comparison) -> list[str]:
             for sampler, standing in standings(comparison).items()
             if standing.unfinished
         ),
+        *sampling_notes(comparison),
     ]
 
 

@@ -93,6 +93,7 @@ class Pace:
     _running: int = 0
     _before: int | None = None
     _measured: int = 0
+    _each: float | None = None
 
     def begin(self, study: int) -> None:
         """The study at this place begins, or goes on."""
@@ -110,9 +111,19 @@ class Pace:
         self._before = status.done
         if not self._measured:
             return None
+        self._each = (time.monotonic() - self._began) / self._measured
         later = sum(budget.trials for budget in self.budgets[self._running + 1 :])
-        ahead = max(0, status.total - status.done) + later
-        return ahead * (time.monotonic() - self._began) / self._measured
+        return (max(0, status.total - status.done) + later) * self._each
+
+    def own(self, status: Status) -> float | None:
+        """Seconds that the study that runs will take still, at most, where others come after it; None otherwise.
+
+        Args:
+            status: As :meth:`left` was told before.
+        """
+        if self._each is None or self._running + 1 == len(self.budgets):
+            return None
+        return max(0, status.total - status.done) * self._each
 
 
 def duration(seconds: float) -> str:

@@ -42,15 +42,18 @@ class Bar:
             self._told = tenth
             console.print(f"{self._title}: {done:g} of {total:g} {found}".rstrip(), soft_wrap=True)
 
-    def status(self, status: Status, left: float | None = None) -> None:
+    def status(self, status: Status, left: float | None = None, own: float | None = None) -> None:
         """Show where a study is.
 
         Args:
             status: Where it is.
             left: Seconds that all studies of this command will take still, where that is known.
+            own: Seconds that this study alone will take still, where that is something else.
         """
         best = f", best saves {saving_of(status.best):.2%}" if status.best else ""
         everything = "" if left is None else f"; all done in at most {duration(left)}"
+        if own is not None and left is not None:
+            everything = f"; this study in at most {duration(own)}, all done in at most {duration(left)}"
         self.update(status.done, status.total, f"{status.feasible} feasible{best}{everything}")
 
     def training(self, step: models.Progress, epochs: int) -> None:

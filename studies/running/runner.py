@@ -23,8 +23,10 @@ from primesvt.search import (
     is_running,
 )
 from primesvt.search.samplers import Problem, make_sampler
+from primesvt.search.starts import enqueue_next
 
 from .settings import StudySettings, check_identity, study_identity
+from .start import begin_start
 from .storage import storage_errors
 from .study_run import SETTINGS, StudyRun
 from .subject import Subject
@@ -101,12 +103,13 @@ def run_study(
     options = options or RunOptions()
     with storage_errors(f"study {name!r}"):
         study = _existing(name, storage)
-        settings = settings if study is None else settings.as_begun(study.user_attrs.get(SETTINGS))
+        settings = settings.as_begun(None if study is None else study.user_attrs.get(SETTINGS))
     evaluator = options.evaluator(subject, settings)
     problem = settings.problem(evaluator.pruner)
     trials = settings.kind.trials(problem, settings.options) if options.trials is None else options.trials
     if trials < 1:
         raise PrimeSVTError(f"trials must be at least 1, got {trials}.")
+    settings = settings.for_trials(trials)
     settings.check_reachable(subject.model, problem.space)
     sampler = make_sampler(settings.sampler, problem, settings.options, seed=settings.seed)
     with storage_errors(f"study {name!r}"):
@@ -114,6 +117,7 @@ def run_study(
         study.sampler = sampler
         _claim(study, settings, study_identity(settings, subject.model, evaluator.images))
         run, objective = _begin(study, settings, problem, evaluator)
+        begin_start(run, evaluator.pruner, trials)
         try:
             _optimize(run, objective, trials, options.on_status)
         except KeyboardInterrupt:
@@ -175,6 +179,7 @@ def _optimize(run: StudyRun, objective: Objective, trials: int, on_status: Calla
     done = report()
     # One trial at a time: other workers on the same study count towards its trials, too.
     while done < trials and run.settings.kind.result(run.study.sampler, run.study) is None:
+        enqueue_next(run.study, run.space)
         run.study.optimize(objective, n_trials=1)
         done = report()
 

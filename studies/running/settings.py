@@ -28,8 +28,19 @@ from primesvt.pruning import (
     repair_steps,
     step_names,
 )
-from primesvt.search import Constraints, Goals, SearchSpace
-from primesvt.search.samplers import PRIORITIZED, Problem, SamplerKind, sampler_kind
+from primesvt.search import BudgetSpace, Constraints, Goals, SearchSpace
+from primesvt.search.samplers import (
+    BUDGET_SPACE,
+    NO_START,
+    PRIORITIZED,
+    PROBES_START,
+    RATIOS_SPACE,
+    SPACES,
+    STARTS,
+    Problem,
+    SamplerKind,
+    sampler_kind,
+)
 
 DEFAULT_RISK = 1e-4
 # Settings that studies of earlier versions lack, and how those studies were run.
@@ -39,6 +50,8 @@ _EARLIER: Mapping[str, Any] = {
     "calibration": DEFAULT_CALIBRATION,
     "measures": (),
     "objectives": (),
+    "space": RATIOS_SPACE,
+    "start": NO_START,
 }
 # Of those, what may be anything when such a study goes on: what it has measured in full is right under any risk.
 _ANYTHING = ("risk", "calibration")
@@ -96,6 +109,19 @@ class StudySettings:
     max_ratio: float = option(0.95, help="the largest ratio", metavar="RATIO")
     embedding: bool = option(False, help="the embedding width may be pruned, too")
     layers: tuple[str, ...] = option((), help="prune only these layers", metavar="A,B,...")
+    space: str | None = option(
+        None,
+        help="what a trial draws: a ratio for every layer, or budget: a memory saving and a weight for every layer, "
+        "which are made a plan that saves just that",
+        choices=SPACES,
+    )
+    start: str | None = option(
+        None,
+        help="what a study is told first: none; or, after the unpruned plan, uniform: one ratio everywhere, at some "
+        "levels; probes: the largest layers alone; policy: the plan with which a study of prioritized in the same "
+        "storage ended",
+        choices=STARTS,
+    )
     risk: float = option(
         DEFAULT_RISK,
         help="measuring a plan stops as soon as it very surely misses --max-drop; this is the probability that a study "
@@ -117,10 +143,36 @@ class StudySettings:
         if self.seed < 0:
             raise PrimeSVTError(f"seed must be at least 0, got {self.seed}.")
         check_options(self)
+        self._check_kind()
         criterion(self.criterion)
         repair_steps(self.repair)
         for name in (*self.measures, *self.objectives, *self.constraints.limits):
             measure_named(name)
+
+    def _check_kind(self) -> None:
+        """Refuse what the sampler cannot do."""
+        if self.chosen_space not in self.kind.spaces:
+            raise PrimeSVTError(
+                f"{self.sampler} chooses ratios itself: it cannot search --space {self.space}; leave that out."
+            )
+        if self.kind.deterministic and self.chosen_start != NO_START:
+            raise PrimeSVTError(
+                f"{self.sampler} has a course of its own and learns from no --start {self.start}; leave that out."
+            )
+        if (self.chosen_space, self.chosen_start) == (BUDGET_SPACE, PROBES_START):
+            raise PrimeSVTError(
+                "--start probes needs --space ratios: a layer alone saves less than every plan of a budget."
+            )
+
+    @property
+    def chosen_space(self) -> str:
+        """What its trials draw."""
+        return self.space or self.kind.spaces[0]
+
+    @property
+    def chosen_start(self) -> str:
+        """What it is told before its sampler chooses."""
+        return self.start or self.kind.start
 
     @property
     def kind(self) -> SamplerKind:
@@ -138,8 +190,8 @@ class StudySettings:
         names = (*self.measures, *self.objectives, *self.constraints.limits)
         return tuple(measure_named(name) for name in dict.fromkeys(names))
 
-    def space(self, model: nn.Module) -> SearchSpace:
-        """What there is to choose for a model, the largest layer first.
+    def grid(self, model: nn.Module) -> SearchSpace:
+        """The plans that there are to choose from for a model, the largest layer first, as ratios.
 
         Raises:
             PrimeSVTError: A layer does not exist.
@@ -159,24 +211,42 @@ class StudySettings:
             PrimeSVTError: A layer does not exist.
         """
         layers = prunable_layers(pruner.model, embedding=True)
+        counter, space = pruner.counter(self.criterion), self.grid(pruner.model)
+        if self.chosen_space == BUDGET_SPACE:
+            space = BudgetSpace(**vars(space), cost=counter, least=self.constraints.min_saving)
         return Problem(
-            space=self.space(pruner.model),
+            space=space,
             constraints=self.constraints,
             saving=pruner.saving,
             kinds={layer.name: layer.kind for layer in layers},
-            counter=pruner.counter(self.criterion),
+            counter=counter,
+            scores=lambda layer: pruner.scores(self.criterion, layer),
         )
 
     def as_begun(self, stored: Mapping[str, Any] | None) -> Self:
-        """The same settings for going on with a study of an earlier version, which lacks some options of its sampler.
+        """The same settings for going on with a study: what is not said is as it began.
 
         Args:
-            stored: What the study holds; None where it holds nothing yet.
+            stored: What the study holds; that of an earlier version lacks some options. None where it holds nothing
+                yet: then it begins as is best for its sampler.
         """
         if stored is None or stored.get("sampler") != self.sampler:
-            return self
+            return replace(self, space=self.chosen_space, start=self.chosen_start)
+        before, own = {**_EARLIER, **stored}, asdict(self.options)
+        unsaid = {name: _tuples(stored[name]) for name in own if own[name] is None and name in stored}
         missing = {name: value for name, value in self.kind.earlier.items() if name not in stored}
-        return replace(self, options=replace(self.options, **missing)) if missing else self
+        options = replace(self.options, **unsaid, **missing)
+        space, start = self.space or before["space"], self.start or before["start"]
+        return replace(self, space=space, start=start, options=options)
+
+    def as_said(self) -> Self:
+        """The same settings in as few words as they can be said in: without what is the best for the sampler anyway."""
+        space = None if self.space == self.kind.spaces[0] else self.space
+        return replace(self, space=space, start=None if self.start == self.kind.start else self.start)
+
+    def for_trials(self, trials: int) -> Self:
+        """The same settings, with what follows from how many trials a study that begins shall have."""
+        return replace(self, options=self.kind.for_trials(self.options, trials))
 
     def selection(self, data: DataSet) -> ImageSet:
         """The images that the search looks at."""
@@ -205,6 +275,7 @@ class StudySettings:
     def to_json(self) -> dict[str, Any]:
         """Plain data, to be compared with what a study holds; the sampler's options stand beside the settings."""
         own = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("options", "constraints")}
+        own |= {"space": self.chosen_space, "start": self.chosen_start}
         values = {**own, **asdict(self.options), "constraints": self.constraints.to_json()}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 

@@ -82,4 +82,4 @@ def run_studies(
 
 
 def _teller(progress: Bar, pace: Pace) -> Callable[[Status], None]:
-    return lambda status: progress.status(status, pace.left(status))
+    return lambda status: progress.status(status, pace.left(status), pace.own(status))

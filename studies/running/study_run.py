@@ -155,4 +155,4 @@ def plan_of_trial(study: optuna.Study, number: int, model: nn.Module) -> Pruning
         raise PrimeSVTError(
             f"Study {study.study_name!r} has no finished trial {number}; it has {len(finished)} finished trials."
         )
-    return StudySettings.from_json(study.user_attrs[SETTINGS]).space(model).plan_of(finished[number])
+    return StudySettings.from_json(study.user_attrs[SETTINGS]).grid(model).plan_of(finished[number])

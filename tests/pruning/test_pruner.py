@@ -2,6 +2,7 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -25,6 +26,16 @@ from primesvt.pruning.repair import Repaired
 PLAN = PruningPlan({"blocks.0.hidden": 0.5, "stem.3": 0.25})
 IMAGES = "0123456789abcdef"
 RECORDED_KEY = "eab0fdff0c5544d83ff796c4"
+
+
+def test_the_channels_with_the_smallest_scores_go(make_model, family: str) -> None:
+    pruner = Pruner(make_model(family))
+    for layer in ("blocks.0.hidden", "embedding"):
+        kept, scores = pruner.kept(PruningPlan({layer: 0.5}))[layer].numpy(), pruner.scores("l2", layer)
+        assert len(scores) > len(kept)
+        assert scores[kept].min() >= np.delete(scores, kept).max()
+    with pytest.raises(PrimeSVTError, match=r"Unknown layer 'blocks\.9"):
+        pruner.scores("l2", "blocks.9")
 
 
 def test_it_says_what_surgery_does(make_model, family: str) -> None:

@@ -74,7 +74,7 @@ def test_prune_by_a_plan(primesvt, model_dir, tmp_path) -> None:
     assert "not empty" in again.err
 
 
-@pytest.mark.parametrize("sampler", ["prioritized", "random", "tpe", "nsga2", "gp"])
+@pytest.mark.parametrize("sampler", ["prioritized", "uniform", "global", "random", "tpe", "nsga2", "gp"])
 def test_search_goes_on_to_n_trials_in_all(primesvt, model_dir, data_file, tmp_path, sampler) -> None:
     where = ("--storage", f"sqlite:///{tmp_path}/s.db", "--study", "mine", "--sampler", sampler, "--seed", "1")
     first = ("--probe-first",) if sampler == "prioritized" else ()  # else its pass is over at once

@@ -1,7 +1,8 @@
 """Samplers by name."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import pytest
 from optuna.samplers import RandomSampler
 
@@ -22,14 +23,15 @@ OF_OPTUNA = ("random", "tpe", "nsga2", "gp")
 
 
 def test_all_names_make_a_sampler() -> None:
-    assert tuple(SAMPLERS)[:6] == ("prioritized", "sensitivity", *OF_OPTUNA)
-    made = {name: make_sampler(name, Landscape().problem, seed=0) for name in SAMPLERS}
+    assert tuple(SAMPLERS)[:8] == ("prioritized", "sensitivity", "uniform", "global", *OF_OPTUNA)
+    problem = replace(Landscape().problem, scores=lambda _layer: np.arange(1.0, 9.0))
+    made = {name: make_sampler(name, problem, seed=0) for name in SAMPLERS}
     assert type(made["prioritized"]) is PrioritizedSampler
     assert all(type(made[name]) is ReseededSampler for name in OF_OPTUNA)
 
 
 def test_what_is_said_of_them() -> None:
-    assert [name for name in ("prioritized", *OF_OPTUNA) if sampler_kind(name).deterministic] == ["prioritized"]
+    assert [name for name in SAMPLERS if sampler_kind(name).deterministic] == ["prioritized", "uniform", "global"]
     for name, kind in SAMPLERS.items():
         assert kind.name == name
         assert kind.summary
@@ -44,7 +46,7 @@ def test_how_many_trials_they_need() -> None:
 
 def test_an_unknown_name_is_refused_with_those_known() -> None:
     with pytest.raises(
-        PrimeSVTError, match="Unknown sampler 'bohb'; known are prioritized, sensitivity, random, tpe, nsga2, gp"
+        PrimeSVTError, match="Unknown sampler 'bohb'; known are prioritized, sensitivity, uniform, global, random"
     ):
         make_sampler("bohb", Landscape().problem, seed=0)
 

@@ -176,7 +176,7 @@ import json, optuna
 from primesvt.search import Constraints, Goals, SearchSpace
 from primesvt.search.samplers import Problem, make_sampler
 space = SearchSpace(layers=("a", "b"), step=0.1, max_ratio=0.9)
-problem = Problem(space=space, constraints=Constraints(), saving=lambda plan: 0.0)
+problem = Problem(space=space, constraints=Constraints(), saving=lambda plan: sum(plan.ratios.values()) / 2)
 result = {}
 for name, count in (("random", 5), ("tpe", 14), ("nsga2", 55), ("gp", 12)):
     study = optuna.create_study(sampler=make_sampler(name, problem, seed=7), directions=Goals().directions)

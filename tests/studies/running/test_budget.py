@@ -42,10 +42,13 @@ def test_time_follows_from_the_trials_measured_here(monkeypatch: pytest.MonkeyPa
     pace.begin(0)
     # Four trials were there before: they cost nothing now.
     assert pace.left(Status(4, 10, 0, None)) is None
+    assert pace.own(Status(4, 10, 0, None)) is None
     now[0] = 106.0
     assert pace.left(Status(6, 10, 0, None)) == 3 * (4 + 10)
+    assert pace.own(Status(6, 10, 0, None)) == 3 * 4
     pace.begin(1)
     assert pace.left(Status(0, 10, 0, None)) == 3 * 10
+    assert pace.own(Status(0, 10, 0, None)) is None, "the last: it is all that is left"
     now[0] = 108.0
     assert pace.left(Status(2, 10, 0, None)) == 2 * 8
 

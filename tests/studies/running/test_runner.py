@@ -98,7 +98,7 @@ def final(result: StudyRun) -> Mapping[str, float] | None:
 @pytest.mark.parametrize("kind", STORAGES)
 def test_a_prioritized_study_from_start_to_end(family: str, kind: str, tmp_path: Path) -> None:
     model, storage = tiny_model(family), Store(kind, tmp_path).open()
-    layers = StudySettings().space(model).layers[:3]
+    layers = StudySettings().grid(model).layers[:3]
     result = run(storage, model=model, layers=layers, constraints=Constraints(max_drop=30, min_saving=0.1))
     assert result.over
     assert not result.interrupted

@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -11,8 +11,10 @@ import pytest
 from primesvt.models import DataSet, PrimeSVTError
 from primesvt.pruning import PruningPlan, memory_saving, prunable_layers
 from primesvt.search import Constraints
-from primesvt.search.samplers import NoOptions, PrioritizedOptions
+from primesvt.search.samplers import DrawOptions, NoOptions, PrioritizedOptions
 from primesvt.search.samplers.kind import RESERVED
+from primesvt.search.samplers.nsga2 import NSGA2Options
+from primesvt.search.samplers.tpe import TPEOptions
 from primesvt.studies.running.settings import StudySettings, check_identity, study_identity
 
 from ...conftest import noisy_data
@@ -32,19 +34,19 @@ def test_the_defaults_are_the_papers() -> None:
 def test_the_space_has_the_layers_largest_first(family: str) -> None:
     model = tiny_model(family)
     names = tuple(layer.name for layer in prunable_layers(model))
-    assert StudySettings().space(model).layers == names
-    assert StudySettings(layers=(names[3], names[1])).space(model).layers == (names[1], names[3])
+    assert StudySettings().grid(model).layers == names
+    assert StudySettings(layers=(names[3], names[1])).grid(model).layers == (names[1], names[3])
     assert "embedding" not in names
-    assert "embedding" in StudySettings(embedding=True).space(model).layers
-    assert StudySettings(layers=("embedding",)).space(model).layers == ("embedding",)
+    assert "embedding" in StudySettings(embedding=True).grid(model).layers
+    assert StudySettings(layers=("embedding",)).grid(model).layers == ("embedding",)
     options = PrioritizedOptions(rates=(0.5, 0.1, 0.5), slack=1.5, exhaust=True)
-    policy = options.policy(StudySettings().space(model))
+    policy = options.policy(StudySettings().grid(model))
     assert (policy.layers, policy.rates, policy.slack, policy.exhaust) == (names, (0.1, 0.5), 1.5, True)
 
 
 def test_unknown_layers_are_named() -> None:
     with pytest.raises(PrimeSVTError, match=r"blocks\.7\.hidden"):
-        StudySettings(layers=("blocks.7.hidden",)).space(tiny_model())
+        StudySettings(layers=("blocks.7.hidden",)).grid(tiny_model())
 
 
 def test_the_selection_is_the_first_images(data: DataSet) -> None:
@@ -65,6 +67,11 @@ def test_the_selection_is_the_first_images(data: DataSet) -> None:
         ({"constraints": Constraints(limits={"joy": 1})}, "Unknown measure 'joy'"),
         ({"risk": 1.0}, r"risk is a probability, at least 0 and below 1; got 1\.0"),
         ({"risk": -0.1}, "risk"),
+        ({"space": "weights"}, "space must be budget or ratios, got 'weights'"),
+        ({"start": "cold"}, "start must be none or uniform or probes or policy, got 'cold'"),
+        ({"space": "budget"}, "prioritized chooses ratios itself: it cannot search --space budget"),
+        ({"start": "uniform"}, "prioritized has a course of its own and learns from no --start uniform"),
+        ({"sampler": "tpe", "space": "budget", "start": "probes"}, "--start probes needs --space ratios"),
         ({"risk": math.nan}, "risk"),
     ],
 )
@@ -80,7 +87,7 @@ def test_what_is_said_to_be_reachable_is_and_more_is_not(sampler: str, layers: t
 
     def check(min_saving: float) -> None:
         settings = StudySettings(sampler=sampler, layers=layers, constraints=Constraints(min_saving=min_saving))
-        settings.check_reachable(model, settings.space(model))
+        settings.check_reachable(model, settings.grid(model))
 
     with pytest.raises(PrimeSVTError, match=r"min-saving 0\.99 cannot be reached.*or add --embedding") as caught:
         check(0.99)
@@ -90,7 +97,7 @@ def test_what_is_said_to_be_reachable_is_and_more_is_not(sampler: str, layers: t
     with pytest.raises(PrimeSVTError):
         check(float(said[1]) + 0.0001)
     # The prioritized sampler never goes beyond its largest rate; the others go to max-ratio.
-    space = StudySettings(layers=layers).space(model)
+    space = StudySettings(layers=layers).grid(model)
     most = dict.fromkeys(space.layers, 0.9 if sampler == "prioritized" else 0.95)
     assert float(said[1]) == pytest.approx(memory_saving(model, PruningPlan(most)), abs=1e-4)
 
@@ -106,7 +113,7 @@ def test_settings_are_data(data: DataSet) -> None:
         images=5,
     )
     identity = json.loads(json.dumps(study_identity(settings, tiny_model(), settings.selection(data))))
-    assert StudySettings.from_json(identity) == settings
+    assert StudySettings.from_json(identity) == settings.as_begun(None)
     check_identity("s", identity, study_identity(settings, tiny_model(), settings.selection(data)))
 
 
@@ -145,7 +152,7 @@ def test_a_study_of_an_earlier_version_goes_on_with_any_risk(data: DataSet, risk
     stored = {name: value for name, value in wanted.items() if name != "risk"}
     check_identity("s", stored, wanted)
     # As it was run, it rejected nothing by chance.
-    assert StudySettings.from_json(stored) == StudySettings(**BASE, risk=0.0)
+    assert StudySettings.from_json(stored) == StudySettings(**BASE, risk=0.0).as_begun(None)
     with pytest.raises(PrimeSVTError, match="another seed"):
         check_identity("s", {**stored, "seed": 1}, wanted)
 
@@ -156,7 +163,7 @@ def test_a_study_of_an_earlier_version_goes_on_with_any_risk(data: DataSet, risk
         ("prioritized", PrioritizedOptions(slack=2.0), 2.0),
         ("prioritized", PrioritizedOptions(slack=-2.0), 0.0),
         ("prioritized", PrioritizedOptions(), 0.0),
-        ("tpe", NoOptions(), 0.0),
+        ("tpe", TPEOptions(), 0.0),
     ],
 )
 def test_only_the_policy_looks_beyond_the_limit(sampler: str, options: Any, leeway: float) -> None:
@@ -172,18 +179,20 @@ def test_going_on_with_other_options_of_the_sampler_is_refused(data: DataSet) ->
 
 def test_a_study_of_the_first_version_goes_on(data: DataSet) -> None:
     """As version 0.1 wrote it: the policy's options in every study, and nothing of repair, measures or objectives."""
-    wanted = study_identity(StudySettings(**BASE), tiny_model(), data.selection)
+    begun = StudySettings(**BASE, options=DrawOptions(redraws=0), space="ratios", start="none")
+    wanted = study_identity(begun, tiny_model(), data.selection)
     stored = {
         "sampler": "random", "seed": 0, "constraints": {"max_drop": 3, "min_saving": 0.1, "margin": 0.0},
         "criterion": "l2", "images": None, "step": 0.05, "max_ratio": 0.95, "rates": [0.1, 0.5], "slack": 0.0,
         "exhaust": False, "embedding": False, "layers": [], "risk": 0.0001,
         "model": wanted["model"], "data": wanted["data"],
     }  # fmt: skip
+    assert StudySettings(**BASE).as_begun(stored) == begun
     check_identity("s", stored, wanted)
-    assert StudySettings.from_json(stored) == StudySettings(**BASE)
+    assert StudySettings.from_json(stored) == begun
     policy = {**stored, "sampler": "prioritized"}
     assert StudySettings.from_json(policy).options == PrioritizedOptions(rates=(0.1, 0.5), probe_first=True)
-    repaired = study_identity(StudySettings(**BASE, repair=("norm",)), tiny_model(), data.selection)
+    repaired = study_identity(replace(begun, repair=("norm",)), tiny_model(), data.selection)
     with pytest.raises(PrimeSVTError, match=re.escape("another repair ([], now ['norm'])")):
         check_identity("s", stored, repaired)
 
@@ -204,3 +213,34 @@ def test_a_study_of_somebody_else_is_refused(data: DataSet) -> None:
 
 def test_no_sampler_may_have_an_option_of_the_settings_name() -> None:
     assert {f.name for f in fields(StudySettings)} | {f.name for f in fields(Constraints)} <= RESERVED
+
+
+@pytest.mark.parametrize(("trials", "population"), [(1, 8), (40, 8), (100, 16), (200, 34), (300, 50), (9999, 50)])
+def test_the_population_follows_the_trials_that_a_study_begins_with(
+    data: DataSet, trials: int, population: int
+) -> None:
+    begun = StudySettings(sampler="nsga2").as_begun(None).for_trials(trials)
+    assert begun.options.population == population
+    stored = json.loads(json.dumps(study_identity(begun, tiny_model(), data.selection)))
+    resumed = StudySettings(sampler="nsga2").as_begun(stored).for_trials(10 * trials)
+    assert resumed == begun, "more trials later change no generation"
+    said = StudySettings(sampler="nsga2", options=NSGA2Options(population=30)).as_begun(stored).for_trials(trials)
+    with pytest.raises(PrimeSVTError, match=re.escape(f"another population ({population}, now 30)")):
+        check_identity("s", stored, study_identity(said, tiny_model(), data.selection))
+
+
+def test_earlier_studies_of_nsga2_keep_optunas_population() -> None:
+    begun = StudySettings(sampler="nsga2").as_begun({"sampler": "nsga2"}).for_trials(40)
+    assert begun.options == NSGA2Options(redraws=0, population=50)
+
+
+@pytest.mark.parametrize(("name", "value", "earlier"), [("space", "budget", "ratios"), ("start", "uniform", "none")])
+def test_space_and_start_are_a_studys_own(data: DataSet, name: str, value: str, earlier: str) -> None:
+    stored = study_identity(StudySettings(sampler="tpe", **{name: value}).as_begun(None), tiny_model(), data.selection)
+    assert stored[name] == value
+    assert getattr(StudySettings(sampler="tpe").as_begun(stored), name) == value, "as it began"
+    old = {key: held for key, held in stored.items() if key != name}
+    assert getattr(StudySettings(sampler="tpe").as_begun(old), name) == earlier, "as version 0.1 did"
+    other = study_identity(StudySettings(sampler="tpe", **{name: value}).as_begun(old), tiny_model(), data.selection)
+    with pytest.raises(PrimeSVTError, match=re.escape(f"another {name} ({earlier!r}, now {value!r})")):
+        check_identity("s", old, other)

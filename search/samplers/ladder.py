@@ -1,0 +1,125 @@
+"""Plans in one row, each prunes more than the one before: the simplest baselines are such rows.
+
+The next plan is always the untried one nearest to the middle of what is in question: between the farthest plan that
+keeps the limit of accuracy and the nearest one beyond it that does not. So the first trials halve the row until it is
+known how far one may go, the others follow from there in both directions, and the study ends with the row.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler, RandomSampler
+from optuna.trial import FrozenTrial, TrialState
+
+from ..attributes import PHASE
+from ..constraints import ACCURACY_DROP
+from ..optuna_private import write_system_attr, write_user_attr
+from ..places import take_place
+from ..policy import Ratios, ratios
+from ..space import SearchSpace
+from ..workers import is_running, sign
+
+_STEP = "LadderSampler:ratios"
+
+
+class LadderSampler(BaseSampler):
+    """Proposes the plans of a row.
+
+    It keeps nothing on itself: the next plan follows from the finished trials. A trial that failed says nothing:
+    its plan is proposed again. A trial begun after the last plan is pruned as soon as it asks for a ratio.
+
+    Args:
+        space: What there is to choose.
+        rungs: The plans, layers with ratio 0 may be left out.
+        phase: What a trial does, for a person.
+    """
+
+    def __init__(self, space: SearchSpace, rungs: Sequence[Mapping[str, float]], *, phase: str) -> None:
+        self._space = space
+        # Two that round to the same plan are one.
+        self._rungs = tuple(dict.fromkeys(ratios(rung) for rung in rungs if any(rung.values())))
+        self._phase = phase
+        self._others = RandomSampler(seed=0)
+
+    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        """Sign the trial, so that others see whether it still runs, and give it its place."""
+        sign(study, trial)
+        take_place(study, trial)
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """The layers' ratios."""
+        return dict(self._space.distributions)
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """The next plan; parameters that are no layers are drawn at random.
+
+        Raises:
+            TrialPruned: Every plan is measured; :meth:`after_trial` ends the study.
+        """
+        others = [t for t in study.get_trials(deepcopy=False) if t.number != trial.number]
+        left = self._left(self._measured(others))
+        if not left:
+            raise optuna.TrialPruned("Every plan of the row is measured: there is nothing left to try.")
+        running = {ratios(t.system_attrs.get(_STEP, {})) for t in others if is_running(t)}
+        plan = dict(next((rung for rung in left if rung not in running), left[0]))
+        write_system_attr(study, trial, _STEP, plan)
+        write_user_attr(study, trial, PHASE, self._phase)
+        return {
+            name: plan.get(name, 0.0)
+            if name in self._space.layers
+            else self.sample_independent(study, trial, name, distribution)
+            for name, distribution in search_space.items()
+        }
+
+    def sample_independent(
+        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """At random: nothing is known about parameters that are no layers."""
+        return self._others.sample_independent(study, trial, param_name, param_distribution)
+
+    def after_trial(
+        self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
+    ) -> None:
+        """Stop the study when this trial was the last of the row."""
+        measured = self._measured([t for t in study.get_trials(deepcopy=False) if t.number != trial.number])
+        if state == TrialState.COMPLETE:
+            measured |= self._measured([trial], state=trial.state)
+        if not self._left(measured):
+            with suppress(RuntimeError):  # asked and told by hand: there is no loop to stop
+                study.stop()
+
+    def result(self, study: optuna.Study) -> Mapping[str, float] | None:
+        """The last plan that keeps the limit of accuracy, empty where none does; None while a plan is not measured."""
+        measured = self._measured(study.get_trials(deepcopy=False))
+        if self._left(measured):
+            return None
+        return dict(next((rung for rung in reversed(self._rungs) if measured[rung] <= 0), ()))
+
+    def _left(self, measured: Mapping[Ratios, float]) -> list[Ratios]:
+        """Plans that are not measured yet, the next one first."""
+        excess = [measured.get(rung) for rung in self._rungs]
+        kept = max((at for at, value in enumerate(excess) if value is not None and value <= 0), default=-1)
+        missed = (at for at, value in enumerate(excess) if value is not None and value > 0 and at > kept)
+        middle = (kept + next(missed, len(excess))) / 2
+        untried = (at for at, value in enumerate(excess) if value is None)
+        return [self._rungs[at] for at in sorted(untried, key=lambda at: abs(at - middle))]
+
+    def _measured(self, trials: Sequence[FrozenTrial], state: TrialState = TrialState.COMPLETE) -> dict[Ratios, float]:
+        """Points beyond the limit of accuracy of every plan among the trials, the first of each."""
+        return {
+            ratios({layer: t.params[layer] for layer in self._space.layers if layer in t.params}): t.constraints[
+                ACCURACY_DROP
+            ]
+            for t in reversed(trials)
+            if t.state == state and ACCURACY_DROP in t.constraints
+        }
+
+
+def ladder_result(sampler: BaseSampler, study: optuna.Study) -> Mapping[str, float] | None:
+    """As a :class:`~primesvt.search.samplers.SamplerKind` wants it."""
+    return sampler.result(study) if isinstance(sampler, LadderSampler) else None
