@@ -19,7 +19,7 @@ from primesvt.models import ChannelGroup, config_of
 
 from .kept import Scores, kept_channels, scores_of
 from .memory import INDEX_BYTES
-from .plan import DEFAULT_CRITERION, PruningPlan, kept_count
+from .plan import DEFAULT_CRITERION, PruningPlan
 from .surgery import cuts
 
 # Widths of all layers when streams alone lose channels, from the streams' ratios.
@@ -54,7 +54,6 @@ class ByteCounter:
         """
         known = scores_of(model, criterion) if scores is None else scores
 
-        @lru_cache(maxsize=1024)
         def remaining(lost: tuple[tuple[str, float], ...]) -> Mapping[str, int]:
             kept = kept_channels(model, PruningPlan(dict(lost), criterion), known)
             return {layer: len(channels) for layer, channels in kept.items()}
@@ -68,30 +67,36 @@ class ByteCounter:
         Args:
             ratios: Those of the plan; layers that are not named stay as they are.
         """
-        return round(float(self._count(self._widths(ratios)[None])[0]))
+        return round(float(self._count(self._widths(self._left(self._lost(ratios)), self._row(ratios))[None])[0]))
 
     def along(self, ratios: Mapping[str, float], layer: str, choices: Sequence[float]) -> np.ndarray:
         """Bytes of the plan with each of several ratios for one layer, float64 ``[K]``."""
-        if layer in self._streams:
-            return self._count(np.stack([self._widths({**ratios, layer: ratio}) for ratio in choices]))
-        widths = np.tile(self._widths(ratios), (len(choices), 1))
-        left = self.remaining(self._lost(ratios))[layer]
-        widths[:, tuple(self.groups).index(layer)] = self._column(layer, left, tuple(choices))
-        return self._count(widths)
+        rows = np.tile(self._row(ratios), (len(choices), 1))
+        rows[:, tuple(self.groups).index(layer)] = choices
+        if layer not in self._streams:
+            return self._count(self._widths(self._left(self._lost(ratios)), rows))
+        left = np.stack([self._left(self._lost({**ratios, layer: ratio})) for ratio in choices])
+        return self._count(self._widths(left, rows))
 
-    def _widths(self, ratios: Mapping[str, float]) -> np.ndarray:
-        """Channels left in every layer, and a last 1, float64 ``[L + 1]``."""
-        left = self.remaining(self._lost(ratios))
-        return np.array([*(self._width(name, left[name], ratios.get(name, 0.0)) for name in self.groups), 1.0])
+    def _row(self, ratios: Mapping[str, float]) -> np.ndarray:
+        return np.array([ratios.get(name, 0.0) for name in self.groups])
 
     def _lost(self, ratios: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
         return tuple((stream, ratios[stream]) for stream in self._streams if stream in ratios)
 
-    def _width(self, layer: str, left: int, ratio: float) -> int:
-        if layer in self._streams:
-            return left  # it has lost its channels already
-        group = self.groups[layer]
-        return kept_count(left, ratio, group.heads if group.stream is None else 1)
+    def _widths(self, left: np.ndarray, ratios: np.ndarray) -> np.ndarray:
+        """Channels left of every layer and a last 1, ``[..., L + 1]``, as :func:`~primesvt.pruning.kept_count` says.
+
+        Args:
+            left: Channels once streams have lost theirs, float64 ``[..., L]``.
+            ratios: Float64 ``[..., L]``.
+        """
+        own, heads = self._own
+        per_head = left // heads
+        removed = np.minimum(np.floor(ratios * per_head + 1e-9), per_head - 1)
+        # A stream has lost its channels already.
+        widths = np.where(own, (per_head - removed) * heads, left)
+        return np.concatenate([widths, np.ones((*widths.shape[:-1], 1))], axis=-1)
 
     def _count(self, widths: np.ndarray) -> np.ndarray:
         """Bytes, float64 ``[K]``, of widths ``[K, L + 1]``."""
@@ -101,11 +106,22 @@ class ByteCounter:
         return np.asarray(((widths @ self.pairs) * widths).sum(1) + INDEX_BYTES * indices)
 
     @cached_property
-    def _column(self) -> Callable[[str, int, tuple[float, ...]], np.ndarray]:
-        # A search asks for the same ratios of the same layers again and again.
-        return lru_cache(4096)(
-            lambda layer, left, choices: np.array([self._width(layer, left, ratio) for ratio in choices])
-        )
+    def _left(self) -> Callable[[tuple[tuple[str, float], ...]], np.ndarray]:
+        """Channels left of every layer, float64 ``[L]``, when streams alone lose theirs."""
+
+        def left(lost: tuple[tuple[str, float], ...]) -> np.ndarray:
+            widths = self.remaining(lost)
+            return np.array([widths[name] for name in self.groups], dtype=np.float64)
+
+        # A search asks for the same ratios again and again.
+        return lru_cache(4096)(left)
+
+    @cached_property
+    def _own(self) -> tuple[np.ndarray, np.ndarray]:
+        """Whether each layer's ratio is applied to its own channels, and the heads that stay equally wide, ``[L]``."""
+        groups = self.groups.values()
+        heads = [group.heads if group.stream is None else 1 for group in groups]
+        return np.array([group.name not in self._streams for group in groups]), np.array(heads, dtype=np.float64)
 
     @cached_property
     def _streams(self) -> tuple[str, ...]:
