@@ -33,7 +33,12 @@ def test_arguments_by_name_are_seen_where_asked_for() -> None:
 
 def test_an_error_ends_them_too() -> None:
     module = Doubled()
-    with pytest.raises(ZeroDivisionError), Hooks() as hooks:
-        hooks.before(module, lambda _m, _inputs: 1 // 0)
-        module(torch.ones(1))
+
+    def wrong() -> None:
+        with Hooks() as hooks:
+            hooks.before(module, lambda _m, _inputs: 1 // 0)
+            module(torch.ones(1))
+
+    with pytest.raises(ZeroDivisionError):
+        wrong()
     assert module(torch.ones(1)).item() == 2
