@@ -16,7 +16,7 @@ MOST_CALIBRATION = 1024
 
 @dataclass(frozen=True)
 class Calibration:
-    """Some images without their labels.
+    """Some images; a repair never sees their labels.
 
     Args:
         images: The calibration set of the data; of a smaller set than ``count``, all images are used.
@@ -60,10 +60,18 @@ class Calibration:
         Raises:
             PrimeSVTError: The model cannot read them.
         """
+        for batch, _labels in self.labelled(config, size):
+            yield batch
+
+    def labelled(self, config: ModelConfig, size: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """The same as :meth:`batches`, with the labels ``[n]`` in the order of the model's logits.
+
+        Raises:
+            PrimeSVTError: The model cannot read the images.
+        """
         images = self.images.first(self.count)
         images.check(config)
-        for batch, _labels in images.batches(config, size):
-            yield batch
+        yield from images.batches(config, size)
 
     def read(self, config: ModelConfig) -> torch.Tensor:
         """All of the images at once: ``[N, C, H, W]`` or ``[T, N, C, H, W]``.

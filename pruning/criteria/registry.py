@@ -9,10 +9,12 @@ from .bn_scale import BN_SCALE
 from .criterion import Criterion
 from .l1 import L1
 from .l2 import L2
+from .obs import OBS
 from .random import RANDOM
+from .taylor import TAYLOR
 
 ENTRY_POINTS = "primesvt.criteria"
-CRITERIA: Mapping[str, Criterion] = named((L2, L1, BN_SCALE, RANDOM, ACTIVITY))
+CRITERIA: Mapping[str, Criterion] = named((L2, L1, BN_SCALE, RANDOM, ACTIVITY, OBS, TAYLOR))
 
 
 def criteria() -> Mapping[str, Criterion]:

@@ -14,10 +14,11 @@ from typing import ClassVar
 import torch
 from torch import nn
 
+from ..hooks import Hooks
 from ..kept import Kept
 from .reference import Reference
 from .step import Repaired
-from .twin import Hooks, twin_of
+from .twin import twin_of
 
 
 @dataclass(frozen=True)

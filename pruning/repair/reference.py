@@ -12,8 +12,9 @@ from torch import nn
 from primesvt.models import ConvBN, StreamIndex, batch_size_of, build, config_of
 
 from ..calibration import Calibration
-from .rows import positions, sampled
-from .twin import Hooks, twin_of
+from ..hooks import Hooks
+from ..rows import positions, sampled
+from .twin import twin_of
 
 # Numbers of the largest activation of all images of one pass, 1 GB in float32: a few such are alive at a time.
 _LARGEST = 2**28

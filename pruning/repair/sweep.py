@@ -16,13 +16,14 @@ from torch.nn import functional as F
 
 from primesvt.models import StreamIndex, channel_groups, config_of
 
+from ..hooks import Hooks
 from ..kept import Kept
+from ..rows import patches, sampled
 from .affine import Affine
 from .classifier import classifier_change
 from .reference import Layer, Reference, Signal, per_image
-from .rows import patches, sampled
 from .step import Repaired
-from .twin import Hooks, twin_of
+from .twin import twin_of
 
 # A filter whose output differs from what is wanted by less than this share of its deviation needs nothing.
 _NEGLIGIBLE = 1e-3

@@ -34,6 +34,13 @@ def test_the_first_images_are_read_in_their_order(data: DataSet) -> None:
     assert [len(batch) for batch in calibration.batches(CONFIG, 2)] == [2, 1]
 
 
+def test_labels_come_with_the_images_for_who_asks(data: DataSet) -> None:
+    calibration = Calibration(data.calibration, 3)
+    images, labels = (torch.cat(parts) for parts in zip(*calibration.labelled(CONFIG, 2), strict=True))
+    assert torch.equal(images, calibration.read(CONFIG))
+    assert labels.tolist() == data.calibration.labels[data.calibration.indices[:3]].tolist()
+
+
 def test_of_a_small_set_all_images_are_used(data: DataSet) -> None:
     calibration = Calibration(data.calibration)
     assert len(calibration) == len(data.calibration) == len(calibration.read(CONFIG))

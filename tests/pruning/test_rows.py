@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from primesvt.pruning.repair.rows import patches, positions, sampled
+from primesvt.pruning.rows import patches, positions, sampled
 
 
 @pytest.mark.parametrize(
