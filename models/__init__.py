@@ -5,11 +5,11 @@ from .checkpoints.importing import Imported, UnusedKey, import_checkpoint, impor
 from .checkpoints.official_state import official_state, to_layout
 from .checkpoints.spikingjelly_zoo import from_spikingjelly
 from .checkpoints.weights_file import check_values, read_weights
-from .data.data_set import DataSet, ImageSet, ImageSource, split
-from .data.formats.data_format import DataFormat
+from .data.data_set import DataSet, ImageSet, ImageSource, Role, split
+from .data.formats.data_format import DEFAULT_TEST_FRACTION, DataFormat, Opening
 from .data.formats.registry import DATA_FORMATS, data_formats
 from .data.images import ArrayImages
-from .data.opening import frame_of, open_data
+from .data.opening import frame_of, open_data, with_selection, with_selection_from_test
 from .engine import Engine, Forward, Program, SharedForward, forward_of
 from .engine.device import CPU, Precision, find_device
 from .engine.device_model import DeviceModel, Execution, device_model
@@ -68,6 +68,7 @@ __all__ = [
     "BATCH_SIZE",
     "CPU",
     "DATA_FORMATS",
+    "DEFAULT_TEST_FRACTION",
     "DEMO",
     "EMBEDDING",
     "FAMILIES",
@@ -97,6 +98,7 @@ __all__ = [
     "MetaSpikeFormerConfig",
     "ModelConfig",
     "Named",
+    "Opening",
     "Precision",
     "Predictions",
     "PrimeSVTError",
@@ -107,6 +109,7 @@ __all__ = [
     "Recipe",
     "Rename",
     "ResumeFile",
+    "Role",
     "SelfAttention",
     "SharedForward",
     "SpikeDrivenTransformer",
@@ -169,6 +172,8 @@ __all__ = [
     "whole_file",
     "wilson",
     "with_plugins",
+    "with_selection",
+    "with_selection_from_test",
     "write_directory",
     "writer",
 ]

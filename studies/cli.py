@@ -29,6 +29,7 @@ from .commands import (
     train,
 )
 from .exit_codes import BAD_INPUT, INTERRUPTED
+from .reporting.provenance import version_of
 from .running.progress import say
 
 COMMANDS = (
@@ -64,6 +65,7 @@ def make_parser() -> argparse.ArgumentParser:
         "keep hard limits on accuracy and memory, and prove the choice in Optuna studies.",
         epilog="Start with 'primesvt demo -o demo-result', then 'primesvt COMMAND --help'.",
     )
+    parser.add_argument("--version", action="version", version=f"primesvt {version_of('primesvt')}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     for command in COMMANDS:
         name = command.__name__.rpartition(".")[2].rstrip("_")

@@ -2,11 +2,12 @@
 
 ``fit`` trains, ``calibration`` may be looked at by a pruning criterion, ``selection`` is what a search looks at,
 ``test`` is looked at once, for the plans that are reported. The first three are parts of the training images, cut by
-one fixed rule, so that the same images always play the same role.
+one fixed rule, so that the same images always play the same role; where a data set comes with validation images, those
+are the selection set.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, Protocol
@@ -18,6 +19,7 @@ from ..errors import PrimeSVTError
 from ..families.config import ModelConfig
 
 Role = Literal["fit", "calibration", "selection", "test"]
+ROLES: tuple[Role, ...] = ("fit", "calibration", "selection", "test")
 
 
 class ImageSource(Protocol):
@@ -27,6 +29,10 @@ class ImageSource(Protocol):
     def frame(self) -> tuple[int, int, int]:
         """Channels, height and width of one image."""
 
+    @property
+    def steps(self) -> int | None:
+        """Frames of an event sequence; None for static images."""
+
     def __len__(self) -> int:
         """Number of images."""
 
@@ -35,6 +41,12 @@ class ImageSource(Protocol):
 
     def digest(self) -> str:
         """A short text that differs where the images differ."""
+
+
+# Images and their labels, int64 ``[N]``.
+Part = tuple[ImageSource, np.ndarray]
+# Fewer training images than these leave a part without any.
+_LEAST = 24
 
 
 @dataclass(frozen=True)
@@ -47,6 +59,7 @@ class ImageSet:
         labels: Class of every image of the source, int64 ``[M]``.
         indices: Which images of the source belong to this set, int64 ``[N]``.
         classes: Names of the classes.
+        lacking: Why the set is empty, where the data has no such part.
     """
 
     role: Role
@@ -54,6 +67,7 @@ class ImageSet:
     labels: np.ndarray = field(repr=False)
     indices: np.ndarray = field(repr=False)
     classes: tuple[str, ...]
+    lacking: str = ""
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -84,7 +98,7 @@ class ImageSet:
             )
         self._positions(config)
         if not len(self):
-            raise PrimeSVTError(f"The {self.role} set is empty: the data has too few images.")
+            raise PrimeSVTError(f"The {self.role} set is empty: {self.lacking or 'the data has too few images'}.")
 
     def batches(self, config: ModelConfig, batch_size: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Images, normalised for the model, and labels ``[N]``, in the order of the set."""
@@ -137,13 +151,23 @@ class ImageSet:
 
 @dataclass(frozen=True)
 class DataSet:
-    """The four sets of one collection of images."""
+    """The four sets of one collection of images.
+
+    Args:
+        name: What it is called.
+        fit: Trains.
+        calibration: May be looked at by criteria and repair steps.
+        selection: What a search looks at.
+        test: Looked at once.
+        notes: How the files were understood, where that is not plain; for a person.
+    """
 
     name: str
     fit: ImageSet
     calibration: ImageSet
     selection: ImageSet
     test: ImageSet
+    notes: tuple[str, ...] = ()
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -152,75 +176,77 @@ class DataSet:
 
     def role(self, role: Role) -> ImageSet:
         """The set that plays a role."""
-        sets: dict[Role, ImageSet] = {
-            "fit": self.fit,
-            "calibration": self.calibration,
-            "selection": self.selection,
-            "test": self.test,
-        }
-        return sets[role]
+        found: ImageSet = getattr(self, role)
+        return found
 
 
 def split(
     name: str,
     classes: tuple[str, ...],
-    train: tuple[ImageSource, np.ndarray],
-    test: tuple[ImageSource, np.ndarray],
+    train: Part | None,
+    test: Part,
     *,
+    validation: Part | None = None,
     shuffled: bool = False,
+    notes: tuple[str, ...] = (),
 ) -> DataSet:
-    """Cut the training images into fit, calibration and selection set.
+    """Cut the training images into fit, calibration and selection set; validation images are the selection set.
 
     Args:
         name: Name of the data set.
         classes: Names of the classes.
-        train: Training images and their labels.
+        train: Training images and their labels; None where there are none, and nothing can be trained or calibrated.
         test: Test images and their labels.
+        validation: Images on which plans are to be selected, where the data has its own.
         shuffled: Whether the images already are in random order; otherwise a fixed one is used.
+        notes: How the files were understood, for a person.
 
     Raises:
         PrimeSVTError: Fewer than 24 training images, no test image, labels that are no class, or odd class names.
     """
-    _check_split(name, classes, train, test)
-    # The legacy generator's stream is frozen for ever: the same images play the same role under every numpy.
+    parts = {"training": train, "validation": validation, "test": test}
+    _check_parts(name, classes, {what: part for what, part in parts.items() if part is not None})
+    sets = {role: ImageSet(role, *test, np.arange(0), classes, f"{name} has test images only") for role in ROLES}
+
+    def add(part: Part, *shares: tuple[Role, int]) -> None:
+        source, labels = part
+        # The legacy generator's stream is frozen for ever: the same images play the same role under every numpy.
+        order = np.arange(len(labels)) if shuffled else np.random.RandomState(0).permutation(len(labels))
+        cuts = np.split(order.astype(np.int64), np.cumsum([size for _, size in shares])[:-1])
+        sets.update(
+            {role: ImageSet(role, source, labels, cut, classes) for (role, _), cut in zip(shares, cuts, strict=True)}
+        )
+
+    if train is not None:
+        count = len(train[1])
+        selection, calibration = split_sizes(count)
+        selection = 0 if validation else selection
+        add(train, ("selection", selection), ("calibration", calibration), ("fit", count - selection - calibration))
+    if validation is not None:
+        add(validation, ("selection", len(validation[1])))
     # The test set is in random order too, so that its first images are of all classes.
-    order, test_order = (
-        (np.arange(n) if shuffled else np.random.RandomState(0).permutation(n)).astype(np.int64)
-        for n in (len(train[0]), len(test[0]))
-    )
-    selection, calibration = split_sizes(len(order))
-    parts = np.split(order, [selection, selection + calibration])
-    roles: tuple[Role, ...] = ("selection", "calibration", "fit")
-    sets = {role: ImageSet(role, *train, part, classes) for role, part in zip(roles, parts, strict=True)}
-    return DataSet(
-        name=name,
-        fit=sets["fit"],
-        calibration=sets["calibration"],
-        selection=sets["selection"],
-        test=ImageSet("test", *test, test_order, classes),
-    )
+    add(test, ("test", len(test[1])))
+    return DataSet(name, **sets, notes=notes)
 
 
-def _check_split(
-    name: str,
-    classes: tuple[str, ...],
-    train: tuple[ImageSource, np.ndarray],
-    test: tuple[ImageSource, np.ndarray],
-) -> None:
+def _check_parts(name: str, classes: tuple[str, ...], parts: Mapping[str, Part]) -> None:
     if len(classes) < 2 or len(set(classes)) != len(classes):
         raise PrimeSVTError(f"{name}: needs at least two classes with different names, got {list(classes)[:5]}.")
-    for what, (source, labels) in (("training", train), ("test", test)):
+    for what, (source, labels) in parts.items():
         if len(source) != len(labels):
             raise PrimeSVTError(f"{name}: {len(source)} {what} images but {len(labels)} labels.")
         if len(labels) and (labels.min() < 0 or labels.max() >= len(classes)):
             raise PrimeSVTError(
                 f"{name}: {what} labels must be 0 to {len(classes) - 1}, got {labels.min()} to {labels.max()}."
             )
-    count = len(train[0])
-    if count < 24 or not len(test[0]):
+    counts = {what: len(labels) for what, (_, labels) in parts.items()}
+    if counts.get("training", _LEAST) < _LEAST or not counts["test"]:
+        trained = counts.get("training", "none")
         raise PrimeSVTError(
-            f"{name}: needs at least 24 training images and one test image, got {count} and {len(test[0])}."
+            f"{name}: needs at least {_LEAST} training images and one test image, got {trained} and {counts['test']}."
         )
+    if not counts.get("validation", 1):
+        raise PrimeSVTError(f"{name}: its validation part holds no image; leave the part out, or fill it.")
 
 
 def split_sizes(count: int) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """Images in an array, in memory or memory-mapped, and images in files."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +22,8 @@ class ArrayImages:
     """Images in one array, in memory or memory-mapped.
 
     Args:
-        array: uint8 ``[N, H, W]`` or ``[N, H, W, C]``, or float32 ``[N, T, C, H, W]``.
+        array: Images ``[N, H, W]`` or ``[N, H, W, C]``, uint8 or floating point in [0, 1], or event sequences
+            ``[N, T, C, H, W]`` of any real type.
     """
 
     array: np.ndarray = field(repr=False)
@@ -34,6 +36,11 @@ class ArrayImages:
             return (shape[2], shape[3], shape[4])
         return (shape[3] if self.array.ndim == 4 else 1, shape[1], shape[2])
 
+    @property
+    def steps(self) -> int | None:
+        """Frames of an event sequence; None for static images."""
+        return self.array.shape[1] if self.array.ndim == 5 else None
+
     def __len__(self) -> int:
         return len(self.array)
 
@@ -41,16 +48,23 @@ class ArrayImages:
         """Images ``[N, C, H, W]`` in [0, 1], or event sequences ``[T, N, C, H, W]``.
 
         Raises:
-            PrimeSVTError: An event sequence holds NaN or infinity.
+            PrimeSVTError: An event sequence holds NaN or infinity, or floating point pixels are not in [0, 1].
         """
         # Plain slices of a memory-mapped file are read in one piece.
-        batch = torch.from_numpy(np.array(self.array[indices]))
+        pixels = np.array(self.array[indices])
+        batch = torch.from_numpy(pixels.astype(np.float32, copy=False))
         if batch.ndim == 5:
             if not torch.isfinite(batch).all():
                 raise PrimeSVTError("The event sequences hold NaN or infinity.")
             return batch.transpose(0, 1).contiguous()
-        batch = batch.unsqueeze(1) if batch.ndim == 3 else batch.permute(0, 3, 1, 2)
-        return batch.to(torch.float32).div(255).contiguous()
+        if pixels.dtype == np.uint8:
+            batch = batch.div(255)
+        elif not ((batch >= 0) & (batch <= 1)).all():
+            raise PrimeSVTError(
+                f"The images are {pixels.dtype}, so their pixels must lie in [0, 1]; got {pixels.min():g} to "
+                f"{pixels.max():g}. Divide them by their largest value, or store them as uint8."
+            )
+        return (batch.unsqueeze(1) if batch.ndim == 3 else batch.permute(0, 3, 1, 2)).contiguous()
 
     def digest(self) -> str:
         """Shape, and a hash of all bytes; of 4,096 images spread over an array that is too large for that."""
@@ -72,6 +86,7 @@ class FileImages:
 
     files: tuple[Path, ...] = field(repr=False)
     frame: tuple[int, int, int]
+    steps: None = field(default=None, init=False)
 
     def __len__(self) -> int:
         return len(self.files)
@@ -107,12 +122,79 @@ class FileImages:
 
     @cached_property
     def _digest(self) -> str:
-        hashed = hashlib.sha256()
-        for file in self.files:
-            hashed.update(f"{file.parent.name}/{file.name}:{file.stat().st_size}\n".encode())
-        for i in _spread(len(self.files)):
-            hashed.update(self.files[i].read_bytes())
-        return f"{self.frame}{hashed.hexdigest()}"
+        return f"{self.frame}{digest_of_files(self.files)}"
+
+
+@dataclass(frozen=True)
+class FrameFiles:
+    """Event sequences in files of their own, as SpikingJelly integrates events: ``frames`` ``[T, C, H, W]`` in each.
+
+    Args:
+        files: The ``.npz`` files.
+        steps: Frames of every sequence.
+        frame: Channels, height and width.
+    """
+
+    files: tuple[Path, ...] = field(repr=False)
+    steps: int
+    frame: tuple[int, int, int]
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def read(self, indices: np.ndarray) -> torch.Tensor:
+        """Event sequences ``[T, N, C, H, W]``.
+
+        Raises:
+            PrimeSVTError: A file is damaged, or of another shape than the first.
+        """
+        return torch.stack([self._sequence(self.files[i]) for i in indices], dim=1)
+
+    def _sequence(self, file: Path) -> torch.Tensor:
+        frames = read_frames(file)
+        if frames.shape != (self.steps, *self.frame):
+            raise PrimeSVTError(
+                f"{file}: frames are {list(frames.shape)}, but those of the first file {[self.steps, *self.frame]}. "
+                "Integrate all events into the same number of frames."
+            )
+        sequence = torch.from_numpy(frames.astype(np.float32))
+        if not torch.isfinite(sequence).all():
+            raise PrimeSVTError(f"{file}: frames hold NaN or infinity.")
+        return sequence
+
+    def digest(self) -> str:
+        """Names and sizes of the files, a hash of 4,096 of them spread over all, and the shape."""
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
+        return f"{self.steps}{self.frame}{digest_of_files(self.files)}"
+
+
+def read_frames(file: Path) -> np.ndarray:
+    """``frames`` ``[T, C, H, W]`` of an ``.npz`` file, of any real type.
+
+    Raises:
+        PrimeSVTError: The file is damaged, or holds something else.
+    """
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            frames: np.ndarray = arrays["frames"]
+    except Exception as error:  # zipfile, its decompressors and numpy raise whatever the damaged bytes lead to
+        raise PrimeSVTError(f"Cannot read the event frames {file}: {error}.") from error
+    if frames.ndim != 4 or frames.dtype.kind not in "uif" or 0 in frames.shape:
+        raise PrimeSVTError(f"{file}: frames must be numbers [T, C, H, W], got {frames.dtype} {list(frames.shape)}.")
+    return frames
+
+
+def digest_of_files(files: Sequence[Path]) -> str:
+    """Names and sizes of all files, and the content of 4,096 of them spread over all, as a hash."""
+    hashed = hashlib.sha256()
+    for file in files:
+        hashed.update(f"{file.parent.name}/{file.name}:{file.stat().st_size}\n".encode())
+    for i in _spread(len(files)):
+        hashed.update(files[i].read_bytes())
+    return hashed.hexdigest()
 
 
 def _spread(count: int) -> np.ndarray:

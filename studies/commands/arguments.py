@@ -9,13 +9,24 @@ from typing import Any, TypeVar
 
 from torch import nn
 
-from primesvt.models import DataSet, PrimeSVTError, config_of, frame_of, load_model, open_data
+from primesvt.models import (
+    DEFAULT_TEST_FRACTION,
+    DataSet,
+    PrimeSVTError,
+    Role,
+    config_of,
+    frame_of,
+    load_model,
+    open_data,
+    with_selection,
+    with_selection_from_test,
+)
 from primesvt.models.options import options
 from primesvt.pruning import MEASURES, measure_named, measures
 from primesvt.search import DEFAULT_CACHE, Constraints
 from primesvt.search.samplers import SAMPLERS, sampler_kind, samplers
 
-from ..running.progress import out
+from ..running.progress import out, say
 from ..running.settings import StudySettings
 from ..running.storage import DEFAULT_STORAGE
 from .options import add_options, options_of
@@ -52,12 +63,34 @@ def add_model(parser: Parser) -> None:
 
 
 def add_data(parser: Parser) -> None:
-    """--data."""
+    """--data, and how it is cut."""
     parser.add_argument(
         "--data",
         metavar="PATH",
-        help="your data: an .npz file, a directory with train/ and test/ or val/ (a folder per class), or IDX files; "
-        "default: the embedded sample of Fashion-MNIST",
+        help="your data: an .npz file, IDX files, or a folder per class of images or event frames, alone or below "
+        "train/ and test/ or val/; default: the embedded sample of Fashion-MNIST",
+    )
+    parser.add_argument(
+        "--test-fraction",
+        metavar="SHARE",
+        type=float,
+        default=DEFAULT_TEST_FRACTION,
+        help="share of every class that is the test set, by a fixed rule, where the data has no parts "
+        "(default: %(default)s)",
+    )
+    selection = parser.add_mutually_exclusive_group()
+    selection.add_argument(
+        "--selection",
+        metavar="PATH",
+        help="images on which plans are selected, such as a folder of classes (default: the data's validation part, or "
+        "else a third of its training images, 4,000 or a fifteenth of many)",
+    )
+    selection.add_argument(
+        "--selection-from-test",
+        metavar="SHARE",
+        type=float,
+        help="select on this share of the test set, and report on the rest: for a model that was trained on all "
+        "training images",
     )
 
 
@@ -194,16 +227,55 @@ def sampler_name(text: str) -> str:
         raise argparse.ArgumentTypeError(str(error).rstrip(".")) from None
 
 
-def open_model_and_data(args: argparse.Namespace) -> tuple[nn.Module, DataSet]:
+def open_model_and_data(args: argparse.Namespace, role: Role = "selection") -> tuple[nn.Module, DataSet]:
     """The model and the data that the options name.
+
+    Args:
+        args: The options.
+        role: The set that the command cannot do without.
 
     Raises:
         PrimeSVTError: One of them cannot be read, or they do not fit.
     """
     model = load_model(args.model)
-    data = open_data(args.data, frame_of(config_of(model)))
-    data.selection.check(config_of(model))
-    return model, data
+    return model, open_data_for(args, model, role)
+
+
+def open_data_for(args: argparse.Namespace, model: nn.Module, role: Role) -> DataSet:
+    """The data that the options name, for a model; how it was understood is said where that is not plain.
+
+    Args:
+        args: The options.
+        model: It reads the images.
+        role: The set that the command cannot do without.
+
+    Raises:
+        PrimeSVTError: The data cannot be read, or does not fit the model.
+    """
+    config = config_of(model)
+    data = open_data_of(args, frame_of(config))
+    images = data.role(role)
+    images.check(config)
+    steps = images.source.steps
+    if steps is not None and steps != config.time_steps:
+        say(f"The event sequences have {steps} frames, the model was made for {config.time_steps}: it reads them all.")
+    return data
+
+
+def open_data_of(args: argparse.Namespace, frame: tuple[int, int, int] | None) -> DataSet:
+    """The data that the options name, cut as they say.
+
+    Raises:
+        PrimeSVTError: It cannot be read.
+    """
+    data = open_data(args.data, frame, test_fraction=args.test_fraction)
+    for note in data.notes:
+        say(note)
+    if args.selection is not None:
+        return with_selection(data, args.selection, frame)
+    if args.selection_from_test is not None:
+        return with_selection_from_test(data, args.selection_from_test)
+    return data
 
 
 def print_result(args: argparse.Namespace, result: dict[str, Any], text: str) -> None:

@@ -130,7 +130,14 @@ def run(args: argparse.Namespace) -> int:
     runs = _runs(args, open_storage(url, create=not args.studies), subject)
     test = open_test_set(subject.model, subject.data, runs[0].settings.calibration)
     comparison = compared(runs, test, subject.data, front=args.front)
-    provenance = Provenance.of(runs, command=args.command_line, model=args.model, data=args.data, storage=url)
+    provenance = Provenance.of(
+        runs,
+        command=args.command_line,
+        model=args.model,
+        data=args.data,
+        storage=url,
+        test_fraction=args.test_fraction,
+    )
     write(args.output, comparison, test.pruner, runs, provenance)
     text = comparison_text(comparison) + f"\nreport: {args.output / REPORT}"
     if comparison.winner is not None:

@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Run the command."""
     asked, device = options_of(args, Asked), find_device(args.device)
-    model, data = open_model_and_data(args)
+    model, data = open_model_and_data(args, asked.split)
     images = data.role(asked.split).first(asked.limit)
     predictions = _predict(model, images, device, asked.precision)
     low, high = predictions.interval

@@ -14,17 +14,13 @@ from typing import Protocol
 from torch import nn
 
 from primesvt.models import (
-    DataSet,
     ExportedFile,
     ImageSet,
     PrimeSVTError,
-    config_of,
     export_onnx,
     export_pt2,
-    frame_of,
     independent,
     load_model,
-    open_data,
     whole_file,
 )
 from primesvt.models.export import Shapes, export_state_dict, require
@@ -33,7 +29,7 @@ from ..reporting.output_file import check_file
 from ..reporting.tables import table
 from ..running.exported import Runner, Verification, run_onnx, run_pt2, run_state_dict, verify
 from ..running.progress import bar, say
-from .arguments import add_data, add_json, add_model, positive, print_result
+from .arguments import add_data, add_json, add_model, open_data_for, positive, print_result
 
 
 class Export(Protocol):
@@ -131,10 +127,7 @@ def _images(args: argparse.Namespace, model: nn.Module) -> ImageSet | None:
     """The images to verify on; None where nothing is verified."""
     if not args.verify:
         return None
-    data: DataSet = open_data(args.data, frame_of(config_of(model)))
-    images = data.test.first(args.limit)
-    images.check(config_of(model))
-    return images
+    return open_data_for(args, model, "test").test.first(args.limit)
 
 
 def _verify(model: nn.Module, runner: Runner, images: ImageSet) -> Verification:

@@ -10,11 +10,8 @@ from torch import nn
 from primesvt.models import (
     PrimeSVTError,
     check_free,
-    config_of,
-    frame_of,
     load_model,
     model_bytes,
-    open_data,
     save_model,
 )
 from primesvt.pruning import Calibration, Pruner, PruningPlan, StepReport, criterion, load_plan
@@ -23,7 +20,16 @@ from ..reporting.tables import table
 from ..running.settings import StudySettings
 from ..running.storage import open_storage
 from ..running.study_run import load_run, plan_of_trial
-from .arguments import add_data, add_json, add_model, add_output, add_overwrite, add_storage, print_result
+from .arguments import (
+    add_data,
+    add_json,
+    add_model,
+    add_output,
+    add_overwrite,
+    add_storage,
+    open_data_for,
+    print_result,
+)
 from .options import add_options
 
 
@@ -84,8 +90,7 @@ def calibration_of(args: argparse.Namespace, model: nn.Module) -> Calibration:
     Raises:
         PrimeSVTError: The data cannot be read, or does not fit the model.
     """
-    data = open_data(args.data, frame_of(config_of(model)))
-    data.calibration.check(config_of(model))
+    data = open_data_for(args, model, "calibration")
     count: dict[str, Any] = {"count": args.calibration} if "calibration" in args else {}
     return Calibration(data.calibration, **count)
 

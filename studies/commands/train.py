@@ -4,11 +4,11 @@ import argparse
 
 import torch
 
-from primesvt.models import Recipe, Unsaid, build, config_of, find_device, frame_of, load_model, open_data
+from primesvt.models import Recipe, Unsaid, build, config_of, find_device, frame_of, load_model
 
 from ..running.new_model import ASKED, NewModel
 from ..running.train_run import TrainJob, check_trainable, run_training
-from .arguments import add_data, add_device, add_json, add_output, add_overwrite, print_result
+from .arguments import add_data, add_device, add_json, add_output, add_overwrite, open_data_of, print_result
 from .options import add_options, options_of
 
 # Of a recipe; the rest is for fine-tuning.
@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> None:
     recipe = options_of(args, Recipe)
     new = options_of(args, NewModel, {"unsaid": options_of(args, Unsaid)})
     initial = load_model(args.init) if args.init else None
-    data = open_data(args.data, frame_of(config_of(initial)) if initial else new.frame)
+    data = open_data_of(args, frame_of(config_of(initial)) if initial else new.frame)
     config = new.again(config_of(initial)) if initial else new.of(data)
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed)

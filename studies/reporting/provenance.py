@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Self
 
+from primesvt.models import DEFAULT_TEST_FRACTION
 from primesvt.pruning import DEFAULT_CALIBRATION, criterion
 
 from ..running.storage import without_password
@@ -34,6 +35,7 @@ class Provenance:
         storage: URL of the storage, without a password.
         seeds: Seed of every study, by its name.
         settings: Settings of every study, by its name.
+        test_fraction: Share of every class that is the test set, where the data has no parts.
     """
 
     versions: Mapping[str, str]
@@ -46,10 +48,18 @@ class Provenance:
     storage: str
     seeds: Mapping[str, int]
     settings: Mapping[str, Mapping[str, Any]]
+    test_fraction: float = DEFAULT_TEST_FRACTION
 
     @classmethod
     def of(
-        cls, runs: Sequence[StudyRun], *, command: Sequence[str], model: str, data: str | None, storage: str
+        cls,
+        runs: Sequence[StudyRun],
+        *,
+        command: Sequence[str],
+        model: str,
+        data: str | None,
+        storage: str,
+        test_fraction: float = DEFAULT_TEST_FRACTION,
     ) -> Self:
         """Of studies that a command has run.
 
@@ -59,6 +69,7 @@ class Provenance:
             model: The model as the command names it.
             data: The data as the command names it; None for the embedded sample.
             storage: URL of the storage.
+            test_fraction: Share of every class that is the test set, where the data has no parts.
         """
         began = [trial.datetime_start for run in runs for trial in run.finished if trial.datetime_start]
         ended = [trial.datetime_complete for run in runs for trial in run.finished if trial.datetime_complete]
@@ -71,6 +82,7 @@ class Provenance:
             ended=max(ended).isoformat(timespec="seconds") if ended else "",
             model=model,
             data=data,
+            test_fraction=test_fraction,
             storage=without_password(storage),
             seeds={run.study.study_name: run.settings.seed for run in runs},
             settings={
@@ -120,6 +132,8 @@ class Provenance:
             return []
         count = self.settings.get(plan.study, {}).get("calibration", DEFAULT_CALIBRATION)
         data = [] if self.data is None else ["--data", self.data]
+        if self.test_fraction != DEFAULT_TEST_FRACTION:
+            data += ["--test-fraction", f"{self.test_fraction:g}"]
         return [*data, *([] if count == DEFAULT_CALIBRATION else ["--calibration", str(count)])]
 
     def _settings(self, comparison: Comparison) -> dict[str, dict[str, str]]:
@@ -137,13 +151,14 @@ class Provenance:
 
 def _versions() -> dict[str, str]:
     return {
-        "primesvt": _version("primesvt"),
+        "primesvt": version_of("primesvt"),
         "Python": platform.python_version(),
-        **{name: _version(name) for name in _PACKAGES},
+        **{name: version_of(name) for name in _PACKAGES},
     }
 
 
-def _version(name: str) -> str:
+def version_of(name: str) -> str:
+    """Version of an installed package, or words that say that it is not installed."""
     try:
         return version(name)
     except PackageNotFoundError:

@@ -17,6 +17,15 @@ from primesvt.models import PrimeSVTError
 
 DEFAULT_STORAGE = "sqlite:///primesvt.db"
 _IN_MEMORY = ("sqlite://", "sqlite:///", "sqlite:///:memory:", ":memory:")
+_DRIVE = re.compile(r"^[A-Za-z]:[\\/]")  # of Windows
+# What is to be installed for the module of a driver: an extra of PrimeSVT, or a package of another name.
+_PACKAGES = {
+    "psycopg": "primesvt[postgresql]",
+    "psycopg2": "psycopg2-binary",
+    "pymysql": "primesvt[mysql]",
+    "MySQLdb": "mysqlclient",
+    "redis": "primesvt[redis]",
+}
 _TIMEOUT_SECONDS = 10
 _BUSY_SECONDS = 60
 _CREATION_WAITS = (0.2, 0.5, 1.0)
@@ -45,6 +54,11 @@ def open_storage(url: str, *, create: bool = True) -> BaseStorage:
     """
     if not url.strip():
         raise PrimeSVTError("The storage has no name; give a URL such as sqlite:///study.db.")
+    if "://" not in url and ":" in url and url not in _IN_MEMORY and not _DRIVE.match(url):
+        raise PrimeSVTError(
+            f"The storage {without_password(url)} is neither a URL, which has :// after its kind (sqlite:///study.db, "
+            "postgresql://user@host/name), nor the name of a file, which has no colon."
+        )
     try:
         if url in _IN_MEMORY:
             raise ValueError("it is in memory only, so every trial would be lost at the end")
@@ -53,6 +67,8 @@ def open_storage(url: str, *, create: bool = True) -> BaseStorage:
         if url.startswith("redis"):
             return JournalStorage(JournalRedisBackend(url))
         return _open_database(url, _connect_args(url, create))
+    except ImportError as error:
+        raise PrimeSVTError(_missing_driver(url, error)) from error
     except Exception as error:  # drivers have errors of their own, without a common base
         raise PrimeSVTError(
             f"The storage {without_password(url)} does not answer: {_first_line(error)}. "
@@ -80,6 +96,17 @@ def storage_errors(what: str) -> Iterator[None]:
             f"The storage failed in {what}: {_first_line(failure)}. All finished trials are kept; run "
             "the same command again to go on."
         ) from error
+
+
+def _missing_driver(url: str, error: ImportError) -> str:
+    """Which module a storage needs: Optuna leaves it in the error's cause."""
+    cause = error.__cause__ or error
+    module = cause.name if isinstance(cause, ImportError) else None
+    where = without_password(url)
+    if module is None:
+        return f"The storage {where} needs a driver that is not installed: {_first_line(error)}."
+    package = _PACKAGES.get(module, module)
+    return f'The storage {where} needs the module {module}, which is not installed: python -m pip install "{package}".'
 
 
 def _storage_failure(error: BaseException | None) -> BaseException | None:

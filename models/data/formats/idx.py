@@ -15,7 +15,7 @@ import numpy as np
 from ...errors import PrimeSVTError
 from ..data_set import DataSet, split
 from ..images import ArrayImages
-from .data_format import DataFormat, Frame
+from .data_format import DataFormat, Opening
 
 FASHION_CLASSES = (
     "T-shirt/top",
@@ -58,7 +58,7 @@ def _plain_or_gz(file: Path) -> Path | None:
     return next((f for f in (file, file.with_name(file.name + ".gz")) if f.is_file()), None)
 
 
-def _open(directory: Path, _frame: Frame | None) -> DataSet:
+def _open(directory: Path, _opening: Opening) -> DataSet:
     folders = _found(directory)
     if len(folders) > 1:
         raise PrimeSVTError(f"Several data sets in {directory}, choose one: {', '.join(map(str, folders))}.")

@@ -1,7 +1,8 @@
 """Data sets in an ``.npz`` file of numpy: ``train_images``, ``train_labels``, ``test_images``, ``test_labels``.
 
-Optional: ``classes``, the names. Arrays stored uncompressed (``numpy.savez``) are memory-mapped; Python objects are
-never loaded.
+Optional: ``val_images`` and ``val_labels``, as in MedMNIST's files (J. Yang et al., *MedMNIST v2*, Scientific Data 10,
+2023), and ``classes``, the names. Keras' names, ``x_train``, ``y_train`` and so on, mean the same. Arrays stored
+uncompressed (``numpy.savez``) are memory-mapped; Python objects are never loaded.
 """
 
 import math
@@ -14,49 +15,92 @@ import numpy as np
 from ...errors import PrimeSVTError
 from ..data_set import DataSet, split
 from ..images import ArrayImages
-from .data_format import DataFormat, Frame
+from .data_format import DataFormat, Opening
 
 # Far above every published data set; a label beyond it is damage, and would name as many classes.
 MAX_CLASSES = 100_000
+# Images and labels of each part, by every name that they are known by: ours and MedMNIST's, and Keras'.
+_NAMES = {
+    "train": (("train_images", "train_labels"), ("x_train", "y_train")),
+    "validation": (("val_images", "val_labels"), ("x_val", "y_val")),
+    "test": (("test_images", "test_labels"), ("x_test", "y_test")),
+}
+_CHANNELS = (1, 2, 3, 4)
+_LOOKED_AT = 256
 
 
 def _recognises(path: Path) -> bool:
     return path.is_file() and path.suffix == ".npz"
 
 
-def _open(file: Path, _frame: Frame | None) -> DataSet:
+def _open(file: Path, _opening: Opening) -> DataSet:
     arrays = load_npz(file)
-    names = ("train_images", "train_labels", "test_images", "test_labels")
-    if missing := [name for name in names if name not in arrays]:
-        raise PrimeSVTError(f"{file} lacks {', '.join(missing)}; it must have {', '.join(names)}.")
-    for name in ("train_images", "test_images"):
-        _check_images(file, name, arrays[name])
-    for name in ("train_labels", "test_labels"):
-        if arrays[name].ndim != 1 or arrays[name].dtype.kind not in "iu":
-            raise PrimeSVTError(f"{file}: {name} must be integers [N], got {_describe(arrays[name])}.")
-    shapes = [arrays[name].shape[1:] for name in ("train_images", "test_images")]
-    if shapes[0] != shapes[1]:
-        raise PrimeSVTError(f"{file}: training images are {shapes[0]} but test images {shapes[1]}.")
-    labels = {name: np.asarray(arrays[name]).astype(np.int64) for name in ("train_labels", "test_labels")}
-    count = max(int(values.max(initial=0)) for values in labels.values()) + 1
+    found = {part: names for part, spellings in _NAMES.items() for names in spellings if arrays.keys() & set(names)}
+    lacking = [name for names in found.values() for name in names if name not in arrays]
+    if lacking or "test" not in found:
+        lacking = lacking or list(_NAMES["test"][0])
+        raise PrimeSVTError(
+            f"{file} lacks {', '.join(lacking)}; it must have train_images, train_labels, test_images and test_labels, "
+            f"and may have val_images and val_labels, or the same as x_train, y_train...; it has "
+            f"{', '.join(sorted(arrays)[:8]) or 'nothing'}."
+        )
+    notes: set[str] = set()
+    parts = {
+        part: (ArrayImages(_images(file, names[0], arrays[names[0]], notes)), _labels(file, names[1], arrays[names[1]]))
+        for part, names in found.items()
+    }
+    shapes = {part: source.array.shape[1:] for part, (source, _) in parts.items()}
+    if differing := next((part for part in shapes if shapes[part] != shapes["test"]), None):
+        raise PrimeSVTError(
+            f"{file}: images of {found[differing][0]} are {shapes[differing]}, but test images {shapes['test']}."
+        )
+    count = max(int(labels.max(initial=0)) for _, labels in parts.values()) + 1
     if count > MAX_CLASSES:
         raise PrimeSVTError(f"{file}: labels must be 0 to {MAX_CLASSES - 1}, got {count - 1}.")
+    if "validation" in found:
+        notes.add(f"{found['validation'][0]} are the selection set.")
     return split(
         str(file),
         _class_names(file, arrays["classes"]) if "classes" in arrays else tuple(map(str, range(count))),
-        (ArrayImages(arrays["train_images"]), labels["train_labels"]),
-        (ArrayImages(arrays["test_images"]), labels["test_labels"]),
+        parts.get("train"),
+        parts["test"],
+        validation=parts.get("validation"),
+        notes=tuple(sorted(notes)),
     )
 
 
-def _check_images(file: Path, name: str, array: np.ndarray) -> None:
-    pictures = array.dtype == np.uint8 and array.ndim in (3, 4)
-    events = array.dtype == np.float32 and array.ndim == 5
+def _images(file: Path, name: str, array: np.ndarray, notes: set[str]) -> np.ndarray:
+    """Images ``[N, H, W]`` or ``[N, H, W, C]``, or event sequences ``[N, T, C, H, W]``, as a view of what is stored."""
+    pictures = (array.dtype == np.uint8 or array.dtype.kind == "f") and array.ndim in (3, 4)
+    events = array.dtype.kind in "uif" and array.ndim == 5
     if not (pictures or events) or 0 in array.shape[1:]:
         raise PrimeSVTError(
-            f"{file}: {name} must be uint8 [N, H, W] or [N, H, W, C], or float32 [N, T, C, H, W], "
-            f"got {_describe(array)}."
+            f"{file}: {name} must be [N, H, W] or [N, H, W, C], uint8 or floating point in [0, 1], or event sequences "
+            f"[N, T, C, H, W]; got {_describe(array)}."
         )
+    if array.ndim == 4 and array.shape[1] in _CHANNELS and array.shape[3] not in _CHANNELS:
+        notes.add(f"Images {list(array.shape[1:])} are taken as channels, height and width.")
+        array = np.moveaxis(array, 1, 3)
+    if pictures and array.dtype.kind == "f" and len(array):
+        # A look at some; the others are looked at when they are read.
+        some = array[np.linspace(0, len(array) - 1, min(_LOOKED_AT, len(array))).astype(np.int64)]
+        if not ((some >= 0) & (some <= 1)).all():
+            raise PrimeSVTError(
+                f"{file}: {name} is {array.dtype}, so its pixels must lie in [0, 1]; got {some.min():g} to "
+                f"{some.max():g}. Divide them by their largest value, or store them as uint8."
+            )
+        notes.add("Floating point pixels are taken as they are, in [0, 1].")
+    return array
+
+
+def _labels(file: Path, name: str, array: np.ndarray) -> np.ndarray:
+    """Labels int64 ``[N]``, also of what MedMNIST and Keras store as ``[N, 1]``."""
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1 or array.dtype.kind not in "iu":
+        more = "; images with several labels each are no classification" if array.ndim == 2 else ""
+        raise PrimeSVTError(f"{file}: {name} must be integers [N] or [N, 1], got {_describe(array)}{more}.")
+    return np.asarray(array).astype(np.int64)
 
 
 def _class_names(file: Path, names: np.ndarray) -> tuple[str, ...]:

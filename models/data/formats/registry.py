@@ -9,12 +9,13 @@ from pathlib import Path
 
 from ...plugins import named, with_plugins
 from .data_format import DataFormat
+from .event_frames import EVENT_FRAMES
 from .idx import IDX
 from .image_tree import IMAGE_TREE
 from .npz import NPZ
 
 ENTRY_POINTS = "primesvt.data_formats"
-DATA_FORMATS: Mapping[str, DataFormat] = named((NPZ, IDX, IMAGE_TREE))
+DATA_FORMATS: Mapping[str, DataFormat] = named((NPZ, IDX, EVENT_FRAMES, IMAGE_TREE))
 
 
 def data_formats() -> Mapping[str, DataFormat]:

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from primesvt.models import PrimeSVTError, frame_of, open_data
+from primesvt.models import PrimeSVTError, frame_of, open_data, with_selection, with_selection_from_test
 
 from ...conftest import small_config
+from .formats.test_image_tree import FRAME, tree
 
 
 def test_paths_that_hold_no_data(tmp_path: Path) -> None:
@@ -21,3 +22,29 @@ def test_paths_that_hold_no_data(tmp_path: Path) -> None:
 
 def test_the_frame_of_a_model() -> None:
     assert frame_of(small_config("spikformer")) == (1, 8, 8)
+
+
+def test_another_selection_set(tmp_path: Path) -> None:
+    data = open_data(tree(tmp_path / "a"), FRAME)
+    tree(tmp_path / "b")
+    other = with_selection(data, tmp_path / "b" / "test", FRAME)
+    assert len(other.selection) == 4
+    assert other.selection.role == "selection"
+    assert other.selection.fingerprint != data.test.fingerprint
+    assert (other.fit, other.test) == (data.fit, data.test)
+    with pytest.raises(PrimeSVTError, match="b has several parts"):
+        with_selection(data, tmp_path / "b", FRAME)
+    tree(tmp_path / "c", ("ant", "cat"))
+    with pytest.raises(PrimeSVTError, match=r"c/test has the classes ant, cat\.\.\., but"):
+        with_selection(data, tmp_path / "c" / "test", FRAME)
+
+
+def test_a_part_of_the_test_set_for_selection(tmp_path: Path) -> None:
+    data = open_data(tree(tmp_path), FRAME)
+    other = with_selection_from_test(data, 0.5)
+    assert other.selection.role == "selection"
+    assert other.selection.source is other.test.source
+    assert sorted([*other.selection.indices, *other.test.indices]) == sorted(data.test.indices)
+    for share in (0.0, 0.01, 0.99, 1.0, float("nan")):
+        with pytest.raises(PrimeSVTError, match="leaves nothing to select or to test on"):
+            with_selection_from_test(data, share)

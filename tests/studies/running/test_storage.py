@@ -3,6 +3,7 @@
 import os
 import socket
 import sqlite3
+import sys
 from pathlib import Path
 from unittest import mock
 
@@ -192,3 +193,15 @@ def test_the_end_of_a_trial_that_cannot_be_written(tmp_path: Path) -> None:
 def test_other_errors_pass_through() -> None:
     with pytest.raises(ZeroDivisionError), storage_errors("study 's'"):
         raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("url", ["::::", "sqlite:x.db", "postgres:host/name", "sqlite:/x.db"])
+def test_a_mistyped_url_is_no_file(url: str) -> None:
+    with pytest.raises(PrimeSVTError, match="neither a URL, which has :// after its kind"):
+        open_storage(url)
+
+
+def test_a_driver_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(PrimeSVTError, match=r'needs the module psycopg, .* pip install "primesvt\[postgresql\]"'):
+        open_storage("postgresql+psycopg://user@localhost/studies")

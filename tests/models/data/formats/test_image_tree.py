@@ -48,11 +48,54 @@ def test_a_tree_of_images(tmp_path: Path, test: str) -> None:
     assert labels.tolist() == [1, 1, 0, 0]
 
 
-def test_test_goes_before_val(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["val", "valid", "validation"])
+def test_a_validation_part_is_the_selection_set(tmp_path: Path, name: str) -> None:
+    tree(tmp_path)
+    shutil.copytree(tmp_path / "test", tmp_path / name)
+    (tmp_path / name / "bee" / "1.png").unlink()
+    data = open_data(tmp_path, FRAME)
+    assert (len(data.fit), len(data.calibration), len(data.selection), len(data.test)) == (28, 2, 3, 4)
+    assert {file.parts[-3] for file in data.selection.source.files} == {name}
+    assert data.notes == (f"{name}/ is the selection set.",)
+
+
+def test_two_names_of_the_same_part(tmp_path: Path) -> None:
     tree(tmp_path)
     shutil.copytree(tmp_path / "test", tmp_path / "val")
-    shutil.rmtree(tmp_path / "val" / "ant")
-    assert len(open_data(tmp_path, FRAME).test) == 4
+    shutil.copytree(tmp_path / "test", tmp_path / "valid")
+    with pytest.raises(PrimeSVTError, match="has val/ and valid/, which mean the same"):
+        open_data(tmp_path, FRAME)
+
+
+@pytest.mark.parametrize("name", ["val", "test"])
+def test_one_part_alone_is_a_test_set(tmp_path: Path, name: str) -> None:
+    tree(tmp_path, test=name)
+    shutil.rmtree(tmp_path / "train")
+    data = open_data(tmp_path, FRAME)
+    assert (len(data.fit), len(data.calibration), len(data.selection), len(data.test)) == (0, 0, 0, 4)
+    assert "has test images only" in data.selection.lacking
+
+
+def test_hidden_files_are_no_images(tmp_path: Path) -> None:
+    """macOS leaves ``._0.png`` beside ``0.png`` on other file systems."""
+    tree(tmp_path)
+    (tmp_path / "train" / "ant" / "._0.png").write_bytes(b"Mac OS X")
+    (tmp_path / "train" / "ant" / ".thumbnails").mkdir()
+    shutil.copy(tmp_path / "train" / "ant" / "0.png", tmp_path / "train" / "ant" / ".thumbnails" / "0.png")
+    assert len(open_data(tmp_path, FRAME).fit.source) == 30
+
+
+def test_class_folders_alone_are_cut_once(tmp_path: Path) -> None:
+    tree(tmp_path)
+    data = open_data(tmp_path / "train", FRAME)
+    assert len(data.test) == 4  # a tenth of 15 of each class
+    assert data.notes[0].endswith("4 of its files, 0.1 of every class by a fixed rule, are the test set.")
+    again = open_data(tmp_path / "train", FRAME)
+    assert data.test.source.files == again.test.source.files
+    assert not set(data.test.source.files) & set(data.fit.source.files)
+    assert np.bincount(open_data(tmp_path / "train", FRAME, test_fraction=0.2).test.labels).tolist() == [3, 3]
+    with pytest.raises(PrimeSVTError, match=r"test fraction must be between 0 and 1, got 1\.5"):
+        open_data(tmp_path / "train", FRAME, test_fraction=1.5)
 
 
 def test_what_is_no_image_is_left_out(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ import torch
 from primesvt.models import PrimeSVTError, open_data
 from primesvt.models.data.formats.npz import load_npz
 
+from ....conftest import small_config
+
 
 def arrays(**changes: np.ndarray) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
@@ -52,6 +54,76 @@ def test_colour_images_and_events(tmp_path: Path, save) -> None:
     assert torch.equal(batch[:, 0], torch.from_numpy(events[1][5]))
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.float16, np.float64])
+def test_events_of_any_real_type(tmp_path: Path, dtype) -> None:
+    counts = [np.random.default_rng(0).integers(0, 9, (n, 4, 2, 5, 3)).astype(dtype) for n in (30, 6)]
+    np.savez(tmp_path / "e.npz", **arrays(train_images=counts[0], test_images=counts[1]))
+    source = open_data(tmp_path / "e.npz").test.source
+    assert (source.frame, source.steps) == ((2, 5, 3), 4)
+    assert torch.equal(source.read(np.array([5]))[:, 0], torch.from_numpy(counts[1][5].astype(np.float32)))
+
+
+def test_a_file_of_medmnist(tmp_path: Path) -> None:
+    """Labels ``[N, 1]``, and a validation part, which is the selection set."""
+    given = arrays()
+    given |= {"val_images": given["test_images"][:3] // 2, "val_labels": np.arange(3)}
+    for name in ("train_labels", "val_labels", "test_labels"):
+        given[name] = given[name][:, None]
+    np.savez(tmp_path / "m.npz", **given)
+    data = open_data(tmp_path / "m.npz")
+    assert (len(data.fit), len(data.calibration), len(data.selection), len(data.test)) == (28, 2, 3, 6)
+    assert np.array_equal(data.selection.source.array, given["val_images"])
+    assert data.notes == ("val_images are the selection set.",)
+    assert data.test.labels.tolist() == [0, 1, 2, 0, 1, 2]
+
+
+def test_the_names_of_keras(tmp_path: Path) -> None:
+    given = {name.replace("images", "x").replace("labels", "y"): array for name, array in arrays().items()}
+    np.savez(tmp_path / "k.npz", **{f"{name[-1]}_{name[:-2]}": array for name, array in given.items()})
+    assert np.array_equal(open_data(tmp_path / "k.npz").test.source.array, arrays()["test_images"])
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_floating_point_pixels(tmp_path: Path, dtype) -> None:
+    pixels = [np.random.default_rng(0).random((n, 5, 4, 3)).astype(dtype) for n in (30, 6)]
+    np.savez(tmp_path / "f.npz", **arrays(train_images=pixels[0], test_images=pixels[1]))
+    data = open_data(tmp_path / "f.npz")
+    assert data.notes == ("Floating point pixels are taken as they are, in [0, 1].",)
+    expected = torch.from_numpy(pixels[1].astype(np.float32)).permute(0, 3, 1, 2)
+    assert torch.equal(data.test.source.read(np.arange(6)), expected)
+
+
+def test_a_pixel_beyond_the_range_is_found_when_it_is_read(tmp_path: Path) -> None:
+    pixels = np.zeros((600, 5, 4), np.float32)
+    pixels[1] = 7  # not among those looked at when the file is opened
+    np.savez(tmp_path / "f.npz", **arrays(test_images=pixels, test_labels=np.arange(600) % 3))
+    with pytest.raises(PrimeSVTError, match=r"pixels must lie in \[0, 1\]; got 0 to 7"):
+        open_data(tmp_path / "f.npz").test.source.read(np.arange(3))
+
+
+def test_channels_first(tmp_path: Path) -> None:
+    pixels = [np.random.default_rng(0).integers(0, 256, (n, 3, 9, 8), dtype=np.uint8) for n in (30, 6)]
+    np.savez(tmp_path / "c.npz", **arrays(train_images=pixels[0], test_images=pixels[1]))
+    data = open_data(tmp_path / "c.npz")
+    assert data.test.source.frame == (3, 9, 8)
+    assert data.notes == ("Images [3, 9, 8] are taken as channels, height and width.",)
+    assert torch.equal(data.test.source.read(np.arange(6)), torch.from_numpy(pixels[1]).float() / 255)
+
+
+def test_test_images_alone(tmp_path: Path) -> None:
+    np.savez(tmp_path / "t.npz", **arrays(train_images=None, train_labels=None))
+    data = open_data(tmp_path / "t.npz")
+    assert len(data.test) == 6
+    with pytest.raises(PrimeSVTError, match=r"The selection set is empty: .*t\.npz has test images only"):
+        data.selection.check(config_of_the_data(data))
+
+
+def config_of_the_data(data):
+    config = small_config("spikformer").to_json()
+    size = {"image_size": [5, 4], "classes": list(data.classes)}
+    return small_config("spikformer").from_json({**config, **size})
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint64, ">i4"])
 def test_labels_of_any_integer_type(tmp_path: Path, dtype) -> None:
     np.savez(tmp_path / "a.npz", **arrays(train_labels=(np.arange(30) % 3).astype(dtype)))
@@ -71,18 +143,26 @@ def objects() -> np.ndarray:
 
 BAD_ARRAYS = [
     ({"test_labels": None, "train_images": None}, "lacks train_images, test_labels; it must have train_images, train"),
-    ({"train_images": np.zeros((30, 5, 4))}, r"train_images must be uint8 .* got float64 \[30, 5, 4\]"),
-    ({"train_images": np.zeros((30, 5, 4), np.float32)}, "train_images must be uint8"),
-    ({"train_images": np.zeros((30, 20), np.uint8)}, r"train_images must be uint8 .* got uint8 \[30, 20\]"),
-    ({"train_images": np.zeros((30, 2, 2, 2, 2), np.uint8)}, "train_images must be uint8"),
-    ({"train_images": np.zeros((30, 2, 2, 2, 2), np.float64)}, "train_images must be uint8"),
+    (
+        {"train_images": np.full((30, 5, 4), 2.0)},
+        r"train_images is float64, so its pixels must lie in \[0, 1\]; got 2 to 2",
+    ),
+    ({"train_images": np.full((30, 5, 4), np.nan)}, r"its pixels must lie in \[0, 1\]; got nan"),
+    ({"train_images": np.zeros((30, 5, 4), int)}, r"train_images must be \[N, H, W\] .* got int64 \[30, 5, 4\]"),
+    ({"train_images": np.zeros((30, 20), np.uint8)}, r"train_images must be \[N, H, W\] .* got uint8 \[30, 20\]"),
+    ({"train_images": np.zeros((30, 2, 2, 2, 2), complex)}, r"train_images must be .* got complex128"),
     ({"test_images": np.zeros((6, 0, 4), np.uint8)}, r"test_images must be .* got uint8 \[6, 0, 4\]"),
-    ({"test_images": np.zeros((6, 5, 5), np.uint8)}, r"training images are \(5, 4\) but test images \(5, 5\)"),
+    ({"test_images": np.zeros((6, 5, 5), np.uint8)}, r"images of train_images are \(5, 4\), but test images \(5, 5\)"),
     ({"test_images": np.zeros((7, 5, 4), np.uint8)}, "7 test images but 6 labels"),
     ({"test_images": np.zeros((0, 5, 4), np.uint8), "test_labels": np.zeros(0, int)}, "and one test image"),
     ({"train_labels": np.arange(29) % 3}, "30 training images but 29 labels"),
-    ({"train_labels": np.zeros(30)}, r"train_labels must be integers \[N\], got float64 \[30\]"),
-    ({"train_labels": np.zeros((30, 1), int)}, "train_labels must be integers"),
+    ({"train_labels": np.zeros(30)}, r"train_labels must be integers \[N\] or \[N, 1\], got float64 \[30\]"),
+    ({"train_labels": np.zeros((30, 2), int)}, "train_labels must be integers .* several labels each"),
+    ({"val_images": np.zeros((3, 5, 4), np.uint8)}, "lacks val_labels"),
+    (
+        {"val_images": np.zeros((0, 5, 4), np.uint8), "val_labels": np.zeros(0, int)},
+        "its validation part holds no image",
+    ),
     ({"train_labels": np.zeros(30, bool)}, "train_labels must be integers"),
     ({"train_labels": np.arange(30) % 3 - 1}, "training labels must be 0 to 2, got -1 to 1"),
     ({"train_labels": np.full(30, 2**63 + 1, np.uint64)}, "training labels must be 0 to"),

@@ -22,8 +22,8 @@ FORMAT = """
 import numpy as np
 from primesvt.models import ArrayImages, DataFormat, split
 
-def open_dice(path, frame):
-    images = np.frombuffer(path.read_bytes(), np.uint8).reshape(-1, *frame[1:])
+def open_dice(path, opening):
+    images = np.frombuffer(path.read_bytes(), np.uint8).reshape(-1, *opening.frame[1:])
     labels = np.arange(len(images)) % 3
     train, test = ((ArrayImages(images[part]), labels[part]) for part in (slice(30), slice(30, None)))
     return split(str(path), ("a", "b", "c"), train, test)
