@@ -4,7 +4,7 @@ Each case is a model with a pair of limits; on it every arm, a sampler with the 
 number of trials and seeds. Plans are chosen on the selection set, and what they do is measured on the test set. All
 studies lie in one directory: the same command goes on where it was interrupted, with more arms, seeds or trials, too.
 
-    python benchmarks/search_quality.py -o DIR [--quick] [--json FILE] [--models A,B] [--arms A,B] [--limits 3:0.2668]
+    python benchmarks/search_quality.py -o DIR [--quick] [--json FILE] [--models A,B] [--arms A B] [--limits 3:0.2668]
         [--seeds N] [--trials N] [--images N] [--calibration N]
 
 The models are the embedded one and those in ``benchmarks/models``; all are of Fashion-MNIST, whose embedded sample has
@@ -22,19 +22,20 @@ from typing import Any
 from optuna.trial import FrozenTrial
 from stopwatch import machine
 
-from primesvt.models import DEMO, DataSet, load_model, open_data
+from primesvt.models import DEMO, PrimeSVTError, load_model, open_data
 from primesvt.search import Constraints, accuracy_of, decided_early, saving_of
-from primesvt.search.samplers import SAMPLERS, sampler_kind
-from primesvt.studies.reporting.effort import Effort, RunningTime
+from primesvt.search.samplers import SAMPLERS, STARTS
 from primesvt.studies.reporting.history import History
 from primesvt.studies.reporting.measurement import Measurement, TestSet
 from primesvt.studies.reporting.result_directory import open_test_set
-from primesvt.studies.reporting.statistics import NONE_FOUND, Claim, Sample, claims
+from primesvt.studies.reporting.running_time import Effort, RunningTime
+from primesvt.studies.reporting.significance import NONE_FOUND, Claim, Sample, claims
 from primesvt.studies.reporting.tables import table
-from primesvt.studies.running.runner import StudyRun
 from primesvt.studies.running.settings import StudySettings
-from primesvt.studies.running.several import Arm, run_studies
+from primesvt.studies.running.several import Arm, run_studies, studies_of
 from primesvt.studies.running.storage import open_storage
+from primesvt.studies.running.study_run import StudyRun
+from primesvt.studies.running.subject import Subject
 
 MODELS = Path(__file__).parent / "models"
 OURS = "sensitivity"
@@ -102,31 +103,46 @@ class Result:
 
 
 def arms_of(args: argparse.Namespace, constraints: Constraints) -> list[Arm]:
-    """Every sampler at its best, as it is and with repair."""
+    """Every sampler at its best: as it is, with repair, and those that draw at random in every space and start."""
     arms = []
-    for sampler in SAMPLERS:
+    for sampler, kind in SAMPLERS.items():
         settings = StudySettings(
             sampler=sampler, constraints=constraints, images=args.images, calibration=args.calibration
         )
-        settings = replace(settings, options=sampler_kind(sampler).at_its_best(settings.options))
-        arms.append(Arm(sampler, settings, args.trials))
-        arms.append(Arm(sampler + HELPED, replace(settings, repair=REPAIR), args.trials))
-    return [arm for arm in arms if not args.arms or arm.name in args.arms]
+        settings = replace(settings, options=kind.at_its_best(settings.options))
+        for name, told in {sampler: settings, **_variants(sampler, settings)}.items():
+            arms.append(Arm(name, told, args.trials))
+            arms.append(Arm(name + HELPED, replace(told, repair=REPAIR), args.trials))
+    return [arm for arm in arms if arm.name in args.arms or (not args.arms and "," not in arm.name)]
+
+
+def _variants(sampler: str, settings: StudySettings) -> dict[str, StudySettings]:
+    """A sampler in spaces and from starts that are not its own choice; they run where ``--arms`` names them."""
+    found = {}
+    for space in settings.kind.spaces:
+        for start in STARTS:
+            try:
+                told = replace(settings, space=space, start=start)
+            except PrimeSVTError:  # the two do not go together
+                continue
+            if (space, start) != (settings.chosen_space, settings.chosen_start):
+                found[f"{sampler},{space},{start}"] = told
+    return found
 
 
 def results_of(case: Case, arms: Sequence[Arm], args: argparse.Namespace) -> list[Result]:
     """Run what is missing of a case, and measure the chosen plans on the test set."""
-    model, data = load_model(DEMO if case.model == DEMO else MODELS / case.model), open_data(None)
+    subject = Subject(load_model(DEMO if case.model == DEMO else MODELS / case.model), open_data(None))
     storage = open_storage(f"sqlite:///{args.output / case.name}.db")
     found, test = [], None
     for arm in arms:
-        runs = run_studies(storage, model, data, [arm], seeds=args.seeds)
-        test = test or open_test_set(model, data, args.calibration)
-        found += [Result(run, arm.name, _chosen(run, test, data)) for run in runs]
+        runs = run_studies(storage, subject, studies_of([arm], args.seeds))
+        test = test or open_test_set(subject.model, subject.data, args.calibration)
+        found += [Result(run, arm.name, _chosen(run, test)) for run in runs]
     return found
 
 
-def _chosen(run: StudyRun, test: TestSet, data: DataSet) -> dict[float, tuple[float, Measurement] | None]:
+def _chosen(run: StudyRun, test: TestSet) -> dict[float, tuple[float, Measurement] | None]:
     known = dict(test.remembered(run.study))
     chosen: dict[float, tuple[float, Measurement] | None] = {}
     for points in POINTS:
@@ -258,7 +274,13 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, required=True, help="keeps the studies")
     parser.add_argument("--models", metavar="A,B", type=_names, default=there, help=f"default: {', '.join(there)}")
-    parser.add_argument("--arms", metavar="A,B", type=_names, default=[], help="default: all")
+    parser.add_argument(
+        "--arms",
+        metavar="A",
+        nargs="+",
+        default=[],
+        help="separated by spaces; default: every sampler, with repair too",
+    )
     parser.add_argument("--limits", metavar="POINTS:SAVING,...", type=_limits, default=LIMITS, help="default: three")
     parser.add_argument("--seeds", metavar="N", type=int, default=6)
     parser.add_argument("--trials", metavar="N", type=int, default=MARKS[-1])
