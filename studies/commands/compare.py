@@ -17,12 +17,14 @@ from ..reporting.result_directory import MODEL, REPORT, compared, open_test_set,
 from ..reporting.summary import summary
 from ..reporting.tables import table
 from ..reporting.verdict import Conclusion, verdict, words
+from ..running.progress import say
 from ..running.runner import RunOptions
 from ..running.settings import StudySettings
 from ..running.several import run_studies, studies_of
 from ..running.storage import open_storage
 from ..running.study_run import StudyRun, finished_run
 from ..running.subject import Subject
+from ..running.unseen import look_before
 from .arguments import (
     add_cache,
     add_data,
@@ -155,7 +157,10 @@ def _runs(args: argparse.Namespace, storage: BaseStorage, subject: Subject) -> l
     """The studies that are there already, or those that shall be."""
     if args.studies:
         return [finished_run(name, storage, subject) for name in dict.fromkeys(args.studies)]
-    return run_studies(storage, subject, studies_of(arms(args), args.seeds, args.prefix), RunOptions(cache=args.cache))
+    studies = studies_of(arms(args), args.seeds, args.prefix)
+    if (warning := look_before(storage, [study.name for study in studies], subject)) is not None:
+        say(warning)
+    return run_studies(storage, subject, studies, RunOptions(cache=args.cache))
 
 
 def comparison_text(comparison: Comparison) -> str:
