@@ -8,6 +8,7 @@ Research Workers*, 1934) of right and wrong answers.
 
 from collections.abc import Iterable
 
+import numpy as np
 import optuna
 from optuna.storages import BaseStorage
 from scipy.stats import fisher_exact
@@ -29,7 +30,7 @@ def seen_before(selection: Accuracy, test: Accuracy) -> str | None:
         selection: On selection images.
         test: On test images.
     """
-    counts = [[each.right, each.images - each.right] for each in (selection, test)]
+    counts = np.array([[each.right, each.images - each.right] for each in (selection, test)])
     if selection.accuracy <= test.accuracy or fisher_exact(counts).pvalue >= _CHANCE:
         return None
     return (
