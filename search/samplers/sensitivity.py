@@ -23,26 +23,21 @@ joint plans, by a model with uncertainty, where both begin with every layer alon
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import optuna
-from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from ..allocation import Allocation, Curves
 from ..attributes import DIVERGENCE, PHASE
 from ..constraints import ACCURACY_DROP, MEMORY_SAVING
 from ..error_model import ErrorModel, Observation
-from ..optuna_private import write_system_attr, write_user_attr
-from ..places import place_of, take_place
+from ..places import place_of
 from ..policy import Ratios, ratios
-from ..workers import fail_dead_trials, is_running, sign
+from ..workers import is_running
 from .kind import Problem, SamplerKind
+from .plan_sampler import PlanSampler, Proposal
 
 SENSITIVITY = "sensitivity"
-_STEP = "SensitivitySampler:ratios"
 
 
 @dataclass(frozen=True)
@@ -73,7 +68,7 @@ _SEARCH = (
 )
 
 
-class SensitivitySampler(BaseSampler):
+class SensitivitySampler(PlanSampler):
     """Proposes the plan that all measured plans say is best, and now and then one that might be better.
 
     Args:
@@ -81,59 +76,28 @@ class SensitivitySampler(BaseSampler):
         seed: Of every random draw.
     """
 
+    key = "SensitivitySampler:ratios"
+
     def __init__(self, problem: Problem, *, seed: int) -> None:
+        super().__init__(problem.space.layers, problem.space.distributions, seed=seed)
         self._problem = problem
         self._space = problem.space
         self._levels = problem.space.levels
         self._limit = problem.constraints.max_drop - problem.constraints.margin
         self._seed = seed
-        self._others = RandomSampler(seed=seed)
 
-    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        """Sign the trial, so that others see whether it still runs, and give it its place."""
-        fail_dead_trials(study)
-        sign(study, trial)
-        take_place(study, trial)
-
-    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """The layers' ratios."""
-        return dict(self._space.distributions)
-
-    def sample_relative(
-        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        """The next plan; parameters that are no layers are drawn at random."""
-        others = [t for t in study.get_trials(deepcopy=False) if t.number != trial.number]
+    def propose(self, trial: FrozenTrial, others: Sequence[FrozenTrial]) -> Proposal:
+        """The next plan."""
         measured = sorted(filter(_says_something, others), key=lambda t: (place_of(t), t.number))
-        taken = {self._tried(t) for t in measured} | {
-            ratios(t.system_attrs.get(_STEP, {})) for t in others if is_running(t)
-        }
-        place = place_of(next(t for t in study.get_trials(deepcopy=False) if t.number == trial.number))
-        phase, plan = self._next(measured, taken, place)
-        write_system_attr(study, trial, _STEP, plan)
-        write_user_attr(study, trial, PHASE, phase)
-        return {
-            name: plan.get(name, 0.0)
-            if name in self._space.layers
-            else self.sample_independent(study, trial, name, distribution)
-            for name, distribution in search_space.items()
-        }
-
-    def sample_independent(
-        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:
-        """At random: nothing is known about parameters that are no layers."""
-        return self._others.sample_independent(study, trial, param_name, param_distribution)
-
-    def reseed_rng(self) -> None:
-        """For parallel workers."""
-        self._others.reseed_rng()
+        taken = {self.tried(t) for t in measured} | {self.asked(t) for t in others if is_running(t)}
+        phase, plan = self._next(measured, taken, place_of(trial))
+        return Proposal(plan, {PHASE: phase})
 
     def _next(self, measured: Sequence[FrozenTrial], taken: set[Ratios], place: int) -> tuple[str, dict[str, float]]:
         found = any(t.constraints[ACCURACY_DROP] <= 0 and t.constraints[MEMORY_SAVING] <= 0 for t in measured)
         steps = _SEARCH if found else _REACH
         step, rng = steps[place % len(steps)], np.random.default_rng((self._seed, place))
-        model = ErrorModel(self._kinds, [self._observation(t) for t in measured if self._tried(t)])
+        model = ErrorModel(self._kinds, [self._observation(t) for t in measured if self.tried(t)])
         for draw in self._draws(model, step.spread, rng):
             plan = self._plan(model, step, draw)
             if ratios(plan) not in taken:
@@ -170,13 +134,10 @@ class SensitivitySampler(BaseSampler):
         """Bytes that a plan may have at most."""
         return math.floor(self._problem.cost.bytes({}) * (1 - self._problem.constraints.min_saving) + 1e-6)
 
-    def _tried(self, trial: FrozenTrial) -> Ratios:
-        return ratios({layer: trial.params[layer] for layer in self._space.layers if layer in trial.params})
-
     def _observation(self, trial: FrozenTrial) -> Observation:
         divergence = float(trial.user_attrs.get(DIVERGENCE, math.inf))
         return Observation(
-            ratios=dict(self._tried(trial)),
+            ratios=dict(self.tried(trial)),
             drop=trial.constraints[ACCURACY_DROP] + self._limit,
             divergence=divergence if math.isfinite(divergence) else None,
             images=int(trial.user_attrs.get("images", 1000)),
