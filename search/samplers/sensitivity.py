@@ -7,8 +7,8 @@ Bytes are known, so only accuracy has to be learned. After every trial a model o
 * *reach*, while no plan keeps the limits: the plan that meets the memory target at the least error, by the most
   probable curves and by drawn ones in turn;
 * *best*: the smallest plan that keeps the limit of accuracy by the most probable curves;
-* *explore*: the same by curves drawn from what is still thinkable (Thompson sampling, W. R. Thompson, 1933): layers
-  that might stand much are tried, together, and the next fit tells which did;
+* *explore*: the same by curves drawn from what is still thinkable (Thompson sampling, W. R. Thompson, 1933), near the
+  best plan known: layers that might stand more are tried, together, and the next fit tells which did;
 * *front*: the smallest plan within a part of the limit: a Pareto front has points below it.
 
 No plan that misses the memory target is asked, none is asked twice, and no layer is measured alone. The sampler keeps
@@ -59,13 +59,18 @@ _REACH = (_Step("reach"), _Step("reach", spread=0.5), _Step("reach"), _Step("rea
 _SEARCH = (
     _Step("best"),
     _Step("explore", spread=1.0),
-    _Step("front", part=0.8),
-    _Step("explore", spread=0.3),
-    _Step("best"),
+    _Step("front", part=0.3),
     _Step("explore", spread=0.5),
-    _Step("front", part=0.4),
+    _Step("best"),
+    _Step("front", part=0.6),
     _Step("explore", spread=0.3),
+    _Step("front", part=0.15),
 )
+# In a plan by drawn curves no layer loses so much more than in the best plan known: of many layers, the draw of one is
+# always far too good to be true.
+_WINDOW = 0.15
+# Error of what is not allowed: above all that any byte is worth.
+_FORBIDDEN = 1e12
 
 
 class SensitivitySampler(PlanSampler):
@@ -94,12 +99,14 @@ class SensitivitySampler(PlanSampler):
         return Proposal(plan, {PHASE: phase})
 
     def _next(self, measured: Sequence[FrozenTrial], taken: set[Ratios], place: int) -> tuple[str, dict[str, float]]:
-        found = any(t.constraints[ACCURACY_DROP] <= 0 and t.constraints[MEMORY_SAVING] <= 0 for t in measured)
-        steps = _SEARCH if found else _REACH
+        found = [t for t in measured if t.constraints[ACCURACY_DROP] <= 0 and t.constraints[MEMORY_SAVING] <= 0]
+        smallest = min(found, key=lambda t: t.constraints[MEMORY_SAVING], default=None)
+        best = None if smallest is None else dict(self._tried(smallest))
+        steps = _REACH if best is None else _SEARCH
         step, rng = steps[place % len(steps)], np.random.default_rng((self._seed, place))
         model = ErrorModel(self._kinds, [self._observation(t) for t in measured if self.tried(t)])
         for draw in self._draws(model, step.spread, rng):
-            plan = self._plan(model, step, draw)
+            plan = self._plan(model, step, draw, best)
             if ratios(plan) not in taken:
                 return step.phase, plan
         return step.phase, self._any(plan, taken, rng)
@@ -110,14 +117,23 @@ class SensitivitySampler(PlanSampler):
         for wider in np.linspace(0.25, 1.5, 20):
             yield wider * rng.standard_normal(model.size)
 
-    def _plan(self, model: ErrorModel, step: _Step, draw: np.ndarray | None) -> dict[str, float]:
+    def _plan(
+        self, model: ErrorModel, step: _Step, draw: np.ndarray | None, best: Mapping[str, float] | None
+    ) -> dict[str, float]:
         # Drops add up by a power.
         errors = model.drops(self._levels, draw) ** (1 / model.power)
+        if draw is not None and best is not None:
+            errors[self._beyond(best)] = _FORBIDDEN
         allocation = Allocation(Curves(self._space.layers, self._levels, errors), self._problem.cost)
         within = allocation.for_error((step.part * self._limit) ** (1 / model.power))
         if step.phase != "reach" and self._problem.cost.bytes(within) <= self._target:
             return within
         return allocation.for_bytes(self._target) or within
+
+    def _beyond(self, best: Mapping[str, float]) -> np.ndarray:
+        """Which levels are beyond the window around a plan, bool ``[L, K]``."""
+        ends = np.array([best.get(layer, 0.0) for layer in self._space.layers]) + max(_WINDOW, self._space.step)
+        return np.asarray(np.array(self._levels) > ends[:, None] + 1e-9)
 
     def _any(self, plan: dict[str, float], taken: set[Ratios], rng: np.random.Generator) -> dict[str, float]:
         """A plan nearby that nobody tried."""
