@@ -19,8 +19,9 @@ from torch import nn
 from primesvt.models import DataSet, config_of, fingerprint, frame_of, load_model, open_data
 from primesvt.pruning import CRITERIA, Calibration, PruningPlan, prunable_layers
 from primesvt.search import Constraints, Evaluator
-from primesvt.studies.running.runner import run_study
+from primesvt.studies.running.runner import RunOptions, run_study
 from primesvt.studies.running.settings import StudySettings
+from primesvt.studies.running.subject import Subject
 
 REPAIRS = {"none": (), "norm": ("norm",), "least-squares": ("least-squares",)}
 UNIFORM = (0.3, 0.5, 0.7)
@@ -59,7 +60,8 @@ class Case:
             images=min(1000, self.args.images),
         )
         storage = optuna.storages.InMemoryStorage()
-        run = run_study("allocated", storage, self.model, self.data, settings, trials=self.args.trials)
+        subject, options = Subject(self.model, self.data), RunOptions(trials=self.args.trials)
+        run = run_study("allocated", storage, subject, settings, options)
         return {} if run.best is None else dict(run.plan(run.best).ratios)
 
     def measured(self, evaluator: Evaluator, plan: PruningPlan) -> dict[str, float]:

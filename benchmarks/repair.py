@@ -39,8 +39,9 @@ from primesvt.models import (
 from primesvt.pruning import Calibration, Pruner, PruningPlan, load_plan
 from primesvt.search import Constraints, divergence
 from primesvt.studies import main as cli
-from primesvt.studies.running.runner import run_study
+from primesvt.studies.running.runner import RunOptions, run_study
 from primesvt.studies.running.settings import StudySettings
+from primesvt.studies.running.subject import Subject
 
 STEPS = ("least-squares",)
 
@@ -98,7 +99,8 @@ class Case:
             embedding=True,
         )
         storage = optuna.storages.InMemoryStorage()
-        run = run_study("repair", storage, self.model, self.data, settings, trials=self.args.trials)
+        subject, options = Subject(self.model, self.data), RunOptions(trials=self.args.trials)
+        run = run_study("repair", storage, subject, settings, options)
         enough = [trial for trial in run.finished if trial.values[0] >= target]
         return replace(run.plan(min(enough, key=lambda trial: trial.user_attrs["divergence"])), repair=())
 

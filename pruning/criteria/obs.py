@@ -21,7 +21,7 @@ import torch
 
 from primesvt.models import ChannelGroup
 
-from ..statistics import Statistics
+from ..channel_statistics import Statistics
 from .criterion import Criterion, Weights
 from .l2 import L2
 
