@@ -37,7 +37,7 @@ from .arguments import (
     samplers_text,
     settings_of,
 )
-from .arms import arms
+from .arms import arms, at_its_best
 
 _CODES = {Conclusion.KEPT: 0, Conclusion.MISSED: LIMIT_MISSED, Conclusion.NONE_FOUND: NONE_FOUND}
 
@@ -155,7 +155,10 @@ def _runs(args: argparse.Namespace, storage: BaseStorage, subject: Subject) -> l
     """The studies that are there already, or those that shall be."""
     if args.studies:
         return [finished_run(name, storage, subject) for name in dict.fromkeys(args.studies)]
-    return run_studies(storage, subject, studies_of(arms(args), args.seeds, args.prefix), RunOptions(cache=args.cache))
+    studies = studies_of(arms(args), args.seeds, args.prefix)
+    if not args.stop_at_target:
+        studies = [at_its_best(study, storage) for study in studies]
+    return run_studies(storage, subject, studies, RunOptions(cache=args.cache))
 
 
 def comparison_text(comparison: Comparison) -> str:
