@@ -39,7 +39,7 @@ from .arguments import (
     samplers_text,
     settings_of,
 )
-from .arms import arms
+from .arms import arms, at_its_best
 
 _CODES = {Conclusion.KEPT: 0, Conclusion.MISSED: LIMIT_MISSED, Conclusion.NONE_FOUND: NONE_FOUND}
 
@@ -160,6 +160,8 @@ def _runs(args: argparse.Namespace, storage: BaseStorage, subject: Subject) -> l
     studies = studies_of(arms(args), args.seeds, args.prefix)
     if (warning := look_before(storage, [study.name for study in studies], subject)) is not None:
         say(warning)
+    if not args.stop_at_target:
+        studies = [at_its_best(study, storage) for study in studies]
     return run_studies(storage, subject, studies, RunOptions(cache=args.cache))
 
 

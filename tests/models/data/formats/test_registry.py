@@ -63,7 +63,7 @@ def test_a_format_of_another_package_from_the_file_to_the_accuracy(
     with pytest.raises(PrimeSVTError, match=r"must be \.npz \(see .*\), or of the installed format dice\."):
         open_data(tmp_path / "throws.csv")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(PrimeSVTError, match=r"with a folder per class, or of the installed format dice\."):
+    with pytest.raises(PrimeSVTError, match=r"test/ or val/, or of the installed format dice\."):
         open_data(tmp_path / "empty")
 
 
