@@ -11,9 +11,9 @@ Bytes are known, so only accuracy has to be learned. After every trial a model o
   best plan known: layers that might stand more are tried, together, and the next fit tells which did;
 * *front*: the smallest plan within a part of the limit: a Pareto front has points below it.
 
-No plan that misses the memory target is asked, none is asked twice, and no layer is measured alone. The sampler keeps
-nothing on itself: all follows from the study's finished trials and the trial's place, so a study that was killed goes
-on as if it had not been, and of several workers each takes another step.
+No plan that misses the memory target, or another limit that needs no image, is asked, none is asked twice, and no layer
+is measured alone. The sampler keeps nothing on itself: all follows from the study's finished trials and the trial's
+place, so a study that was killed goes on as if it had not been, and of several workers each takes another step.
 
 Sources: allocation by errors that are learned: E. Frantar and D. Alistarh, *SPDY*, arXiv:2201.13096; levels that move
 from layer to layer at a constant size: O. Sieberling et al., *EvoPress*, arXiv:2410.14649. Ours: the errors come from
@@ -31,6 +31,7 @@ from ..allocation import Allocation, Curves
 from ..attributes import DIVERGENCE, PHASE
 from ..constraints import ACCURACY_DROP, MEMORY_SAVING
 from ..error_model import ErrorModel, Observation
+from ..goals import is_feasible
 from ..places import place_of
 from ..policy import Ratios, ratios
 from ..workers import is_running
@@ -69,6 +70,8 @@ _SEARCH = (
 # In a plan by drawn curves no layer loses so much more than in the best plan known: of many layers, the draw of one is
 # always far too good to be true.
 _WINDOW = 0.15
+# A plan that is known to miss a limit is made smaller to these parts of its bytes, one after the other.
+_SHARES = tuple(round(1 - 0.05 * at, 9) for at in range(20))
 # Error of what is not allowed: above all that any byte is worth.
 _FORBIDDEN = 1e12
 
@@ -99,9 +102,8 @@ class SensitivitySampler(PlanSampler):
         return Proposal(plan, {PHASE: phase})
 
     def _next(self, measured: Sequence[FrozenTrial], taken: set[Ratios], place: int) -> tuple[str, dict[str, float]]:
-        found = [t for t in measured if t.constraints[ACCURACY_DROP] <= 0 and t.constraints[MEMORY_SAVING] <= 0]
-        smallest = min(found, key=lambda t: t.constraints[MEMORY_SAVING], default=None)
-        best = None if smallest is None else dict(self._tried(smallest))
+        smallest = min(filter(is_feasible, measured), key=lambda t: t.constraints[MEMORY_SAVING], default=None)
+        best = None if smallest is None else dict(self.tried(smallest))
         steps = _REACH if best is None else _SEARCH
         step, rng = steps[place % len(steps)], np.random.default_rng((self._seed, place))
         model = ErrorModel(self._kinds, [self._observation(t) for t in measured if self.tried(t)])
@@ -126,9 +128,20 @@ class SensitivitySampler(PlanSampler):
             errors[self._beyond(best)] = _FORBIDDEN
         allocation = Allocation(Curves(self._space.layers, self._levels, errors), self._problem.cost)
         within = allocation.for_error((step.part * self._limit) ** (1 / model.power))
-        if step.phase != "reach" and self._problem.cost.bytes(within) <= self._target:
-            return within
-        return allocation.for_bytes(self._target) or within
+        if step.phase == "reach" or self._problem.cost.bytes(within) > self._target:
+            within = allocation.for_bytes(self._target) or within
+        return self._kept(within, allocation)
+
+    def _kept(self, plan: dict[str, float], allocation: Allocation) -> dict[str, float]:
+        """The plan, or one smaller that keeps the limits known beside bytes; the plan where there is none."""
+        size = self._problem.cost.bytes(plan)
+        for share in _SHARES:
+            smaller = plan if share == 1 else allocation.for_bytes(share * size)
+            if smaller is None:
+                break
+            if self._problem.keeps(self._space.plan(smaller)):
+                return smaller
+        return plan
 
     def _beyond(self, best: Mapping[str, float]) -> np.ndarray:
         """Which levels are beyond the window around a plan, bool ``[L, K]``."""
