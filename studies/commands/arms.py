@@ -7,6 +7,7 @@ from primesvt.models import PrimeSVTError
 from primesvt.search.samplers import NO_START, POLICY_START, SPACES, STARTS, SamplerKind, sampler_kind
 
 from ..running.progress import say
+from ..running.settings import StudySettings
 from ..running.several import Arm
 from .arguments import settings_of
 
@@ -19,7 +20,9 @@ def arms(args: argparse.Namespace) -> list[Arm]:
     Raises:
         PrimeSVTError: There is no such arm, or its sampler cannot do what it names.
     """
-    found = [_arm(args, text) for text in dict.fromkeys(args.samplers)]
+    every = [_arm(args, text) for text in args.samplers]
+    # tpe and tpe with the space that it has anyway are one.
+    found = {arm.name: arm for arm in every}.values()
     return sorted(found, key=lambda arm: arm.settings.chosen_start == POLICY_START)
 
 
@@ -28,15 +31,20 @@ def _arm(args: argparse.Namespace, text: str) -> Arm:
     kind, said = sampler_kind(sampler), vars(args)
     flags = {name: said[name] for name in ("space", "start") if name in said and name not in own}
     cannot = {name for name, value in flags.items() if not _can(kind, name, value)}
-    for name in cannot:
+    for name in sorted(cannot):
         say(f"--{name} {flags[name]} is for the others: {sampler} has a course of its own.")
     own = {**{name: value for name, value in flags.items() if name not in cannot}, **own}
     others = {name: value for name, value in said.items() if name not in ("space", "start")}
     settings = settings_of(argparse.Namespace(**others, **own), sampler, args.seed)
     if not args.stop_at_target:
         settings = replace(settings, options=kind.at_its_best(settings.options))
-    named = [own[name] for name in ("space", "start") if name in own and own[name] != _default(kind, name)]
-    return Arm("+".join([sampler, *named]), settings, args.trials)
+    return Arm(arm_name(settings), settings, args.trials)
+
+
+def arm_name(settings: StudySettings) -> str:
+    """The sampler, with its space and its start where they are not the sampler's defaults; begins a study's name."""
+    said = settings.as_said()
+    return "+".join(filter(None, (settings.sampler, said.space, said.start)))
 
 
 def _words(text: str) -> tuple[str, dict[str, str]]:
@@ -53,7 +61,3 @@ def _words(text: str) -> tuple[str, dict[str, str]]:
 
 def _can(kind: SamplerKind, name: str, value: str) -> bool:
     return value in kind.spaces if name == "space" else not kind.deterministic or value == NO_START
-
-
-def _default(kind: SamplerKind, name: str) -> str:
-    return kind.spaces[0] if name == "space" else kind.start
