@@ -24,7 +24,9 @@ def arms(args: argparse.Namespace) -> list[Arm]:
     Raises:
         PrimeSVTError: There is no such arm, or its sampler cannot do what it names.
     """
-    found = [_arm(args, text) for text in dict.fromkeys(args.samplers)]
+    every = [_arm(args, text) for text in args.samplers]
+    # tpe and tpe with the space that it has anyway are one.
+    found = {arm.name: arm for arm in every}.values()
     return sorted(found, key=lambda arm: arm.settings.chosen_start == POLICY_START)
 
 
@@ -55,13 +57,18 @@ def _arm(args: argparse.Namespace, text: str) -> Arm:
     kind, said = sampler_kind(sampler), vars(args)
     flags = {name: said[name] for name in ("space", "start") if name in said and name not in own}
     cannot = {name for name, value in flags.items() if not _can(kind, name, value)}
-    for name in cannot:
+    for name in sorted(cannot):
         say(f"--{name} {flags[name]} is for the others: {sampler} has a course of its own.")
     own = {**{name: value for name, value in flags.items() if name not in cannot}, **own}
     others = {name: value for name, value in said.items() if name not in ("space", "start")}
     settings = settings_of(argparse.Namespace(**others, **own), sampler, args.seed)
-    named = [own[name] for name in ("space", "start") if name in own and own[name] != _default(kind, name)]
-    return Arm("+".join([sampler, *named]), settings, args.trials)
+    return Arm(arm_name(settings), settings, args.trials)
+
+
+def arm_name(settings: StudySettings) -> str:
+    """The sampler, with its space and its start where they are not the sampler's defaults; begins a study's name."""
+    said = settings.as_said()
+    return "+".join(filter(None, (settings.sampler, said.space, said.start)))
 
 
 def _words(text: str) -> tuple[str, dict[str, str]]:
@@ -78,7 +85,3 @@ def _words(text: str) -> tuple[str, dict[str, str]]:
 
 def _can(kind: SamplerKind, name: str, value: str) -> bool:
     return value in kind.spaces if name == "space" else not kind.deterministic or value == NO_START
-
-
-def _default(kind: SamplerKind, name: str) -> str:
-    return kind.spaces[0] if name == "space" else kind.start

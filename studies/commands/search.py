@@ -28,6 +28,7 @@ from .arguments import (
     samplers_text,
     settings_of,
 )
+from .arms import arm_name
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         help="trials in all (default: as many as the sampler needs; one that ends by itself may take fewer)",
     )
-    parser.add_argument("--study", metavar="NAME", help="name of the study (default: SAMPLER-seedK)")
+    parser.add_argument(
+        "--study", metavar="NAME", help="name of the study (default: SAMPLER-seedK, with +SPACE and +START)"
+    )
     parser.add_argument("--seed", metavar="K", type=int, default=0, help="of the random draws (default: %(default)s)")
     add_storage(parser)
     add_search(parser)
@@ -57,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Run the command."""
     settings = settings_of(args, args.sampler, args.seed)
-    name = args.study or f"{args.sampler}-seed{args.seed}"
+    name = args.study or f"{arm_name(settings)}-seed{args.seed}"
     subject = Subject(*open_model_and_data(args))
     storage = open_storage(args.storage)
     budget = Budget.of(name, settings, args.trials, subject)

@@ -98,7 +98,7 @@ def _rows(inspected: Inspected) -> list[tuple[str, str]]:
         (
             "space",
             f"{settings.chosen_space}: {len(layers)} layers, ratios up to {settings.max_ratio:g} in steps of "
-            f"{settings.step:g}",
+            f"{settings.step:g}; told first: {settings.chosen_start}",
         ),
         ("channels", f"by {settings.criterion}; repair: {', '.join(settings.repair) or 'none'}"),
         ("model, data", f"fingerprints `{inspected.identity.get('model')}`, `{inspected.identity.get('data')}`"),

@@ -25,7 +25,8 @@ def test_an_arm_names_its_space_and_start() -> None:
     assert said[0][0] == "ratios"
     assert said[1][0] == "budget"
     assert said[2] == ("budget", "uniform")
-    assert len({arm.name for arm in found}) == 3
+    assert [arm.name for arm in found] == ["tpe+ratios", "tpe", "tpe+uniform"]
+    assert names("--samplers", "tpe,tpe+budget") == ["tpe"]
 
 
 def test_flags_are_for_those_that_can(capsys: pytest.CaptureFixture[str]) -> None:
