@@ -60,9 +60,8 @@ class Case:
             images=min(1000, self.args.images),
         )
         storage = optuna.storages.InMemoryStorage()
-        run = run_study(
-            "allocated", storage, Subject(self.model, self.data), settings, RunOptions(trials=self.args.trials)
-        )
+        subject, options = Subject(self.model, self.data), RunOptions(trials=self.args.trials)
+        run = run_study("allocated", storage, subject, settings, options)
         return {} if run.best is None else dict(run.plan(run.best).ratios)
 
     def measured(self, evaluator: Evaluator, plan: PruningPlan) -> dict[str, float]:

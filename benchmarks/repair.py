@@ -99,9 +99,8 @@ class Case:
             embedding=True,
         )
         storage = optuna.storages.InMemoryStorage()
-        run = run_study(
-            "repair", storage, Subject(self.model, self.data), settings, RunOptions(trials=self.args.trials)
-        )
+        subject, options = Subject(self.model, self.data), RunOptions(trials=self.args.trials)
+        run = run_study("repair", storage, subject, settings, options)
         enough = [trial for trial in run.finished if trial.values[0] >= target]
         return replace(run.plan(min(enough, key=lambda trial: trial.user_attrs["divergence"])), repair=())
 

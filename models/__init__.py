@@ -56,7 +56,7 @@ from .model_directory import (
     save_model,
     write_directory,
 )
-from .plugins import Named, named, plugin, with_plugins
+from .plugins import Named, Registry
 from .prediction import BATCH_SIZE, Predictions, batch_size_of, evaluation_mode, predict
 from .training.loop import Progress, TrainOptions, train
 from .training.norm_statistics import settle
@@ -107,6 +107,7 @@ __all__ = [
     "QKFormer",
     "QKFormerConfig",
     "Recipe",
+    "Registry",
     "Rename",
     "ResumeFile",
     "Role",
@@ -150,13 +151,11 @@ __all__ = [
     "independent",
     "load_model",
     "model_bytes",
-    "named",
     "named_config",
     "official_state",
     "open_data",
     "parameter_count",
     "partial_file",
-    "plugin",
     "predict",
     "published_names",
     "read_json",
@@ -171,7 +170,6 @@ __all__ = [
     "unsaid_of",
     "whole_file",
     "wilson",
-    "with_plugins",
     "with_selection",
     "with_selection_from_test",
     "write_directory",

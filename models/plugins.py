@@ -1,4 +1,4 @@
-"""Additions of other packages: what is found by name beside PrimeSVT's own.
+"""Additions by name: PrimeSVT's own, and those of other packages.
 
 A package of anybody's adds a criterion, a repair step, a sampler, a measure or a data format by an entry point whose
 value is the addition: an object of the class that the room asks for, with a ``name``.
@@ -22,29 +22,56 @@ class Named(Protocol):
 T = TypeVar("T", bound=Named)
 
 
-def named(own: Iterable[T]) -> Mapping[str, T]:
-    """Additions by name, in their order."""
-    return {addition.name: addition for addition in own}
-
-
-def with_plugins(own: Mapping[str, T], group: str, kind: type[Any], noun: str) -> Mapping[str, T]:
-    """PrimeSVT's own additions of a kind and those of every installed package; of equal names, the own one stays.
+class Registry(Mapping[str, T]):
+    """Additions of one kind. As a mapping it holds PrimeSVT's own, by name, in their order.
 
     Args:
-        own: PrimeSVT's own, by name.
-        group: The group of entry points, such as ``primesvt.criteria``.
-        kind: The class that an addition is an object of.
         noun: What to call one in errors, such as ``criterion``.
-
-    Raises:
-        PrimeSVTError: Another package's addition cannot be imported, or is something else.
+        group: The group of entry points by which other packages add to it, such as ``primesvt.criteria``.
+        kind: The class that an addition is an object of.
+        own: PrimeSVT's own.
     """
-    known = dict(own)
-    for label, addition in loaded(group, noun):
-        if not isinstance(addition, kind):
-            raise PrimeSVTError(f"{label} is a {type(addition).__name__}, expected a {kind.__name__}.")
-        known.setdefault(addition.name, addition)
-    return known
+
+    def __init__(self, noun: str, group: str, kind: type[Any], own: Iterable[T]) -> None:
+        self.noun, self.group, self.kind = noun, group, kind
+        self._own = {addition.name: addition for addition in own}
+
+    def __getitem__(self, name: str) -> T:
+        """One of PrimeSVT's own."""
+        return self._own[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """The names of PrimeSVT's own."""
+        return iter(self._own)
+
+    def __len__(self) -> int:
+        """How many PrimeSVT has itself."""
+        return len(self._own)
+
+    def installed(self) -> Mapping[str, T]:
+        """PrimeSVT's own and those of every installed package; of equal names, the own one stays.
+
+        Raises:
+            PrimeSVTError: Another package's addition cannot be imported, or is something else.
+        """
+        known = dict(self._own)
+        for label, addition in loaded(self.group, self.noun):
+            if not isinstance(addition, self.kind):
+                raise PrimeSVTError(f"{label} is a {type(addition).__name__}, expected a {self.kind.__name__}.")
+            known.setdefault(addition.name, addition)
+        return known
+
+    def find(self, name: str) -> T:
+        """An addition by name, of whatever package.
+
+        Raises:
+            PrimeSVTError: There is none of that name, or another package's cannot be used.
+        """
+        # Other packages are looked through only for what is not here.
+        known = self if name in self else self.installed()
+        if name not in known:
+            raise PrimeSVTError(f"Unknown {self.noun} {name!r}; known are {', '.join(known)}.")
+        return known[name]
 
 
 def loaded(group: str, noun: str) -> Iterator[tuple[str, Any]]:
@@ -61,23 +88,3 @@ def loaded(group: str, noun: str) -> Iterator[tuple[str, Any]]:
             # Whatever another package raises while it is imported, the user has to know which one it was.
             raise PrimeSVTError(f"{label} cannot be imported: {error}.") from error
         yield label, addition
-
-
-def plugin(name: str, own: Mapping[str, T], group: str, kind: type[Any], noun: str) -> T:
-    """An addition by name.
-
-    Args:
-        name: Its name.
-        own: As in :func:`with_plugins`, and so are the others.
-        group: As there.
-        kind: As there.
-        noun: As there.
-
-    Raises:
-        PrimeSVTError: There is none of that name, or another package's cannot be used.
-    """
-    # Other packages are looked through only for what is not here.
-    known = own if name in own else with_plugins(own, group, kind, noun)
-    if name not in known:
-        raise PrimeSVTError(f"Unknown {noun} {name!r}; known are {', '.join(known)}.")
-    return known[name]

@@ -10,7 +10,7 @@ from .matching import kept_channels_of
 from .measures import MEASURES, InferenceState, Measure, inference_state, measure_named, measures
 from .memory import kept_bytes, largest_saving, memory_saving, pruned_bytes
 from .plan import DEFAULT_CRITERION, PruningPlan, kept_count, load_plan, save_plan
-from .pruner import Pruner, Version
+from .pruner import Pruner, Version, prune
 from .repair import (
     NO_REPAIR,
     STEPS,
@@ -22,7 +22,7 @@ from .repair import (
     step_names,
 )
 from .robustness import DEFAULT_RATES, Robustness, check_rates, measure_robustness, probes
-from .surgery import prune, remove, version_of
+from .surgery import remove, version_of
 
 __all__ = [
     "CRITERIA",

@@ -58,7 +58,8 @@ from .kept import kept_channels
 from .masking import masked_logits
 from .memory import pruned_bytes
 from .plan import PruningPlan
-from .surgery import cuts, prune
+from .pruner import prune
+from .surgery import cuts
 
 TOLERANCE = 1e-9
 # Of every neuron layer: neither silent nor saturated, or equal logits would prove nothing.

@@ -169,6 +169,20 @@ class Pruner:
         return cache(lambda criterion: scores_of(self.model, criterion, statistics))
 
 
+def prune(model: nn.Module, plan: PruningPlan, calibration: Calibration | None = None) -> nn.Module:
+    """A new, smaller model; ``model`` is left untouched, and shares no memory with it.
+
+    Args:
+        model: Any model of PrimeSVT, pruned before or not.
+        plan: What to remove, and how to repair what that breaks.
+        calibration: For the criteria and repair steps that look at data; None where the plan names none.
+
+    Raises:
+        PrimeSVTError: As :meth:`Pruner.version`.
+    """
+    return Pruner(model, calibration).prune(plan)
+
+
 def _weights_of(model: nn.Module, cut: Callable[[str], bytes]) -> Callable[[str], bytes]:
     """Digests of the weights themselves, beside those of what was cut: every layer was repaired after those before."""
     state = model.state_dict()

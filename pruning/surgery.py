@@ -10,29 +10,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import torch
 from torch import nn
 
-from primesvt.models import ModelConfig, PrimeSVTError, build, config_of
+from primesvt.models import ModelConfig, build, config_of
 
-from .kept import Kept, kept_channels, written_channels
-from .plan import PruningPlan
-
-
-def prune(model: nn.Module, plan: PruningPlan) -> nn.Module:
-    """A new, smaller model; ``model`` is left untouched, and shares no memory with it.
-
-    Args:
-        model: Any model of PrimeSVT, pruned before or not.
-        plan: What to remove.
-
-    Raises:
-        PrimeSVTError: The plan names a layer or a criterion that does not exist, or needs calibration images, as a
-            plan with repair steps does: :class:`~primesvt.pruning.Pruner` has them.
-    """
-    if plan.repair:
-        raise PrimeSVTError(
-            f"The plan repairs by {', '.join(plan.repair)}, which needs calibration images: use "
-            "Pruner(model, Calibration(data.calibration)).prune(plan)."
-        )
-    return remove(model, kept_channels(model, plan))
+from .kept import Kept, written_channels
 
 
 def remove(model: nn.Module, kept: Kept, *, share: bool = False) -> nn.Module:

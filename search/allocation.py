@@ -111,7 +111,22 @@ class Allocation:
         # The dearest bytes that keep the error: prices are tried from the other side.
         choice = self._priced(lambda choice: self.curves.error(choice) > most, last_without=True)
         start = np.zeros(len(self.curves.layers), np.int64) if choice is None else choice
-        return self._moved(start, bound=most, least_error=False)
+        found = self._moved(start, bound=most, least_error=False)
+        filled = self._filled(most)
+        if self._bytes(filled) >= self.cost.bytes(found):
+            return found
+        return self._moved(filled, bound=most, least_error=False)
+
+    def _filled(self, most: float) -> np.ndarray:
+        """Layer by layer the largest level within an error: what the paper's policy does where errors add up.
+
+        Where bytes are products of widths, prices can miss a plan that this finds.
+        """
+        choice = np.zeros(len(self.curves.layers), np.int64)
+        for at, errors in enumerate(self.curves.errors):
+            fits = np.flatnonzero(self.curves.error(choice) + errors <= most + 1e-12)
+            choice[at] = fits[-1] if len(fits) else 0
+        return choice
 
     def _bytes(self, choice: np.ndarray) -> float:
         return float(self.cost.bytes(self.curves.ratios(choice)))

@@ -63,6 +63,7 @@ TESTED_IN = {
     "search/samplers/tpe.py": "search/samplers/test_reseeded.py",
     "search/samplers/uniform.py": "search/samplers/test_ladder.py",
     "search/samplers/kind.py": "search/samplers/test_registry.py",
+    "search/samplers/plan_sampler.py": "search/samplers/test_prioritized.py",
     "studies/commands/dashboard.py": "studies/test_cli.py",
     "studies/commands/evaluate.py": "studies/test_cli.py",
     "studies/commands/export.py": "studies/running/test_exported.py",

@@ -8,7 +8,7 @@ from ..families.config import ModelConfig
 from .data_set import DataSet
 from .embedded import open_embedded
 from .formats.data_format import DEFAULT_TEST_FRACTION, Frame, Opening
-from .formats.registry import format_of
+from .formats.registry import DATA_FORMATS, data_formats, format_of
 
 
 def open_data(
@@ -41,10 +41,13 @@ def open_data(
     if found is not None:
         return found.open(path, Opening(frame=frame, test_fraction=test_fraction))
     if path.is_file():
-        raise PrimeSVTError(f"Cannot read {path}: a data file must be .npz (see the README for what is in it).")
+        raise PrimeSVTError(
+            f"Cannot read {path}: a data file must be .npz (see the README for what is in it){_of_others()}."
+        )
     raise PrimeSVTError(
         f"No data set in {path}: expected IDX files (train-images-idx3-ubyte...), "
-        "or a folder per class with images or event frames (.npz), alone or below train/ and test/ or val/."
+        "or a folder per class with images or event frames (.npz), alone or below train/ and test/ or "
+        f"val/{_of_others()}."
     )
 
 
@@ -95,6 +98,12 @@ def with_selection_from_test(data: DataSet, fraction: float) -> DataSet:
     # The order of a test set is random and fixed, so both parts are of all classes.
     selection = replace(data.test, role="selection", indices=data.test.indices[:count])
     return replace(data, selection=selection, test=replace(data.test, indices=data.test.indices[count:]))
+
+
+def _of_others() -> str:
+    """The formats that other packages add."""
+    others = [name for name in data_formats() if name not in DATA_FORMATS]
+    return f", or of the installed {'formats' if len(others) > 1 else 'format'} {', '.join(others)}" if others else ""
 
 
 def frame_of(config: ModelConfig) -> Frame:

@@ -37,8 +37,7 @@ class HierarchicalConfig(ModelConfig):
             ("depths", self.depths, self.stages, MAX_DEPTH),
             ("heads", self.heads, self.stages_with_heads, MAX_WIDTH),
         ):
-            if len(values) != count:
-                raise PrimeSVTError(f"{name} of a {self.family} must be {count} numbers, one per stage, got {values}.")
+            self.check_count(name, values, count)
             for value in values:
                 check_range(name, value, 1, high)
         super().__post_init__()
@@ -52,8 +51,25 @@ class HierarchicalConfig(ModelConfig):
 
     @classmethod
     def heads_of(cls, heads: int | tuple[int, ...]) -> tuple[int, ...]:
-        """One number of heads for every stage that has some."""
-        return (heads,) * cls.stages_with_heads if isinstance(heads, int) else heads
+        """One number of heads for every stage that has some.
+
+        Raises:
+            PrimeSVTError: There are more of them, or fewer.
+        """
+        if isinstance(heads, int):
+            return (heads,) * cls.stages_with_heads
+        cls.check_count("heads", heads, cls.stages_with_heads)
+        return heads
+
+    @classmethod
+    def check_count(cls, name: str, values: Sequence[int], count: int) -> None:
+        """Refuse what is not one number per stage.
+
+        Raises:
+            PrimeSVTError: Naming the field.
+        """
+        if len(values) != count:
+            raise PrimeSVTError(f"{name} of a {cls.family} must be {count} numbers, one per stage, got {values}.")
 
 
 def staged_groups(

@@ -192,6 +192,7 @@ class MetaSpikeFormerConfig(HierarchicalConfig):
         dims = (embed_dims[0] // 2, *embed_dims)
         attention = (depth - max(1, depth // 4), max(1, depth // 4)) if isinstance(depth, int) else depth
         fields: dict[str, Any] = {"depths": (1, 1, 2, *attention), "heads": cls.heads_of(heads), **common}
+        cls.check_count("depths", fields["depths"], cls.stages)
         groups = _groups(fields["depths"], fields["heads"], bool(common.get("distillation_head", False)))
         widths = uniform_widths(groups, dims, mlp_ratio, {".separable": 2.0})
         return cls(widths=widths, **fields)

@@ -35,8 +35,7 @@ class PatchEmbeddingConfig(HierarchicalConfig):
     variant: str = "imagenet"
 
     def __post_init__(self) -> None:
-        if self.variant not in VARIANTS:
-            raise PrimeSVTError(f"variant must be one of {', '.join(VARIANTS)}, got {self.variant!r}.")
+        _check_variant(self.variant)
         super().__post_init__()
 
     @classmethod
@@ -91,17 +90,24 @@ class PatchEmbeddingConfig(HierarchicalConfig):
             common: The other fields.
 
         Raises:
-            PrimeSVTError: The depth is too small for three stages.
+            PrimeSVTError: The depth is too small for three stages, or a field makes no sense.
         """
+        _check_variant(common.get("variant", cls.variant))
         fields = {
             "depths": _depths(cls.family, depth, common.get("variant", cls.variant)),
             "heads": cls.heads_of(heads),
             **cls.derived_fields(embed_dim, hidden_width(embed_dim, mlp_ratio)),
             **common,
         }
+        cls.check_count("depths", fields["depths"], cls.stages)
         groups = cls.declared({**{f.name: f.default for f in dataclasses.fields(cls)}, **fields})
         dims = (embed_dim // 4, embed_dim // 2, embed_dim)
         return cls(widths=uniform_widths(groups, dims, mlp_ratio, {"stages.0.first": 0.5}), **fields)
+
+
+def _check_variant(variant: str) -> None:
+    if variant not in VARIANTS:
+        raise PrimeSVTError(f"variant must be one of {', '.join(VARIANTS)}, got {variant!r}.")
 
 
 def _depths(family: str, depth: int | tuple[int, ...], variant: str) -> tuple[int, ...]:

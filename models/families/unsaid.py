@@ -48,11 +48,9 @@ class Unsaid:
     std: Sequence[float] | None = option(None, help="per channel, divides it afterwards", metavar="A,B,...")
     # Names of the classes in the order of the logits; their numbers where it is None.
     classes: Sequence[str] | None = None
-    tau: float | None = option(None, help="membrane time constant of the neurons (guessed: 2)", metavar="TAU")
-    v_threshold: float | None = option(None, help="threshold of the neurons (guessed: 1)", metavar="V")
-    attention_threshold: float | None = option(
-        None, help="threshold of the neurons after attention (guessed: 0.5)", metavar="V"
-    )
+    tau: float | None = option(None, help="membrane time constant of the neurons", metavar="TAU")
+    v_threshold: float | None = option(None, help="threshold of the neurons", metavar="V")
+    attention_threshold: float | None = option(None, help="threshold of the neurons after attention", metavar="V")
     attention: Literal["token", "channel"] | None = option(
         None, help="kind of query-key attention of QKFormer's first two stages (guessed: token)"
     )

@@ -1,30 +1,11 @@
 """The measures by name."""
 
-from collections.abc import Mapping
-
-from primesvt.models import named, plugin, with_plugins
+from primesvt.models import Registry
 
 from .inference_state import STATE_BYTES
 from .measure import Measure
 from .parameters import PARAMETERS
 
-ENTRY_POINTS = "primesvt.measures"
-MEASURES: Mapping[str, Measure] = named((PARAMETERS, STATE_BYTES))
-
-
-def measures() -> Mapping[str, Measure]:
-    """Every measure that is installed, by name: PrimeSVT's own, and those of other packages.
-
-    Raises:
-        PrimeSVTError: Another package's measure cannot be used.
-    """
-    return with_plugins(MEASURES, ENTRY_POINTS, Measure, "measure")
-
-
-def measure_named(name: str) -> Measure:
-    """The measure of a name.
-
-    Raises:
-        PrimeSVTError: There is none.
-    """
-    return plugin(name, MEASURES, ENTRY_POINTS, Measure, "measure")
+MEASURES: Registry[Measure] = Registry("measure", "primesvt.measures", Measure, (PARAMETERS, STATE_BYTES))
+# Every installed one by name, and the one of a name, of whatever package.
+measures, measure_named = MEASURES.installed, MEASURES.find

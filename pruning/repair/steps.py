@@ -4,18 +4,17 @@ Those of PrimeSVT are listed here; a package of anybody's adds one by an entry p
 whose value is the step.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from primesvt.models import named, plugin
+from primesvt.models import Registry
 
 from .least_squares import LeastSquares
 from .mean import Mean
 from .norm import Norm
 from .step import RepairStep
 
-ENTRY_POINTS = "primesvt.repairs"
 NO_REPAIR = "none"
-STEPS: Mapping[str, RepairStep] = named((Mean(), Norm(), LeastSquares()))
+STEPS: Registry[RepairStep] = Registry("repair step", "primesvt.repairs", RepairStep, (Mean(), Norm(), LeastSquares()))
 
 
 def repair_steps(names: Sequence[str]) -> tuple[RepairStep, ...]:
@@ -24,7 +23,7 @@ def repair_steps(names: Sequence[str]) -> tuple[RepairStep, ...]:
     Raises:
         PrimeSVTError: A name is unknown.
     """
-    return tuple(plugin(name, STEPS, ENTRY_POINTS, RepairStep, "repair step") for name in names)
+    return tuple(map(STEPS.find, names))
 
 
 def step_names(text: str) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from .kind import (
     SamplerKind,
 )
 from .ladder import LadderSampler
+from .plan_sampler import PlanSampler, Proposal
 from .prioritized import PRIORITIZED, PrioritizedOptions, PrioritizedSampler
 from .redraw import DrawOptions, Redraw
 from .registry import SAMPLERS, make_sampler, sampler_kind, samplers
@@ -37,9 +38,11 @@ __all__ = [
     "DrawOptions",
     "LadderSampler",
     "NoOptions",
+    "PlanSampler",
     "PrioritizedOptions",
     "PrioritizedSampler",
     "Problem",
+    "Proposal",
     "Redraw",
     "ReseededSampler",
     "SamplerKind",

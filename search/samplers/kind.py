@@ -49,6 +49,8 @@ class Problem:
         counter: Counts the bytes of many plans faster than ``saving`` does; None where there is no such way.
         scores: From a layer to the scores of its channels by the space's criterion, float64 ``[C]``; None where they
             are not known.
+        keeps: Whether a plan keeps the limits of measures beside bytes and accuracy, as far as no image is needed to
+            know.
     """
 
     space: SearchSpace
@@ -57,6 +59,7 @@ class Problem:
     kinds: Mapping[str, str] = field(default_factory=dict)
     counter: Cost | None = None
     scores: Callable[[str], np.ndarray] | None = None
+    keeps: Callable[[PruningPlan], bool] = lambda _plan: True
 
     @property
     def cost(self) -> Cost:

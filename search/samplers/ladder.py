@@ -7,25 +7,20 @@ known how far one may go, the others follow from there in both directions, and t
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler, RandomSampler
+from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from ..attributes import PHASE
 from ..constraints import ACCURACY_DROP
-from ..optuna_private import write_system_attr, write_user_attr
-from ..places import take_place
 from ..policy import Ratios, ratios
 from ..space import SearchSpace
-from ..workers import is_running, sign
+from ..workers import is_running
+from .plan_sampler import PlanSampler, Proposal
 
-_STEP = "LadderSampler:ratios"
 
-
-class LadderSampler(BaseSampler):
+class LadderSampler(PlanSampler):
     """Proposes the plans of a row.
 
     It keeps nothing on itself: the next plan follows from the finished trials. A trial that failed says nothing:
@@ -37,50 +32,25 @@ class LadderSampler(BaseSampler):
         phase: What a trial does, for a person.
     """
 
+    key = "LadderSampler:ratios"
+
     def __init__(self, space: SearchSpace, rungs: Sequence[Mapping[str, float]], *, phase: str) -> None:
-        self._space = space
+        super().__init__(space.layers, space.distributions, seed=0)
         # Two that round to the same plan are one.
         self._rungs = tuple(dict.fromkeys(ratios(rung) for rung in rungs if any(rung.values())))
         self._phase = phase
-        self._others = RandomSampler(seed=0)
 
-    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        """Sign the trial, so that others see whether it still runs, and give it its place."""
-        sign(study, trial)
-        take_place(study, trial)
-
-    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """The layers' ratios."""
-        return dict(self._space.distributions)
-
-    def sample_relative(
-        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        """The next plan; parameters that are no layers are drawn at random.
+    def propose(self, trial: FrozenTrial, others: Sequence[FrozenTrial]) -> Proposal:
+        """The next plan.
 
         Raises:
             TrialPruned: Every plan is measured; :meth:`after_trial` ends the study.
         """
-        others = [t for t in study.get_trials(deepcopy=False) if t.number != trial.number]
         left = self._left(self._measured(others))
         if not left:
             raise optuna.TrialPruned("Every plan of the row is measured: there is nothing left to try.")
-        running = {ratios(t.system_attrs.get(_STEP, {})) for t in others if is_running(t)}
-        plan = dict(next((rung for rung in left if rung not in running), left[0]))
-        write_system_attr(study, trial, _STEP, plan)
-        write_user_attr(study, trial, PHASE, self._phase)
-        return {
-            name: plan.get(name, 0.0)
-            if name in self._space.layers
-            else self.sample_independent(study, trial, name, distribution)
-            for name, distribution in search_space.items()
-        }
-
-    def sample_independent(
-        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:
-        """At random: nothing is known about parameters that are no layers."""
-        return self._others.sample_independent(study, trial, param_name, param_distribution)
+        running = {self.asked(t) for t in others if is_running(t)}
+        return Proposal(dict(next((rung for rung in left if rung not in running), left[0])), {PHASE: self._phase})
 
     def after_trial(
         self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
@@ -112,9 +82,7 @@ class LadderSampler(BaseSampler):
     def _measured(self, trials: Sequence[FrozenTrial], state: TrialState = TrialState.COMPLETE) -> dict[Ratios, float]:
         """Points beyond the limit of accuracy of every plan among the trials, the first of each."""
         return {
-            ratios({layer: t.params[layer] for layer in self._space.layers if layer in t.params}): t.constraints[
-                ACCURACY_DROP
-            ]
+            self.tried(t): t.constraints[ACCURACY_DROP]
             for t in reversed(trials)
             if t.state == state and ACCURACY_DROP in t.constraints
         }

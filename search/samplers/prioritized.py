@@ -28,11 +28,10 @@ The objective suggests a ratio for every layer and sets the constraints ``accura
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution, FloatDistribution
-from optuna.samplers import BaseSampler, RandomSampler
+from optuna.distributions import FloatDistribution
+from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from primesvt.models import PrimeSVTError
@@ -41,18 +40,16 @@ from primesvt.pruning import DEFAULT_RATES, check_rates
 
 from ..attributes import LAYER, PHASE
 from ..constraints import ACCURACY_DROP, MEMORY_SAVING
-from ..optuna_private import write_system_attr, write_user_attr
-from ..places import take_place
-from ..policy import Finished, Outcome, PrioritizedPolicy, Ratios, ratios
+from ..policy import Finished, Outcome, PrioritizedPolicy, Ratios
 from ..space import SearchSpace
-from ..workers import is_running, sign
+from ..workers import is_running
 from .kind import Problem, SamplerKind
+from .plan_sampler import PlanSampler, Proposal
 
 PRIORITIZED = "prioritized"
-_STEP = "PrioritizedSampler:ratios"
 
 
-class PrioritizedSampler(BaseSampler):
+class PrioritizedSampler(PlanSampler):
     """Proposes the policy's next step.
 
     A trial that failed says nothing: its step is proposed again. A trial begun after the pass is over is pruned as soon
@@ -67,6 +64,8 @@ class PrioritizedSampler(BaseSampler):
         PrimeSVTError: The search space lacks a layer or a rate of the policy.
     """
 
+    key = "PrioritizedSampler:ratios"
+
     def __init__(
         self,
         policy: PrioritizedPolicy,
@@ -80,52 +79,20 @@ class PrioritizedSampler(BaseSampler):
             for rate in (0.0, *policy.rates):
                 if not _contains(distributions[layer], rate):
                     raise PrimeSVTError(f"The ratio {rate:g} is not in the search space of {layer!r}.")
+        super().__init__(policy.layers, distributions, seed=seed)
         self._policy = policy
-        self._distributions = dict(distributions)
-        self._others = RandomSampler(seed=seed)
 
-    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        """Sign the trial, so that others see whether it still runs, and give it its place."""
-        sign(study, trial)
-        take_place(study, trial)
-
-    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """The layers' ratios."""
-        return dict(self._distributions)
-
-    def sample_relative(
-        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        """The next step's plan; parameters that are no layers of the policy are drawn at random.
+    def propose(self, trial: FrozenTrial, others: Sequence[FrozenTrial]) -> Proposal:
+        """The policy's next step.
 
         Raises:
             TrialPruned: The pass is over; :meth:`after_trial` ends the study.
         """
-        others = [t for t in study.get_trials(deepcopy=False) if t.number != trial.number]
-        running = {self._asked(t) for t in others if is_running(t)}
+        running = {self.asked(t) for t in others if is_running(t)}
         step = self._policy.next(self._measured(others), running.__contains__)
         if isinstance(step, Finished):
             raise optuna.TrialPruned("The prioritized pass is over: there is nothing left to try.")
-        # Written to the storage as soon as it is decided, so that other workers do not decide the same.
-        write_system_attr(study, trial, _STEP, dict(step.ratios))
-        write_user_attr(study, trial, PHASE, step.phase)
-        write_user_attr(study, trial, LAYER, step.layer)
-        return {
-            name: step.ratios.get(name, 0.0)
-            if name in self._policy.layers
-            else self.sample_independent(study, trial, name, distribution)
-            for name, distribution in search_space.items()
-        }
-
-    def sample_independent(
-        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:
-        """At random: the policy has nothing to say about parameters that are no layers."""
-        return self._others.sample_independent(study, trial, param_name, param_distribution)
-
-    def reseed_rng(self) -> None:
-        """For parallel workers."""
-        self._others.reseed_rng()
+        return Proposal(step.ratios, {PHASE: step.phase, LAYER: step.layer})
 
     def after_trial(
         self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
@@ -155,24 +122,18 @@ class PrioritizedSampler(BaseSampler):
                 f"The objective must call trial.set_constraint({ACCURACY_DROP!r}, ...) and "
                 f"trial.set_constraint({MEMORY_SAVING!r}, ...); got constraints {sorted(trial.constraints)}."
             )
-        if self._tried(trial) != self._asked(trial):
+        if self.tried(trial) != self.asked(trial):
             raise PrimeSVTError(
-                f"The objective did not try the plan proposed: it tried {dict(self._tried(trial))} instead of "
-                f"{dict(self._asked(trial))}. It must suggest every layer's ratio, in a range with 0 and all rates."
+                f"The objective did not try the plan proposed: it tried {dict(self.tried(trial))} instead of "
+                f"{dict(self.asked(trial))}. It must suggest every layer's ratio, in a range with 0 and all rates."
             )
-
-    def _tried(self, trial: FrozenTrial) -> Ratios:
-        return ratios({layer: trial.params[layer] for layer in self._policy.layers if layer in trial.params})
-
-    def _asked(self, trial: FrozenTrial) -> Ratios:
-        return ratios(trial.system_attrs[_STEP]) if _STEP in trial.system_attrs else self._tried(trial)
 
     def _measured(
         self, trials: Sequence[FrozenTrial], state: TrialState = TrialState.COMPLETE
     ) -> dict[Ratios, Outcome]:
         """Outcome of every plan among the trials, the first of each; trials without constraints say nothing."""
         return {
-            self._tried(t): Outcome(t.constraints[ACCURACY_DROP], t.constraints[MEMORY_SAVING] <= 0)
+            self.tried(t): Outcome(t.constraints[ACCURACY_DROP], t.constraints[MEMORY_SAVING] <= 0)
             for t in reversed(trials)
             if t.state == state and {ACCURACY_DROP, MEMORY_SAVING} <= t.constraints.keys()
         }

@@ -1,11 +1,10 @@
 """The samplers by name."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from optuna.samplers import BaseSampler
 
-from primesvt.models import named, plugin, with_plugins
+from primesvt.models import Registry
 
 from .global_threshold import GLOBAL
 from .gp import GP
@@ -17,28 +16,14 @@ from .sensitivity import SENSITIVITY_KIND
 from .tpe import TPE
 from .uniform import UNIFORM
 
-ENTRY_POINTS = "primesvt.samplers"
-SAMPLERS: Mapping[str, SamplerKind] = named(
-    (PRIORITIZED_POLICY, SENSITIVITY_KIND, UNIFORM, GLOBAL, RANDOM, TPE, NSGA2, GP)
+SAMPLERS: Registry[SamplerKind] = Registry(
+    "sampler",
+    "primesvt.samplers",
+    SamplerKind,
+    (PRIORITIZED_POLICY, SENSITIVITY_KIND, UNIFORM, GLOBAL, RANDOM, TPE, NSGA2, GP),
 )
-
-
-def samplers() -> Mapping[str, SamplerKind]:
-    """Every sampler that is installed, by name: PrimeSVT's own, and those of other packages.
-
-    Raises:
-        PrimeSVTError: Another package's sampler cannot be used.
-    """
-    return with_plugins(SAMPLERS, ENTRY_POINTS, SamplerKind, "sampler")
-
-
-def sampler_kind(name: str) -> SamplerKind:
-    """The sampler of a name.
-
-    Raises:
-        PrimeSVTError: There is none.
-    """
-    return plugin(name, SAMPLERS, ENTRY_POINTS, SamplerKind, "sampler")
+# Every installed one by name, and the one of a name, of whatever package.
+samplers, sampler_kind = SAMPLERS.installed, SAMPLERS.find
 
 
 def make_sampler(name: str, problem: Problem, options: Any = None, *, seed: int) -> BaseSampler:

@@ -7,13 +7,13 @@ Bytes are known, so only accuracy has to be learned. After every trial a model o
 * *reach*, while no plan keeps the limits: the plan that meets the memory target at the least error, by the most
   probable curves and by drawn ones in turn;
 * *best*: the smallest plan that keeps the limit of accuracy by the most probable curves;
-* *explore*: the same by curves drawn from what is still thinkable (Thompson sampling, W. R. Thompson, 1933): layers
-  that might stand much are tried, together, and the next fit tells which did;
+* *explore*: the same by curves drawn from what is still thinkable (Thompson sampling, W. R. Thompson, 1933), near the
+  best plan known: layers that might stand more are tried, together, and the next fit tells which did;
 * *front*: the smallest plan within a part of the limit: a Pareto front has points below it.
 
-No plan that misses the memory target is asked, none is asked twice, and no layer is measured alone. The sampler keeps
-nothing on itself: all follows from the study's finished trials and the trial's place, so a study that was killed goes
-on as if it had not been, and of several workers each takes another step.
+No plan that misses the memory target, or another limit that needs no image, is asked, none is asked twice, and no layer
+is measured alone. The sampler keeps nothing on itself: all follows from the study's finished trials and the trial's
+place, so a study that was killed goes on as if it had not been, and of several workers each takes another step.
 
 Sources: allocation by errors that are learned: E. Frantar and D. Alistarh, *SPDY*, arXiv:2201.13096; levels that move
 from layer to layer at a constant size: O. Sieberling et al., *EvoPress*, arXiv:2410.14649. Ours: the errors come from
@@ -23,26 +23,22 @@ joint plans, by a model with uncertainty, where both begin with every layer alon
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import optuna
-from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from ..allocation import Allocation, Curves
 from ..attributes import DIVERGENCE, PHASE
 from ..constraints import ACCURACY_DROP, MEMORY_SAVING
 from ..error_model import ErrorModel, Observation
-from ..optuna_private import write_system_attr, write_user_attr
-from ..places import place_of, take_place
+from ..goals import is_feasible
+from ..places import place_of
 from ..policy import Ratios, ratios
-from ..workers import fail_dead_trials, is_running, sign
+from ..workers import is_running
 from .kind import Problem, SamplerKind
+from .plan_sampler import PlanSampler, Proposal
 
 SENSITIVITY = "sensitivity"
-_STEP = "SensitivitySampler:ratios"
 
 
 @dataclass(frozen=True)
@@ -64,16 +60,23 @@ _REACH = (_Step("reach"), _Step("reach", spread=0.5), _Step("reach"), _Step("rea
 _SEARCH = (
     _Step("best"),
     _Step("explore", spread=1.0),
-    _Step("front", part=0.8),
-    _Step("explore", spread=0.3),
-    _Step("best"),
+    _Step("front", part=0.3),
     _Step("explore", spread=0.5),
-    _Step("front", part=0.4),
+    _Step("best"),
+    _Step("front", part=0.6),
     _Step("explore", spread=0.3),
+    _Step("front", part=0.15),
 )
+# In a plan by drawn curves no layer loses so much more than in the best plan known: of many layers, the draw of one is
+# always far too good to be true.
+_WINDOW = 0.15
+# A plan that is known to miss a limit is made smaller to these parts of its bytes, one after the other.
+_SHARES = tuple(round(1 - 0.05 * at, 9) for at in range(20))
+# Error of what is not allowed: above all that any byte is worth.
+_FORBIDDEN = 1e12
 
 
-class SensitivitySampler(BaseSampler):
+class SensitivitySampler(PlanSampler):
     """Proposes the plan that all measured plans say is best, and now and then one that might be better.
 
     Args:
@@ -81,61 +84,31 @@ class SensitivitySampler(BaseSampler):
         seed: Of every random draw.
     """
 
+    key = "SensitivitySampler:ratios"
+
     def __init__(self, problem: Problem, *, seed: int) -> None:
+        super().__init__(problem.space.layers, problem.space.distributions, seed=seed)
         self._problem = problem
         self._space = problem.space
         self._levels = problem.space.levels
         self._limit = problem.constraints.max_drop - problem.constraints.margin
         self._seed = seed
-        self._others = RandomSampler(seed=seed)
 
-    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        """Sign the trial, so that others see whether it still runs, and give it its place."""
-        fail_dead_trials(study)
-        sign(study, trial)
-        take_place(study, trial)
-
-    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """The layers' ratios."""
-        return dict(self._space.distributions)
-
-    def sample_relative(
-        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        """The next plan; parameters that are no layers are drawn at random."""
-        others = [t for t in study.get_trials(deepcopy=False) if t.number != trial.number]
+    def propose(self, trial: FrozenTrial, others: Sequence[FrozenTrial]) -> Proposal:
+        """The next plan."""
         measured = sorted(filter(_says_something, others), key=lambda t: (place_of(t), t.number))
-        taken = {self._tried(t) for t in measured} | {
-            ratios(t.system_attrs.get(_STEP, {})) for t in others if is_running(t)
-        }
-        place = place_of(next(t for t in study.get_trials(deepcopy=False) if t.number == trial.number))
-        phase, plan = self._next(measured, taken, place)
-        write_system_attr(study, trial, _STEP, plan)
-        write_user_attr(study, trial, PHASE, phase)
-        return {
-            name: plan.get(name, 0.0)
-            if name in self._space.layers
-            else self.sample_independent(study, trial, name, distribution)
-            for name, distribution in search_space.items()
-        }
-
-    def sample_independent(
-        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:
-        """At random: nothing is known about parameters that are no layers."""
-        return self._others.sample_independent(study, trial, param_name, param_distribution)
-
-    def reseed_rng(self) -> None:
-        """For parallel workers."""
-        self._others.reseed_rng()
+        taken = {self.tried(t) for t in measured} | {self.asked(t) for t in others if is_running(t)}
+        phase, plan = self._next(measured, taken, place_of(trial))
+        return Proposal(plan, {PHASE: phase})
 
     def _next(self, measured: Sequence[FrozenTrial], taken: set[Ratios], place: int) -> tuple[str, dict[str, float]]:
-        found = any(t.constraints[ACCURACY_DROP] <= 0 and t.constraints[MEMORY_SAVING] <= 0 for t in measured)
-        steps = _SEARCH if found else _REACH
+        smallest = min(filter(is_feasible, measured), key=lambda t: t.constraints[MEMORY_SAVING], default=None)
+        best = None if smallest is None else dict(self.tried(smallest))
+        steps = _REACH if best is None else _SEARCH
         step, rng = steps[place % len(steps)], np.random.default_rng((self._seed, place))
-        model = ErrorModel(self._kinds, [self._observation(t) for t in measured if self._tried(t)])
+        model = ErrorModel(self._kinds, [self._observation(t) for t in measured if self.tried(t)])
         for draw in self._draws(model, step.spread, rng):
-            plan = self._plan(model, step, draw)
+            plan = self._plan(model, step, draw, best)
             if ratios(plan) not in taken:
                 return step.phase, plan
         return step.phase, self._any(plan, taken, rng)
@@ -146,14 +119,34 @@ class SensitivitySampler(BaseSampler):
         for wider in np.linspace(0.25, 1.5, 20):
             yield wider * rng.standard_normal(model.size)
 
-    def _plan(self, model: ErrorModel, step: _Step, draw: np.ndarray | None) -> dict[str, float]:
+    def _plan(
+        self, model: ErrorModel, step: _Step, draw: np.ndarray | None, best: Mapping[str, float] | None
+    ) -> dict[str, float]:
         # Drops add up by a power.
         errors = model.drops(self._levels, draw) ** (1 / model.power)
+        if draw is not None and best is not None:
+            errors[self._beyond(best)] = _FORBIDDEN
         allocation = Allocation(Curves(self._space.layers, self._levels, errors), self._problem.cost)
         within = allocation.for_error((step.part * self._limit) ** (1 / model.power))
-        if step.phase != "reach" and self._problem.cost.bytes(within) <= self._target:
-            return within
-        return allocation.for_bytes(self._target) or within
+        if step.phase == "reach" or self._problem.cost.bytes(within) > self._target:
+            within = allocation.for_bytes(self._target) or within
+        return self._kept(within, allocation)
+
+    def _kept(self, plan: dict[str, float], allocation: Allocation) -> dict[str, float]:
+        """The plan, or one smaller that keeps the limits known beside bytes; the plan where there is none."""
+        size = self._problem.cost.bytes(plan)
+        for share in _SHARES:
+            smaller = plan if share == 1 else allocation.for_bytes(share * size)
+            if smaller is None:
+                break
+            if self._problem.keeps(self._space.plan(smaller)):
+                return smaller
+        return plan
+
+    def _beyond(self, best: Mapping[str, float]) -> np.ndarray:
+        """Which levels are beyond the window around a plan, bool ``[L, K]``."""
+        ends = np.array([best.get(layer, 0.0) for layer in self._space.layers]) + max(_WINDOW, self._space.step)
+        return np.asarray(np.array(self._levels) > ends[:, None] + 1e-9)
 
     def _any(self, plan: dict[str, float], taken: set[Ratios], rng: np.random.Generator) -> dict[str, float]:
         """A plan nearby that nobody tried."""
@@ -170,13 +163,10 @@ class SensitivitySampler(BaseSampler):
         """Bytes that a plan may have at most."""
         return math.floor(self._problem.cost.bytes({}) * (1 - self._problem.constraints.min_saving) + 1e-6)
 
-    def _tried(self, trial: FrozenTrial) -> Ratios:
-        return ratios({layer: trial.params[layer] for layer in self._space.layers if layer in trial.params})
-
     def _observation(self, trial: FrozenTrial) -> Observation:
         divergence = float(trial.user_attrs.get(DIVERGENCE, math.inf))
         return Observation(
-            ratios=dict(self._tried(trial)),
+            ratios=dict(self.tried(trial)),
             drop=trial.constraints[ACCURACY_DROP] + self._limit,
             divergence=divergence if math.isfinite(divergence) else None,
             images=int(trial.user_attrs.get("images", 1000)),

@@ -3,12 +3,16 @@
 import argparse
 from dataclasses import replace
 
+from optuna.storages import BaseStorage
+
 from primesvt.models import PrimeSVTError
 from primesvt.search.samplers import NO_START, POLICY_START, SPACES, STARTS, SamplerKind, sampler_kind
 
 from ..running.progress import say
 from ..running.settings import StudySettings
 from ..running.several import Arm
+from ..running.storage import storage_errors
+from ..running.study_run import SETTINGS, existing
 from .arguments import settings_of
 
 _WORDS = {**dict.fromkeys(SPACES, "space"), **dict.fromkeys(STARTS, "start")}
@@ -26,6 +30,28 @@ def arms(args: argparse.Namespace) -> list[Arm]:
     return sorted(found, key=lambda arm: arm.settings.chosen_start == POLICY_START)
 
 
+def at_its_best(study: Arm, storage: BaseStorage) -> Arm:
+    """A study with the options that show all that its sampler can.
+
+    One that was begun without them, as a comparison of version 0.1 or with ``--stop-at-target``, goes on as it began.
+
+    Args:
+        study: As it is asked for, by its whole name.
+        storage: Where it may lie.
+    """
+    settings = study.settings
+    best = replace(settings, options=settings.kind.at_its_best(settings.options))
+    with storage_errors(f"study {study.name!r}"):
+        found = existing(study.name, storage)
+        stored = None if found is None else found.user_attrs.get(SETTINGS)
+    if best == settings or stored is None or stored.get("sampler") != settings.sampler:
+        return replace(study, settings=best)
+    if StudySettings.from_json(stored).options != settings.as_begun(stored).options:
+        return replace(study, settings=best)
+    say(f"{study.name} goes on as it was begun, which was not at its best: as with --stop-at-target.")
+    return study
+
+
 def _arm(args: argparse.Namespace, text: str) -> Arm:
     sampler, own = _words(text)
     kind, said = sampler_kind(sampler), vars(args)
@@ -36,8 +62,6 @@ def _arm(args: argparse.Namespace, text: str) -> Arm:
     own = {**{name: value for name, value in flags.items() if name not in cannot}, **own}
     others = {name: value for name, value in said.items() if name not in ("space", "start")}
     settings = settings_of(argparse.Namespace(**others, **own), sampler, args.seed)
-    if not args.stop_at_target:
-        settings = replace(settings, options=kind.at_its_best(settings.options))
     return Arm(arm_name(settings), settings, args.trials)
 
 

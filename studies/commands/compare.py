@@ -11,18 +11,20 @@ from primesvt.search.samplers import PRIORITIZED, SAMPLERS
 from ..exit_codes import LIMIT_MISSED, NONE_FOUND
 from ..reporting.chosen import best_of_samplers, limits_kept
 from ..reporting.comparison import Comparison
-from ..reporting.evidence import sampler_table
+from ..reporting.evidence import gains_table, sampler_table
 from ..reporting.provenance import Provenance
 from ..reporting.result_directory import MODEL, REPORT, compared, open_test_set, prepare, storage_in, write
 from ..reporting.summary import summary
 from ..reporting.tables import table
 from ..reporting.verdict import Conclusion, verdict, words
+from ..running.progress import say
 from ..running.runner import RunOptions
 from ..running.settings import StudySettings
 from ..running.several import run_studies, studies_of
 from ..running.storage import open_storage
 from ..running.study_run import StudyRun, finished_run
 from ..running.subject import Subject
+from ..running.unseen import look_before
 from .arguments import (
     add_cache,
     add_data,
@@ -37,7 +39,7 @@ from .arguments import (
     samplers_text,
     settings_of,
 )
-from .arms import arms
+from .arms import arms, at_its_best
 
 _CODES = {Conclusion.KEPT: 0, Conclusion.MISSED: LIMIT_MISSED, Conclusion.NONE_FOUND: NONE_FOUND}
 
@@ -155,7 +157,12 @@ def _runs(args: argparse.Namespace, storage: BaseStorage, subject: Subject) -> l
     """The studies that are there already, or those that shall be."""
     if args.studies:
         return [finished_run(name, storage, subject) for name in dict.fromkeys(args.studies)]
-    return run_studies(storage, subject, studies_of(arms(args), args.seeds, args.prefix), RunOptions(cache=args.cache))
+    studies = studies_of(arms(args), args.seeds, args.prefix)
+    if (warning := look_before(storage, [study.name for study in studies], subject)) is not None:
+        say(warning)
+    if not args.stop_at_target:
+        studies = [at_its_best(study, storage) for study in studies]
+    return run_studies(storage, subject, studies, RunOptions(cache=args.cache))
 
 
 def comparison_text(comparison: Comparison) -> str:
@@ -180,5 +187,7 @@ def comparison_text(comparison: Comparison) -> str:
             )
     header = ["plan of", "limits kept", "bytes", "saved", "test accuracy", "points lost", "95 % interval"]
     parts = ["\n".join(said[:first]), table(*sampler_table(comparison)), table(header, rows)]
+    if comparison.gains:
+        parts.append(table(*gains_table(comparison)))
     rest = "\n".join(f"- {sentence}" for sentence in said[first:])
     return "\n\n".join([*parts, rest] if rest else parts) + "\n"

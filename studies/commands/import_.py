@@ -30,6 +30,8 @@ from .options import add_options, options_of
 
 # So many keys or names are printed before the rest is only counted.
 _SHOWN = 4
+# What is guessed of neurons where neither the official code nor the caller says it.
+_GUESSED = {"tau": "2, a guess", "v_threshold": "1, a guess", "attention_threshold": "0.5, a guess"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--name", metavar="CONFIG", help=f"a published size, which says the rest: {', '.join(published_names())}"
     )
     group = parser.add_argument_group("what weights cannot tell")
-    add_options(group, Unsaid)
+    add_options(group, Unsaid, unset=_GUESSED)
     group.add_argument(
         "--class-names", metavar="FILE", type=Path, help="in the order of the logits: a name per line, or a JSON list"
     )

@@ -14,6 +14,7 @@ from ..running.runner import RunOptions, run_study
 from ..running.storage import open_storage, without_password
 from ..running.study_run import StudyRun
 from ..running.subject import Subject
+from ..running.unseen import look_before
 from .arguments import (
     add_cache,
     add_data,
@@ -64,6 +65,8 @@ def run(args: argparse.Namespace) -> None:
     storage = open_storage(args.storage)
     budget = Budget.of(name, settings, args.trials, subject)
     say(budget.text)
+    if (warning := look_before(storage, [name], subject)) is not None:
+        say(warning)
     pace = Pace([budget])
     with bar(name) as progress:
         options = RunOptions(

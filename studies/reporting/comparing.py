@@ -8,7 +8,7 @@ from typing import Any
 from optuna.trial import FrozenTrial
 
 from primesvt.models import PrimeSVTError, config_of, model_bytes, parameter_count
-from primesvt.pruning import DEFAULT_CRITERION, Robustness, prunable_layers
+from primesvt.pruning import DEFAULT_CRITERION, PruningPlan, Robustness, prunable_layers
 from primesvt.search import (
     KEY,
     accuracy_of,
@@ -22,10 +22,11 @@ from primesvt.search.samplers import NO_START, RATIOS_SPACE
 
 from ..running.settings import StudySettings
 from ..running.study_run import StudyRun
-from .comparison import Comparison, ReportedPlan, StudyResult
+from .comparison import Comparison, ReportedPlan, StudyResult, best_plan, nearest_plan
 from .history import History
 from .measurement import Measurement, TestSet
 from .pareto import pareto_front
+from .repair_gain import RepairGain, gains_of
 
 # Plans that lose more than so many times the limit interest nobody, and are not measured again.
 _WINDOW = 4.0
@@ -78,7 +79,25 @@ def compare(
         layers=prunable_layers(model, embedding=embedding),
         robustness=_robustness(runs),
         studies=tuple(results),
+        gains=_gains(runs, results, test),
     )
+
+
+def _gains(runs: Sequence[StudyRun], results: Sequence[StudyResult], test: TestSet) -> tuple[RepairGain, ...]:
+    """Of the plan that is put forward; its study remembers them."""
+    shown = best_plan(each.best for each in results) or nearest_plan(each.nearest for each in results)
+    if shown is None:
+        return ()
+    study = next(run.study for run in runs if run.study.study_name == shown.study)
+
+    def measure(plan: PruningPlan) -> Measurement:
+        known, key = dict(test.remembered(study)), test.pruner.key(plan, test.images.fingerprint)
+        if key not in known:
+            known[key] = test.measure(plan)
+            test.remember(study, known)
+        return known[key]
+
+    return gains_of(shown.plan, measure, {shown.plan.repair: shown.test})
 
 
 def _measured(

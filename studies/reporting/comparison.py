@@ -14,6 +14,7 @@ from primesvt.search import (
 from .history import History
 from .measurement import Measurement
 from .pareto import Point
+from .repair_gain import RepairGain
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +104,7 @@ class Comparison:
         layers: Its prunable layers, the largest first.
         robustness: Accuracy with one layer pruned, or None where no study measured it.
         studies: The studies.
+        gains: What each repair step adds to the plan that is put forward; empty where it is not repaired.
     """
 
     family: str
@@ -115,6 +117,7 @@ class Comparison:
     layers: tuple[PrunableLayer, ...]
     robustness: Robustness | None
     studies: tuple[StudyResult, ...]
+    gains: tuple[RepairGain, ...] = ()
 
     @cached_property
     def samplers(self) -> dict[str, list[StudyResult]]:

@@ -46,6 +46,16 @@ def claims_table(comparison: Comparison) -> Table:
     return header, rows
 
 
+def gains_table(comparison: Comparison) -> Table:
+    """Header and rows of the plan that is put forward, as cut and after each of its repair steps."""
+    header = ["repair", "test accuracy", "points lost", "95 % interval"]
+    rows = []
+    for gain in comparison.gains:
+        low, high = gain.test.drop_interval
+        rows.append([gain.name, f"{gain.test.accuracy:.2%}", f"{gain.test.drop:.2f}", f"[{low:.2f}, {high:.2f}]"])
+    return header, rows
+
+
 def claim_to_json(claim: Claim) -> dict[str, Any]:
     """A claim as plain data, with effect sizes and their 95 % intervals; None for what is infinite."""
     better, ahead = effects(claim.first, claim.second)

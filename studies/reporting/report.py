@@ -8,7 +8,7 @@ from primesvt.pruning import Robustness
 from . import figures
 from .chosen import best_of_samplers, limits_kept, stopped_early
 from .comparison import Comparison
-from .evidence import claims_table, sampler_table
+from .evidence import claims_table, gains_table, sampler_table
 from .page import bullets, figure_part, heading, html_table, note, page
 from .picker import picker
 from .provenance import Provenance
@@ -106,9 +106,19 @@ def _plans(comparison: Comparison, provenance: Provenance | None) -> list[str]:
             "In brackets: 95 % intervals, of the drop by the paired difference on the same images."
         ),
         plans_table(comparison),
+        *_gains(comparison),
         heading("From a size to a plan"),
         note("Of the plans on the common front of all samplers that fit, the most accurate on the selection set."),
         picker(comparison, provenance),
+    ]
+
+
+def _gains(comparison: Comparison) -> list[str]:
+    if not comparison.gains:
+        return []
+    return [
+        heading("What repair adds to the plan that is put forward"),
+        html_table(*gains_table(comparison), words=(0,)),
     ]
 
 

@@ -32,6 +32,7 @@ def summary(comparison: Comparison, provenance: Provenance | None = None) -> dic
         "baseline": _baseline(comparison),
         "winner": _plan(comparison.winner),
         "nearest": _plan(comparison.nearest),
+        "repair": [gain.to_json() for gain in comparison.gains],
         "samplers": _samplers(comparison),
         "claims": [claim_to_json(claim) for claim in comparison_claims(comparison)],
         "memory_saving_within_limits": {s.sampler: s.to_json() for s in savings(comparison)},

@@ -1,10 +1,11 @@
 """What a comparison says in words: the plan and whether it keeps the limit, and which sampler is ahead of which."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from primesvt.search import ACCURACY_DROP, MEMORY_SAVING
 
+from ..running.unseen import seen_before
 from .comparison import Comparison, ReportedPlan
 from .leads import leads
 from .sampling import sampling_notes
@@ -26,11 +27,11 @@ class Verdict:
     Args:
         conclusion: How the comparison ended.
         sentences: Three: which plan, what it saves and costs, whether the limit is kept on the test set. A miss is the
-            first of them.
+            first of them; a fourth one says where the model seems to know the selection images.
     """
 
     conclusion: Conclusion
-    sentences: tuple[str, str, str]
+    sentences: tuple[str, ...]
 
     @property
     def alarm(self) -> bool:
@@ -40,6 +41,11 @@ class Verdict:
 
 def verdict(comparison: Comparison) -> Verdict:
     """The plan that was chosen, and whether it keeps on the test set what it kept on the selection set."""
+    said, seen = _verdict(comparison), seen_before(comparison.baseline, comparison.test_baseline)
+    return said if seen is None else replace(said, sentences=(*said.sentences, seen))
+
+
+def _verdict(comparison: Comparison) -> Verdict:
     winner = comparison.winner
     if winner is None:
         return Verdict(Conclusion.NONE_FOUND, _none_found(comparison))

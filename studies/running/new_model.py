@@ -26,7 +26,12 @@ ASKED = {
     "image_size": "that of arrays; image files need it",
     "mean": "that of the fit set",
     "std": "that of the fit set",
+    "tau": "2",
+    "v_threshold": "1",
+    "attention_threshold": "0.5",
 }
+# Those of the neurons, which every family has.
+_OF_NEURONS = ("tau", "v_threshold", "attention_threshold")
 # What may be said of a model that is trained on.
 _OF_ANY = ("family", "time_steps", "unsaid")
 # Blocks; a hierarchical family needs some in every stage.
@@ -55,6 +60,11 @@ class NewModel:
     embed_dim: int | None = option(None, help=f"embedding width (default: {_EMBED_DIM})", metavar="D", least=1)
     depth: int | None = option(
         None, help=f"blocks (default: {_DEPTH}, or {_DEPTH_OF_STAGES} in stages)", metavar="L", least=1
+    )
+    variant: str | None = option(
+        None,
+        help="of the families that have several, such as a qkformer's cifar and imagenet (default: by size)",
+        metavar="NAME",
     )
     channels: int | None = option(None, help=f"channels of image files (default: {_CHANNELS})", choices=(1, 3))
     unsaid: Unsaid = Unsaid()
@@ -93,15 +103,18 @@ class NewModel:
             raise PrimeSVTError(
                 f"Say what to train: --family {' or '.join(FAMILIES)}, or --config NAME, or --init MODEL."
             )
-        said = {"time_steps": self.unsaid.time_steps, "pooling": self.unsaid.pooling}
+        said = {name: getattr(self.unsaid, name) for name in ("time_steps", "pooling", *_OF_NEURONS)}
         if self.unsaid.heads is not None:
             said["heads"] = self.unsaid.heads[0]
         given = {key: value for key, value in said.items() if value is not None}
         common = self._common(data)
         if self.config is None:
             return self._uniform(config_type(str(self.family)), common, given)
-        if self.family is not None or self.embed_dim or self.depth:
-            raise PrimeSVTError("--config says family, width and depth; leave --family, --embed-dim and --depth out.")
+        if self.family is not None or self.embed_dim or self.depth or self.variant:
+            raise PrimeSVTError(
+                "--config says family, width, depth and variant; "
+                "leave --family, --embed-dim, --depth and --variant out."
+            )
         return named_config(self.config, **common, **given)
 
     def _common(self, data: DataSet) -> dict[str, Any]:
@@ -126,12 +139,14 @@ class NewModel:
         own = {field.name for field in dataclasses.fields(kind)}
         if "pooling" in given and "pooling" not in own:
             raise PrimeSVTError(f"A {kind.family} has no --pooling: its stages halve the image as they are made to.")
+        if self.variant and "variant" not in own:
+            raise PrimeSVTError(f"A {kind.family} has no --variant; leave it out.")
         side = min(common["image_size"])
         by_size = {
             "heads": _HEADS,
             "time_steps": _TIME_STEPS,
             "pooling": _pooling(side),
-            "variant": "cifar" if side <= _SMALL_IMAGE else "imagenet",
+            "variant": self.variant or ("cifar" if side <= _SMALL_IMAGE else "imagenet"),
         }
         embed_dim, heads = self.embed_dim or _EMBED_DIM, given.get("heads", _HEADS)
         if embed_dim % 8 or embed_dim % heads:

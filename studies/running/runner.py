@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,7 +27,7 @@ from primesvt.search.starts import enqueue_next
 from .settings import StudySettings, check_identity, study_identity
 from .start import begin_start
 from .storage import storage_errors
-from .study_run import SETTINGS, StudyRun
+from .study_run import SETTINGS, StudyRun, existing
 from .subject import Subject
 
 
@@ -102,7 +101,7 @@ def run_study(
     optuna.logging.set_verbosity(logging.ERROR)
     options = options or RunOptions()
     with storage_errors(f"study {name!r}"):
-        study = _existing(name, storage)
+        study = existing(name, storage)
         settings = settings.as_begun(None if study is None else study.user_attrs.get(SETTINGS))
     evaluator = options.evaluator(subject, settings)
     problem = settings.problem(evaluator.pruner)
@@ -126,12 +125,6 @@ def run_study(
     return run
 
 
-def _existing(name: str, storage: BaseStorage) -> optuna.Study | None:
-    with suppress(KeyError):
-        return optuna.load_study(study_name=name, storage=storage)
-    return None
-
-
 def _created(name: str, storage: BaseStorage, settings: StudySettings) -> optuna.Study:
     # Another worker may be faster.
     return optuna.create_study(
@@ -147,8 +140,11 @@ def _claim(study: optuna.Study, settings: StudySettings, identity: Mapping[str, 
         study.set_user_attr(SETTINGS, dict(identity))
     check_identity(study.study_name, study.user_attrs.get(SETTINGS), identity)
     stored = study.user_attrs[SETTINGS]
-    if not identity.keys() <= stored.keys():  # made by an earlier version: from now on it has these settings, too
-        study.set_user_attr(SETTINGS, {**identity, **stored})
+    # Made by an earlier version, it has these settings from now on, too; options that its sampler lacked then stay
+    # missing: that says what they are, whatever a command's default is.
+    added = {name: identity[name] for name in identity.keys() - stored.keys() - settings.kind.earlier.keys()}
+    if added:
+        study.set_user_attr(SETTINGS, {**added, **stored})
 
 
 def _begin(

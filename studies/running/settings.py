@@ -20,6 +20,7 @@ from primesvt.pruning import (
     Calibration,
     Measure,
     Pruner,
+    PruningPlan,
     check_layers,
     criterion,
     largest_saving,
@@ -221,7 +222,16 @@ class StudySettings:
             kinds={layer.name: layer.kind for layer in layers},
             counter=counter,
             scores=lambda layer: pruner.scores(self.criterion, layer),
+            keeps=lambda plan: self._keeps(pruner, plan),
         )
+
+    def _keeps(self, pruner: Pruner, plan: PruningPlan) -> bool:
+        """Whether a plan's model, as cut, keeps the limits of measures: that of bytes is counted faster."""
+        limits = self.constraints.limits
+        if not limits:
+            return True
+        model = pruner.version(replace(plan, repair=())).model
+        return all(measure_named(name).of(model) <= most for name, most in limits.items())
 
     def as_begun(self, stored: Mapping[str, Any] | None) -> Self:
         """The same settings for going on with a study: what is not said is as it began.

@@ -1,5 +1,6 @@
 """A study with what it is about: its trials as a report reads them, and the way back to one that a storage holds."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,17 +107,23 @@ class StudyRun:
         }
 
 
+def existing(name: str, storage: BaseStorage) -> optuna.Study | None:
+    """A study of whomever, or None where the storage has none of that name."""
+    with suppress(KeyError):
+        return optuna.load_study(study_name=name, storage=storage)
+    return None
+
+
 def load_run(name: str, storage: BaseStorage) -> optuna.Study:
     """A study that exists.
 
     Raises:
         PrimeSVTError: The storage has no such study, or it is none of PrimeSVT's.
     """
-    try:
-        study = optuna.load_study(study_name=name, storage=storage)
-    except KeyError as error:
+    study = existing(name, storage)
+    if study is None:
         names = optuna.get_all_study_names(storage)
-        raise PrimeSVTError(f"No study {name!r} in this storage; it has {', '.join(names) or 'none'}.") from error
+        raise PrimeSVTError(f"No study {name!r} in this storage; it has {', '.join(names) or 'none'}.")
     if SETTINGS not in study.user_attrs:
         raise PrimeSVTError(f"The study {name!r} was not made by PrimeSVT.")
     return study

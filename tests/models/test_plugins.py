@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from primesvt.models import PrimeSVTError, named, plugin, plugins, with_plugins
+from primesvt.models import PrimeSVTError, Registry, plugins
 
 
 @dataclass(frozen=True)
@@ -13,7 +13,7 @@ class Addition:
     value: int
 
 
-OWN = named((Addition("b", 1), Addition("a", 2)))
+THINGS: Registry[Addition] = Registry("thing", "primesvt.things", Addition, (Addition("b", 1), Addition("a", 2)))
 
 
 class Point:
@@ -42,21 +42,27 @@ def install(monkeypatch: pytest.MonkeyPatch, *additions: object) -> list[str]:
     return asked
 
 
+def test_as_a_mapping_it_holds_its_own() -> None:
+    assert dict(THINGS) == {"b": Addition("b", 1), "a": Addition("a", 2)}
+    assert len(THINGS) == 2
+    assert "c" not in THINGS
+
+
 def test_own_ones_come_first_and_keep_their_names(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = install(monkeypatch, Addition("c", 3), Addition("a", 4))
-    found = with_plugins(OWN, "primesvt.things", Addition, "thing")
+    found = THINGS.installed()
     assert [(each.name, each.value) for each in found.values()] == [("b", 1), ("a", 2), ("c", 3)]
     assert asked == ["primesvt.things"]
-    assert list(OWN) == ["b", "a"]
+    assert list(THINGS) == ["b", "a"]
 
 
 def test_other_packages_are_looked_through_only_for_what_is_not_here(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = install(monkeypatch, Addition("c", 3))
-    assert plugin("a", OWN, "g", Addition, "thing").value == 2
+    assert THINGS.find("a").value == 2
     assert asked == []
-    assert plugin("c", OWN, "g", Addition, "thing").value == 3
+    assert THINGS.find("c").value == 3
     with pytest.raises(PrimeSVTError, match="Unknown thing 'd'; known are b, a, c"):
-        plugin("d", OWN, "g", Addition, "thing")
+        THINGS.find("d")
 
 
 @pytest.mark.parametrize(
@@ -70,4 +76,4 @@ def test_other_packages_are_looked_through_only_for_what_is_not_here(monkeypatch
 def test_a_broken_one_is_named(monkeypatch: pytest.MonkeyPatch, loaded: object, message: str) -> None:
     install(monkeypatch, loaded)
     with pytest.raises(PrimeSVTError, match=message):
-        with_plugins(OWN, "g", Addition, "thing")
+        THINGS.installed()

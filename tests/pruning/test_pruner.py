@@ -203,6 +203,9 @@ def test_a_step_that_writes_in_place_harms_no_model(make_model, data: DataSet) -
         run_repair(reference, pruned, kept, [Vandal(original=True)])
 
 
-def test_surgery_alone_refuses_a_plan_that_repairs(make_model) -> None:
-    with pytest.raises(PrimeSVTError, match=r"needs calibration images: use Pruner\(model, Calibration"):
-        prune(make_model(), REPAIRED)
+def test_prune_is_the_way_of_a_pruner(make_model, data) -> None:
+    model = make_model()
+    with pytest.raises(PrimeSVTError, match="Repair looks at calibration images"):
+        prune(model, REPAIRED)
+    calibration = Calibration(data.calibration)
+    assert fingerprint(prune(model, REPAIRED, calibration)) == fingerprint(Pruner(model, calibration).prune(REPAIRED))

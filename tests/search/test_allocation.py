@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from primesvt.models import PrimeSVTError
 from primesvt.pruning import ByteCounter
+from primesvt.search import Outcome, PrioritizedPolicy, Step, ratios
 from primesvt.search.allocation import Allocation, Curves
+from primesvt.search.policy import Ratios
 
 from .models import tiny_model
 
@@ -79,6 +81,18 @@ def test_the_plan_for_an_error_keeps_it_and_no_move_makes_it_smaller(allocation:
     plan = allocation.for_error(most)
     assert harm(allocation, plan) <= most + 1e-9
     assert all(error > most or size >= allocation.cost.bytes(plan) for error, size in moved(allocation, plan))
+
+
+@given(chains(), st.floats(0, 10))
+def test_the_plan_for_an_error_is_never_larger_than_the_papers_policy_finds(
+    allocation: Allocation, most: float
+) -> None:
+    policy = PrioritizedPolicy(layers=allocation.curves.layers, rates=LEVELS[1:], exhaust=True)
+    known: dict[Ratios, Outcome] = {}
+    while isinstance(step := policy.next(known), Step):
+        error = float(allocation.curves.errors_of(step.ratios).sum())
+        known[ratios(step.ratios)] = Outcome(error - most, small_enough=False)
+    assert allocation.cost.bytes(allocation.for_error(most)) <= allocation.cost.bytes(step.ratios)
 
 
 def test_it_is_nearly_always_the_best_of_all_plans() -> None:

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from primesvt.pruning import Pruner
-from primesvt.search import DIRECTIONS, RATIOS, BudgetSpace, SearchSpace, ratios_of
+from primesvt.search import RATIOS, BudgetSpace, SearchSpace, ratios_of
 from primesvt.search.allocation import CostOfSaving
 from primesvt.search.samplers import make_sampler
 
 from .models import tiny_model
-from .synthetic import LAYERS, Landscape
+from .synthetic import DIRECTIONS, LAYERS, Landscape
 
 LAND = Landscape()
 SPACE = BudgetSpace(layers=LAYERS, step=0.1, max_ratio=0.9, cost=CostOfSaving(LAND.saving), least=0.3)

@@ -6,12 +6,12 @@ from pathlib import Path
 import optuna
 import pytest
 
-from primesvt.search import DIRECTIONS, RATIOS, START, BudgetSpace
+from primesvt.search import RATIOS, START, BudgetSpace
 from primesvt.search.samplers import STARTS, make_sampler
 from primesvt.search.samplers.nsga2 import NSGA2Options
 from primesvt.search.starts import enqueue_next, start_plans
 
-from .synthetic import LAYERS, STORAGES, Landscape, Store, plans
+from .synthetic import DIRECTIONS, LAYERS, STORAGES, Landscape, Store, plans
 
 LAND = Landscape(noise=1.0)
 POLICY = {"large": 0.9, "middle": 0.6}

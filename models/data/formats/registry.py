@@ -7,24 +7,18 @@ Those of PrimeSVT are listed here; a package of anybody's adds one by an entry p
 from collections.abc import Mapping
 from pathlib import Path
 
-from ...plugins import named, with_plugins
+from ...plugins import Registry
 from .data_format import DataFormat
 from .event_frames import EVENT_FRAMES
 from .idx import IDX
 from .image_tree import IMAGE_TREE
 from .npz import NPZ
 
-ENTRY_POINTS = "primesvt.data_formats"
-DATA_FORMATS: Mapping[str, DataFormat] = named((NPZ, IDX, EVENT_FRAMES, IMAGE_TREE))
-
-
-def data_formats() -> Mapping[str, DataFormat]:
-    """Every format that is installed, by name: PrimeSVT's own, and those of other packages.
-
-    Raises:
-        PrimeSVTError: Another package's format cannot be used.
-    """
-    return with_plugins(DATA_FORMATS, ENTRY_POINTS, DataFormat, "data format")
+DATA_FORMATS: Registry[DataFormat] = Registry(
+    "data format", "primesvt.data_formats", DataFormat, (NPZ, IDX, EVENT_FRAMES, IMAGE_TREE)
+)
+# Every installed one by name.
+data_formats = DATA_FORMATS.installed
 
 
 def format_of(path: Path) -> DataFormat | None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from primesvt.models import ChannelGroup, PrimeSVTError, QKFormerConfig, writer
+from primesvt.models import ChannelGroup, MetaSpikeFormerConfig, PrimeSVTError, QKFormerConfig, writer
 from primesvt.models.families.hierarchical import staged_groups, stream_name, uniform_widths
 
 
@@ -73,3 +73,11 @@ def test_numbers_of_stages_are_checked(changes: dict[str, tuple[int, ...]], mess
     )
     with pytest.raises(PrimeSVTError, match=message):
         QKFormerConfig.from_json({**config.to_json(), **changes})
+
+
+def test_more_blocks_than_stages_are_refused_before_layers_are_declared() -> None:
+    with pytest.raises(PrimeSVTError, match="depths of a meta-spikeformer must be 5 numbers, one per stage, got"):
+        MetaSpikeFormerConfig.uniform(
+            embed_dim=32, depth=(1, 1, 1, 1), heads=2, in_channels=1, image_size=(16, 16), classes=("a", "b"),
+            time_steps=1, mean=(0.0,), std=(1.0,),
+        )  # fmt: skip

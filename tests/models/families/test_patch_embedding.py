@@ -33,6 +33,17 @@ def test_too_few_blocks_and_unknown_variants_are_refused(kind: type[PatchEmbeddi
         kind.uniform(depth=2, variant="cifar", **COMMON)
     with pytest.raises(PrimeSVTError, match="variant must be one of cifar, imagenet, got 'mnist'"):
         kind.from_json({**kind.uniform(depth=4, **COMMON).to_json(), "variant": "mnist"})
+    with pytest.raises(PrimeSVTError, match="variant must be one of cifar, imagenet, got 'mnist'"):
+        kind.uniform(depth=4, variant="mnist", **COMMON)
+
+
+@kinds
+def test_numbers_that_are_not_one_per_stage_are_refused(kind: type[PatchEmbeddingConfig]) -> None:
+    with pytest.raises(PrimeSVTError, match=rf"heads of a {kind.family} must be {kind.stages_with_heads} numbers, one"):
+        kind.uniform(depth=4, **{**COMMON, "heads": (1, 2)})
+    for depth in ((1, 2), (1, 1, 1, 1)):
+        with pytest.raises(PrimeSVTError, match=rf"depths of a {kind.family} must be 3 numbers, one per stage, got"):
+            kind.uniform(depth=depth, **COMMON)
 
 
 @kinds

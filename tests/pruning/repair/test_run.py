@@ -28,6 +28,8 @@ from primesvt.pruning.repair import LeastSquares, Mean, Norm, Repaired
 from .conftest import VARIANTS, calibration_of, everything, half, inner_layers, reference_of
 
 STEPS = (Mean(), Norm(), LeastSquares())
+# Of the error of a model with random weights on noise: measured 0.09 to 0.55, half of the variants at most 0.2.
+MOST_LEFT = 0.6
 every_variant = pytest.mark.parametrize("variant", VARIANTS)
 
 
@@ -131,7 +133,7 @@ def test_a_model_that_was_pruned_before_is_repaired(variant: str) -> None:
     kept = kept_channels(once, PruningPlan({group.name: 0.3 for group in channel_groups(once)}))
     cut = remove(once, kept)
     _, (report,) = run_repair(reference, cut, kept, [LeastSquares()])
-    assert report.error_after < 0.7 * report.error_before
+    assert report.error_after < MOST_LEFT * report.error_before
     assert report.left_out is None
 
 
@@ -141,7 +143,7 @@ def test_event_sequences_repair_a_model(variant: str) -> None:
     reference = Reference(model, calibration_of(config_of(model), 64, steps=3))
     kept = kept_channels(model, PruningPlan({group.name: 0.4 for group in channel_groups(model)}))
     _, (report,) = run_repair(reference, remove(model, kept), kept, [LeastSquares()])
-    assert report.error_after < 0.7 * report.error_before
+    assert report.error_after < MOST_LEFT * report.error_before
 
 
 @every_variant

@@ -13,13 +13,13 @@ from optuna.testing.pytest_samplers import BasicSamplerTestCase, MultiObjectiveS
 from optuna.trial import TrialState
 
 from primesvt.models import PrimeSVTError
-from primesvt.search import DIRECTIONS, Constraints, SearchSpace
+from primesvt.search import Constraints, SearchSpace
 from primesvt.search.optuna_private import write_system_attr
 from primesvt.search.samplers import LadderSampler, make_sampler, sampler_kind
 from primesvt.search.samplers.global_threshold import thresholded
 from primesvt.search.workers import WORKER
 
-from ..synthetic import LAYERS, STORAGES, Landscape, Store, plans
+from ..synthetic import DIRECTIONS, LAYERS, STORAGES, Landscape, Store, plans
 
 
 def own(land: Landscape) -> LadderSampler:

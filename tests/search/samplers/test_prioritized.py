@@ -15,7 +15,7 @@ from optuna.testing.pytest_samplers import BasicSamplerTestCase, MultiObjectiveS
 from optuna.trial import TrialState
 
 from primesvt.models import PrimeSVTError
-from primesvt.search import Constraints, PrioritizedPolicy
+from primesvt.search import Constraints, PrioritizedPolicy, ratios
 from primesvt.search.optuna_private import write_system_attr
 from primesvt.search.samplers import PrioritizedSampler, prioritized
 from primesvt.search.workers import WORKER
@@ -166,12 +166,15 @@ def dead_worker_for_hypothesis(dead_worker: str) -> str:
 @pytest.mark.parametrize("jobs", [2, 3])
 def test_threads_end_with_the_plan_of_one(seed: int, jobs: int) -> None:
     land = Landscape(noise=2.0, seed=seed, constraints=Constraints(max_drop=3, min_saving=0.6))
-    expected, final = whole_pass(land)
+    _, final = whole_pass(land)
     study = optuna.create_study(sampler=land.sampler(), directions=DIRECTIONS)
     study.optimize(land, n_trials=1000, n_jobs=jobs)
     assert land.sampler().result(study) == final
-    tried = plans(study)
-    assert all(plan in tried for plan in expected)
+    # What is kept was measured, alone and in the pass. What is refuted may be so by another plan than in a single
+    # worker's study: while one measures a layer, another may find that the next does not stand a rate alone.
+    tried, kept = set(map(ratios, plans(study))), list(final.items())
+    assert {ratios({layer: rate}) for layer, rate in kept} <= tried
+    assert {ratios(dict(kept[:count])) for count in range(1, len(kept) + 1)} <= tried
     assert not any(t.state == TrialState.RUNNING for t in study.trials)
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import optuna
 import pytest
 
-from primesvt.search import DIRECTIONS, Constraints
+from primesvt.search import Constraints
 from primesvt.search.attributes import REDRAWN
 from primesvt.search.samplers import DrawOptions, Redraw, make_sampler, sampler_kind
 
-from ..synthetic import Landscape, Store, plans
+from ..synthetic import DIRECTIONS, Landscape, Store, plans
 
 DRAWN = ("random", "tpe", "nsga2", "gp")
 LENGTH = 14

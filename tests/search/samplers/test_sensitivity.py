@@ -3,7 +3,7 @@
 import json
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -139,6 +139,18 @@ def test_no_plan_is_asked_twice_and_none_misses_the_memory_target() -> None:
     assert all(land.saving(plan) >= 0.3 - 1e-6 for plan in land.asked)
     phases = {t.user_attrs["phase"] for t in study.trials}
     assert {"best", "explore", "front"} <= phases <= {"reach", "best", "explore", "front"}
+
+
+def test_no_plan_is_asked_that_misses_another_limit_which_needs_no_image() -> None:
+    land = small()
+    problem = replace(land.problem, keeps=lambda plan: sum(plan.ratios.values()) >= 2)
+    study = optuna.create_study(sampler=make_sampler("sensitivity", problem, seed=0), directions=DIRECTIONS)
+    study.optimize(land, n_trials=12)
+    assert all(sum(plan.values()) >= 2 - 1e-6 for plan in land.asked)
+    impossible = replace(land.problem, keeps=lambda _plan: False)
+    study = optuna.create_study(sampler=make_sampler("sensitivity", impossible, seed=0), directions=DIRECTIONS)
+    study.optimize(land, n_trials=3)
+    assert len(study.trials) == 3
 
 
 def test_a_target_that_no_plan_meets_is_no_reason_to_stop() -> None:

@@ -37,6 +37,11 @@ def test_what_is_said_is_taken(data: DataSet) -> None:
     build(config)
 
 
+@pytest.mark.parametrize(("variant", "taken"), [(None, "cifar"), ("imagenet", "imagenet")])
+def test_the_variant_is_by_size_where_it_is_not_said(data: DataSet, variant: str | None, taken: str) -> None:
+    assert new("qkformer", variant=variant).of(data).variant == taken
+
+
 def test_a_published_size_says_width_and_depth(data: DataSet) -> None:
     config = NewModel(config="spikformer-4-384", unsaid=Unsaid(time_steps=2)).of(data)
     assert (config.sizes()["embed_dim"], config.depth, config.time_steps) == (384, 4, 2)
@@ -53,12 +58,14 @@ def test_files_are_brought_to_a_size_that_is_said() -> None:
     ("sizes", "message"),
     [
         ({"family": None}, "Say what to train: --family"),
-        ({"config": "spikformer-4-384"}, "leave --family, --embed-dim and --depth out"),
+        ({"config": "spikformer-4-384"}, "leave --family, --embed-dim, --depth and --variant out"),
         ({"channels": 3}, r"8x8 with 1 channel\(s\), and are taken as they are"),
         ({"unsaid": {"image_size": (9, 9)}}, "taken as they are"),
         ({"embed_dim": 20}, "embed-dim must be a multiple of 8 and of the 8 heads; got 20"),
         ({"family": "qkformer", "unsaid": {"pooling": "1100"}}, "A qkformer has no --pooling"),
         ({"family": "vgg"}, "vgg"),
+        ({"variant": "cifar"}, "A spikformer has no --variant; leave it out"),
+        ({"family": "maxformer", "variant": "mnist"}, "variant must be one of cifar, imagenet, got 'mnist'"),
     ],
 )
 def test_sizes_that_do_not_fit_are_refused(data: DataSet, sizes: dict[str, Any], message: str) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from primesvt.models import DataSet, PrimeSVTError
-from primesvt.pruning import PruningPlan, memory_saving, prunable_layers
+from primesvt.models import DataSet, PrimeSVTError, parameter_count
+from primesvt.pruning import Pruner, PruningPlan, memory_saving, prunable_layers
 from primesvt.search import Constraints
 from primesvt.search.samplers import DrawOptions, NoOptions, PrioritizedOptions
 from primesvt.search.samplers.kind import RESERVED
@@ -42,6 +42,15 @@ def test_the_space_has_the_layers_largest_first(family: str) -> None:
     options = PrioritizedOptions(rates=(0.5, 0.1, 0.5), slack=1.5, exhaust=True)
     policy = options.policy(StudySettings().grid(model))
     assert (policy.layers, policy.rates, policy.slack, policy.exhaust) == (names, (0.1, 0.5), 1.5, True)
+
+
+def test_a_sampler_is_told_which_plans_keep_the_limits_of_measures() -> None:
+    model = tiny_model()
+    half = parameter_count(model) / 2
+    problem = StudySettings(constraints=Constraints(limits={"parameters": half})).problem(Pruner(model))
+    everything = PruningPlan(dict.fromkeys(problem.space.layers, 0.9), repair=("least-squares",))
+    assert [problem.keeps(plan) for plan in (PruningPlan(), everything)] == [False, True]
+    assert StudySettings().problem(Pruner(model)).keeps(PruningPlan())
 
 
 def test_unknown_layers_are_named() -> None:

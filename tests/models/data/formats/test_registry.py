@@ -59,6 +59,12 @@ def test_a_format_of_another_package_from_the_file_to_the_accuracy(
     assert len(data.test) == 6
     predictions = predict(make_model(), data.test)
     assert sorted(predictions.labels) == [0, 0, 1, 1, 2, 2]
+    (tmp_path / "throws.csv").touch()
+    with pytest.raises(PrimeSVTError, match=r"must be \.npz \(see .*\), or of the installed format dice\."):
+        open_data(tmp_path / "throws.csv")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(PrimeSVTError, match=r"test/ or val/, or of the installed format dice\."):
+        open_data(tmp_path / "empty")
 
 
 def test_own_formats_go_first(package, tmp_path: Path) -> None:
