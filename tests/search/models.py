@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from unittest import mock
 
 import numpy as np
@@ -22,10 +23,12 @@ def tiny_model(family: str = "spike-driven-transformer", seed: int = 0) -> nn.Mo
     return calibrated(small_config(family, embed_dim=8, depth=1, heads=2), seed).float()
 
 
+@cache
 def told(count: int = 1200, wrong: float = 0.05) -> tuple[nn.Module, DataSet]:
     """A model, and images of which a third are for selection and of which it tells all but a few.
 
-    Of its layers, attention stands 0.5, the output stands 0.25 just so, and the rest stands little.
+    Of its layers, attention stands 0.5, the output stands 0.25 just so, and the rest stands little. Shared by the
+    tests, which change neither.
     """
     model, noise = tiny_model(), noisy_data(count * 3 // 2)
     source = noise.selection.source

@@ -101,15 +101,17 @@ def die_between_trials(_land: Landscape, _study: optuna.Study, _worker: str) -> 
     pass
 
 
-@pytest.mark.parametrize(
+every_death = pytest.mark.parametrize(
     "die", [die_by_exception, die_in_mid_trial, die_before_the_first_parameter, die_between_trials]
 )
-def test_killed_at_any_trial_it_goes_on_with_the_same_trials(
+
+
+@every_death
+def test_killed_before_every_trial_it_goes_on_with_the_same_trials(
     store: Store, tmp_path: Path, dead_worker: str, die: Callable[[Landscape, optuna.Study, str], None]
 ) -> None:
     land = small()
     expected, final = whole_pass(land)
-    # One study that dies before every trial, and in memory, which is quick, a study for every trial.
     study = store.study(land.sampler())
     for _ in expected:
         study = store.study(land.sampler())
@@ -117,6 +119,14 @@ def test_killed_at_any_trial_it_goes_on_with_the_same_trials(
         study.optimize(land, n_trials=1)
     assert plans(study) == expected
     assert study.sampler.result(study) == final  # type: ignore[attr-defined]
+
+
+@every_death
+def test_killed_before_one_trial_it_goes_on_with_the_same_trials(
+    tmp_path: Path, dead_worker: str, die: Callable[[Landscape, optuna.Study, str], None]
+) -> None:
+    land = small()
+    expected, final = whole_pass(land)
     for k in range(len(expected)):
         own = Store("memory", tmp_path)
         study = own.study(land.sampler())
