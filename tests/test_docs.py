@@ -66,8 +66,8 @@ PAGES = {
         ("model/config.json", '"family": "spikformer"'),
     ),
 }
-# Pages of measured figures: nothing in them runs; a benchmark prints them.
-FIGURES = {"criteria.md"}
+# Pages of words and measured figures, in which nothing runs; and the benchmark that prints the figures, if one does.
+FIGURES = {"criteria.md": "criteria.py", "samplers.md": None}
 
 
 @pytest.fixture(params=PAGES)
@@ -112,15 +112,15 @@ def run_session(folder: Path, text: str) -> None:
 
 
 def test_every_page_is_here() -> None:
-    assert {file.name for file in (ROOT / "docs").glob("*.md")} == set(PAGES) | FIGURES
+    assert {file.name for file in (ROOT / "docs").glob("*.md")} == set(PAGES) | set(FIGURES)
 
 
-@pytest.mark.parametrize("name", sorted(FIGURES))
-def test_figures_have_a_benchmark_that_prints_them(name: str) -> None:
-    page = Page(name)
-    assert not page.blocks
-    assert (ROOT / "benchmarks" / f"{Path(name).stem}.py").is_file()
-    assert f"`benchmarks/{Path(name).stem}.py`" in (ROOT / "docs" / name).read_text(encoding="utf-8")
+@pytest.mark.parametrize(("name", "benchmark"), FIGURES.items())
+def test_figures_name_the_benchmark_that_prints_them(name: str, benchmark: str | None) -> None:
+    assert not Page(name).blocks
+    if benchmark is not None:
+        assert (ROOT / "benchmarks" / benchmark).is_file()
+        assert f"`benchmarks/{benchmark}`" in (ROOT / "docs" / name).read_text(encoding="utf-8")
 
 
 def test_every_block_is_of_a_kind_that_is_run(page: Page) -> None:

@@ -65,7 +65,7 @@ _SEARCH = (
     _Step("best"),
     _Step("front", part=0.6),
     _Step("explore", spread=0.3),
-    _Step("front", part=0.15),
+    _Step("best"),
 )
 # In a plan by drawn curves no layer loses so much more than in the best plan known: of many layers, the draw of one is
 # always far too good to be true.

@@ -27,7 +27,7 @@ def test_all_names_make_a_sampler() -> None:
     problem = replace(Landscape().problem, scores=lambda _layer: np.arange(1.0, 9.0))
     made = {name: make_sampler(name, problem, seed=0) for name in SAMPLERS}
     assert type(made["prioritized"]) is PrioritizedSampler
-    assert all(type(made[name]) is ReseededSampler for name in OF_OPTUNA)
+    assert all(isinstance(made[name], ReseededSampler) for name in OF_OPTUNA)
 
 
 def test_what_is_said_of_them() -> None:
