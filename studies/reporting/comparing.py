@@ -18,7 +18,7 @@ from primesvt.search import (
     saving_of,
     violation,
 )
-from primesvt.search.samplers import NO_START, RATIOS_SPACE
+from primesvt.search.samplers import NO_START
 
 from ..running.settings import StudySettings
 from ..running.study_run import StudyRun
@@ -33,7 +33,7 @@ _WINDOW = 4.0
 # Settings that may differ between studies of one comparison; with other constraints or images there is none.
 _TELLING = ("criterion", "repair", "embedding", "layers", "step", "max_ratio", "risk", "space", "start")
 # Settings that tell something even where all studies of a sampler agree.
-_ALWAYS = {"criterion": DEFAULT_CRITERION, "repair": (), "space": RATIOS_SPACE, "start": NO_START}
+_ALWAYS = {"criterion": DEFAULT_CRITERION, "repair": (), "start": NO_START}
 
 
 def compare(
@@ -137,7 +137,8 @@ def _label(run: StudyRun, runs: Sequence[StudyRun]) -> str:
     told = []
     for name, value in _telling(run.settings).items():
         varies = any(_telling(other)[name] != value for other in same)
-        if varies or (name in _ALWAYS and value != _ALWAYS[name]):
+        chosen = name == "space" and len(run.settings.kind.spaces) > 1
+        if varies or chosen or (name in _ALWAYS and value != _ALWAYS[name]):
             text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
             told.append(f"{name.replace('_', '-')} {text or ('all' if name == 'layers' else 'none')}")
     return run.settings.sampler + (f" ({'; '.join(told)})" if told else "")

@@ -113,7 +113,11 @@ def studies() -> tuple[list[StudyRun], TestSet]:
     storage = InMemoryStorage()
     runs = [
         run_study(
-            sampler, storage, subject, replace(settings, sampler=sampler, options=options), RunOptions(trials=trials)
+            sampler,
+            storage,
+            subject,
+            replace(settings, sampler=sampler, options=options, space="ratios"),
+            RunOptions(trials=trials),
         )
         for sampler, options, trials in (
             ("prioritized", PrioritizedOptions(rates=(0.25, 0.5, 0.75)), 100),
@@ -229,7 +233,7 @@ def test_studies_of_one_sampler_with_other_settings_are_told_apart(primesvt, mod
         primesvt("search", *common, *limits, "--study", rate, "--rates", rate, "--exhaust")
     primesvt("search", *common, *limits, "--study", "r", "--sampler", "random", "--trials", "2", "--rates", "0.5")
     result = primesvt("compare", *common, "--studies", "0.2,0.8,r", "-o", tmp_path / "out", "--json").json
-    assert list(result["samplers"]) == ["prioritized (rates 0.2)", "prioritized (rates 0.8)", "random"]
+    assert list(result["samplers"]) == ["prioritized (rates 0.2)", "prioritized (rates 0.8)", "random (space budget)"]
     assert "prioritized (rates 0.8)" in result["summary"][3]
     ran = primesvt("compare", *common, "--studies", "0.2,r", "--max-drop", "1", "-o", tmp_path / "out")
     assert ran.code == 2
