@@ -34,10 +34,8 @@ _DEAR: Mapping[str, float] = {"stem": 1.5, "embedding": 3.0}
 # Mean and standard deviation of the logarithm of p: of divergence, of drop. On the demo model a plan of eight layers
 # diverges 3.4 times as far as they do alone, added up.
 _POWER = np.array([[0.45, 0.2], [0.25, 0.2]])
-# Of the logarithms of divergence and of a point more than the drop: what the formula does not say. It says little where
-# answers are all but random: from so many nats and points on.
-_MISFIT = (0.1, 0.05)
-_SATURATED = (1.0, 20.0)
+# Of logarithms: what the formula does not say, and where answers are all but random.
+_MISFIT, _SATURATED = 0.25, 1.0
 _LEAST = 1e-5
 _STEPS = 30
 
@@ -145,8 +143,10 @@ class ErrorModel:
             diverges = _LEAST if seen.divergence is None else max(seen.divergence, _LEAST)
             unknown = 1e3 if seen.divergence is None else 2 / np.sqrt(seen.images)
             values += [np.log(diverges), np.log1p(max(seen.drop, -0.5))]
-            misfit = np.hypot(_MISFIT, np.clip(np.array([diverges, seen.drop]) / _SATURATED, 0.0, 1.0))
-            noise += np.hypot(misfit, [unknown, seen.noise / (1 + abs(seen.drop))]).tolist()
+            noise += [
+                np.hypot(np.hypot(_MISFIT, _SATURATED * min(diverges, 1.0)), unknown),
+                np.hypot(np.hypot(_MISFIT, _SATURATED * min(seen.drop / 40, 1.0)), seen.noise / (1 + abs(seen.drop))),
+            ]
         return np.array(values), np.array(noise)
 
     def _explained(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

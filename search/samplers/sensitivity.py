@@ -6,7 +6,7 @@ Bytes are known, so only accuracy has to be learned. After every trial a model o
 
 * *reach*, while no plan keeps the limits: the plan that meets the memory target at the least error, by the most
   probable curves and by drawn ones in turn;
-* *best*: the smallest plan that keeps the limit of accuracy by the most probable curves;
+* *best*: the smallest plan that keeps the limit of accuracy, or a little less or more, by the most probable curves;
 * *explore*: the same by curves drawn from what is still thinkable (Thompson sampling, W. R. Thompson, 1933), near the
   best plan known: layers that might stand more are tried, together, and the next fit tells which did;
 * *front*: the smallest plan within a part of the limit: a Pareto front has points below it.
@@ -57,19 +57,20 @@ class _Step:
 
 
 _REACH = (_Step("reach"), _Step("reach", spread=0.5), _Step("reach"), _Step("reach", spread=1.0))
+# Guesses at one drop are nearly one plan, and measure alike: those of another drop find what the model gets wrong.
 _SEARCH = (
     _Step("best"),
     _Step("explore", spread=1.0),
     _Step("front", part=0.3),
     _Step("explore", spread=0.5),
-    _Step("best"),
+    _Step("best", part=0.85),
     _Step("front", part=0.6),
     _Step("explore", spread=0.3),
-    _Step("best"),
+    _Step("best", part=1.15),
 )
 # In a plan by drawn curves no layer loses so much more than in the best plan known: of many layers, the draw of one is
 # always far too good to be true.
-_WINDOW = 0.15
+_WINDOW = 0.3
 # A plan that is known to miss a limit is made smaller to these parts of its bytes, one after the other.
 _SHARES = tuple(round(1 - 0.05 * at, 9) for at in range(20))
 # Error of what is not allowed: above all that any byte is worth.
