@@ -6,9 +6,9 @@ Bytes are known, so only accuracy has to be learned. After every trial a model o
 
 * *reach*, while no plan keeps the limits: the plan that meets the memory target at the least error, by the most
   probable curves and by drawn ones in turn;
-* *best*: the smallest plan that keeps the limit of accuracy, or a little less or more, by the most probable curves;
-* *explore*: the same by curves drawn from what is still thinkable (Thompson sampling, W. R. Thompson, 1933), near the
-  best plan known: layers that might stand more are tried, together, and the next fit tells which did;
+* *best*: the smallest plan that keeps the limit of accuracy by the most probable curves;
+* *explore*: the same by curves drawn from what is still thinkable (Thompson sampling, W. R. Thompson, 1933): layers
+  that might stand much are tried, together, and the next fit tells which did;
 * *front*: the smallest plan within a part of the limit: a Pareto front has points below it.
 
 No plan that misses the memory target, or another limit that needs no image, is asked, none is asked twice, and no layer
@@ -57,24 +57,18 @@ class _Step:
 
 
 _REACH = (_Step("reach"), _Step("reach", spread=0.5), _Step("reach"), _Step("reach", spread=1.0))
-# Guesses at one drop are nearly one plan, and measure alike: those of another drop find what the model gets wrong.
 _SEARCH = (
     _Step("best"),
     _Step("explore", spread=1.0),
-    _Step("front", part=0.3),
-    _Step("explore", spread=0.5),
-    _Step("best", part=0.85),
-    _Step("front", part=0.6),
+    _Step("front", part=0.8),
     _Step("explore", spread=0.3),
-    _Step("best", part=1.15),
+    _Step("best"),
+    _Step("explore", spread=0.5),
+    _Step("front", part=0.4),
+    _Step("explore", spread=0.3),
 )
-# In a plan by drawn curves no layer loses so much more than in the best plan known: of many layers, the draw of one is
-# always far too good to be true.
-_WINDOW = 0.3
 # A plan that is known to miss a limit is made smaller to these parts of its bytes, one after the other.
 _SHARES = tuple(round(1 - 0.05 * at, 9) for at in range(20))
-# Error of what is not allowed: above all that any byte is worth.
-_FORBIDDEN = 1e12
 
 
 class SensitivitySampler(PlanSampler):
@@ -109,7 +103,7 @@ class SensitivitySampler(PlanSampler):
         step, rng = steps[place % len(steps)], np.random.default_rng((self._seed, place))
         model = ErrorModel(self._kinds, [self._observation(t) for t in measured if self.tried(t)])
         for draw in self._draws(model, step.spread, rng):
-            plan = self._plan(model, step, draw, best)
+            plan = self._plan(model, step, draw)
             if ratios(plan) not in taken:
                 return step.phase, plan
         return step.phase, self._any(plan, taken, rng)
@@ -120,13 +114,9 @@ class SensitivitySampler(PlanSampler):
         for wider in np.linspace(0.25, 1.5, 20):
             yield wider * rng.standard_normal(model.size)
 
-    def _plan(
-        self, model: ErrorModel, step: _Step, draw: np.ndarray | None, best: Mapping[str, float] | None
-    ) -> dict[str, float]:
+    def _plan(self, model: ErrorModel, step: _Step, draw: np.ndarray | None) -> dict[str, float]:
         # Drops add up by a power.
         errors = model.drops(self._levels, draw) ** (1 / model.power)
-        if draw is not None and best is not None:
-            errors[self._beyond(best)] = _FORBIDDEN
         allocation = Allocation(Curves(self._space.layers, self._levels, errors), self._problem.cost)
         within = allocation.for_error((step.part * self._limit) ** (1 / model.power))
         if step.phase == "reach" or self._problem.cost.bytes(within) > self._target:
@@ -143,11 +133,6 @@ class SensitivitySampler(PlanSampler):
             if self._problem.keeps(self._space.plan(smaller)):
                 return smaller
         return plan
-
-    def _beyond(self, best: Mapping[str, float]) -> np.ndarray:
-        """Which levels are beyond the window around a plan, bool ``[L, K]``."""
-        ends = np.array([best.get(layer, 0.0) for layer in self._space.layers]) + max(_WINDOW, self._space.step)
-        return np.asarray(np.array(self._levels) > ends[:, None] + 1e-9)
 
     def _any(self, plan: dict[str, float], taken: set[Ratios], rng: np.random.Generator) -> dict[str, float]:
         """A plan nearby that nobody tried."""
