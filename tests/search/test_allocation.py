@@ -90,7 +90,7 @@ def test_the_plan_for_an_error_is_never_larger_than_the_papers_policy_finds(
     policy = PrioritizedPolicy(layers=allocation.curves.layers, rates=LEVELS[1:], exhaust=True)
     known: dict[Ratios, Outcome] = {}
     while isinstance(step := policy.next(known), Step):
-        error = float(allocation.curves.errors_of(step.ratios).sum())
+        error = harm(allocation, step.ratios)
         known[ratios(step.ratios)] = Outcome(error - most, small_enough=False)
     assert allocation.cost.bytes(allocation.for_error(most)) <= allocation.cost.bytes(step.ratios)
 
