@@ -23,8 +23,9 @@ from optuna.trial import FrozenTrial
 from stopwatch import machine
 
 from primesvt.models import DEMO, PrimeSVTError, load_model, open_data
-from primesvt.search import Constraints, accuracy_of, decided_early, saving_of
+from primesvt.search import KEY, Constraints, accuracy_of, decided_early, saving_of
 from primesvt.search.samplers import SAMPLERS, STARTS
+from primesvt.studies.commands.arms import arm_name
 from primesvt.studies.reporting.history import History
 from primesvt.studies.reporting.measurement import Measurement, TestSet
 from primesvt.studies.reporting.result_directory import open_test_set
@@ -110,13 +111,14 @@ def arms_of(args: argparse.Namespace, constraints: Constraints) -> list[Arm]:
             sampler=sampler, constraints=constraints, images=args.images, calibration=args.calibration
         )
         settings = replace(settings, options=kind.at_its_best(settings.options))
-        for name, told in {sampler: settings, **_variants(sampler, settings)}.items():
+        for name, told in {sampler: settings, **_variants(settings)}.items():
             arms.append(Arm(name, told, args.trials))
             arms.append(Arm(name + HELPED, replace(told, repair=REPAIR), args.trials))
-    return [arm for arm in arms if arm.name in args.arms or (not args.arms and "," not in arm.name)]
+    every = [arm for arm in arms if arm.name.removesuffix(HELPED) in SAMPLERS]
+    return [arm for arm in arms if arm.name in args.arms] if args.arms else every
 
 
-def _variants(sampler: str, settings: StudySettings) -> dict[str, StudySettings]:
+def _variants(settings: StudySettings) -> dict[str, StudySettings]:
     """A sampler in spaces and from starts that are not its own choice; they run where ``--arms`` names them."""
     found = {}
     for space in settings.kind.spaces:
@@ -126,7 +128,7 @@ def _variants(sampler: str, settings: StudySettings) -> dict[str, StudySettings]
             except PrimeSVTError:  # the two do not go together
                 continue
             if (space, start) != (settings.chosen_space, settings.chosen_start):
-                found[f"{sampler},{space},{start}"] = told
+                found[arm_name(told)] = told
     return found
 
 
@@ -143,19 +145,12 @@ def results_of(case: Case, arms: Sequence[Arm], args: argparse.Namespace) -> lis
 
 
 def _chosen(run: StudyRun, test: TestSet) -> dict[float, tuple[float, Measurement] | None]:
-    known = dict(test.remembered(run.study))
-    chosen: dict[float, tuple[float, Measurement] | None] = {}
-    for points in POINTS:
-        trial = _within(run, points)
+    def told(trial: FrozenTrial | None) -> tuple[float, Measurement] | None:
         if trial is None:
-            chosen[points] = None
-            continue
-        key = trial.user_attrs["key"]
-        if key not in known:
-            known[key] = test.measure(run.plan(trial))
-            test.remember(run.study, known)
-        chosen[points] = saving_of(trial), known[key]
-    return chosen
+            return None
+        return saving_of(trial), test.recall(run.study, run.plan(trial), trial.user_attrs[KEY])
+
+    return {points: told(_within(run, points)) for points in POINTS}
 
 
 def _within(run: StudyRun, points: float) -> FrozenTrial | None:

@@ -8,7 +8,7 @@ from typing import Any
 from optuna.trial import FrozenTrial
 
 from primesvt.models import PrimeSVTError, config_of, model_bytes, parameter_count
-from primesvt.pruning import DEFAULT_CRITERION, PruningPlan, Robustness, prunable_layers
+from primesvt.pruning import DEFAULT_CRITERION, Robustness, prunable_layers
 from primesvt.search import (
     KEY,
     accuracy_of,
@@ -89,29 +89,17 @@ def _gains(runs: Sequence[StudyRun], results: Sequence[StudyResult], test: TestS
     if shown is None:
         return ()
     study = next(run.study for run in runs if run.study.study_name == shown.study)
-
-    def measure(plan: PruningPlan) -> Measurement:
-        known, key = dict(test.remembered(study)), test.pruner.key(plan, test.images.fingerprint)
-        if key not in known:
-            known[key] = test.measure(plan)
-            test.remember(study, known)
-        return known[key]
-
-    return gains_of(shown.plan, measure, {shown.plan.repair: shown.test})
+    return gains_of(shown.plan, lambda plan: test.recall(study, plan), {shown.plan.repair: shown.test})
 
 
 def _measured(
     run: StudyRun, trials: Sequence[FrozenTrial], test: TestSet, on_plan: Callable[[], None]
 ) -> list[ReportedPlan]:
     """Trials of a study with what their plans do on the test set; the study remembers it."""
-    known, plans = dict(test.remembered(run.study)), []
+    plans = []
     for trial in trials:
         on_plan()
-        key = trial.user_attrs[KEY]
-        if key not in known:
-            known[key] = test.measure(run.plan(trial))
-            test.remember(run.study, known)
-        plans.append(_report(run, trial, known[key]))
+        plans.append(_report(run, trial, test.recall(run.study, run.plan(trial), trial.user_attrs[KEY])))
     return plans
 
 
