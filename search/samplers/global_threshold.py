@@ -9,13 +9,12 @@ layers' ratios were not rounded to the grid of the search.
 from collections.abc import Mapping
 
 import numpy as np
-from optuna.samplers import BaseSampler
 
 from primesvt.models import PrimeSVTError
 
 from ..space import SearchSpace
-from .kind import Problem, SamplerKind
-from .ladder import LadderSampler, ladder_result
+from .kind import Problem
+from .ladder import ladder_kind
 
 
 def thresholded(scores: Mapping[str, np.ndarray], space: SearchSpace) -> list[dict[str, float]]:
@@ -34,19 +33,11 @@ def _rounded(ratio: float, space: SearchSpace) -> float:
     return min(space.levels, key=lambda level: abs(level - ratio))
 
 
-def _make(problem: Problem, _options: object, _seed: int) -> BaseSampler:
+def _plans(problem: Problem) -> list[dict[str, float]]:
     scores = problem.scores
     if scores is None:
         raise PrimeSVTError("The sampler global needs the scores of the channels; give the problem some.")
-    plans = thresholded({layer: scores(layer) for layer in problem.space.layers}, problem.space)
-    return LadderSampler(problem.space, plans, phase="global")
+    return thresholded({layer: scores(layer) for layer in problem.space.layers}, problem.space)
 
 
-GLOBAL = SamplerKind(
-    name="global",
-    summary="one threshold for the channels of all layers",
-    make=_make,
-    deterministic=True,
-    trials=lambda problem, _options: len(problem.space.levels) - 1,
-    result=ladder_result,
-)
+GLOBAL = ladder_kind("global", "one threshold for the channels of all layers", _plans)

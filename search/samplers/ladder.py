@@ -5,7 +5,7 @@ keeps the limit of accuracy and the nearest one beyond it that does not. So the 
 known how far one may go, the others follow from there in both directions, and the study ends with the row.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 import optuna
@@ -17,6 +17,7 @@ from ..constraints import ACCURACY_DROP
 from ..policy import Ratios, ratios
 from ..space import SearchSpace
 from ..workers import is_running
+from .kind import Problem, SamplerKind
 from .plan_sampler import PlanSampler, Proposal
 
 
@@ -88,6 +89,23 @@ class LadderSampler(PlanSampler):
         }
 
 
-def ladder_result(sampler: BaseSampler, study: optuna.Study) -> Mapping[str, float] | None:
-    """As a :class:`~primesvt.search.samplers.SamplerKind` wants it."""
+def ladder_kind(name: str, summary: str, rungs: Callable[[Problem], Sequence[Mapping[str, float]]]) -> SamplerKind:
+    """A sampler that tries plans in one row, one for every level above 0 at most.
+
+    Args:
+        name: As on the command line; a trial's phase, too.
+        summary: What it is, in a few words.
+        rungs: The plans for a problem.
+    """
+    return SamplerKind(
+        name=name,
+        summary=summary,
+        make=lambda problem, _options, _seed: LadderSampler(problem.space, rungs(problem), phase=name),
+        deterministic=True,
+        trials=lambda problem, _options: len(problem.space.levels) - 1,
+        result=_result,
+    )
+
+
+def _result(sampler: BaseSampler, study: optuna.Study) -> Mapping[str, float] | None:
     return sampler.result(study) if isinstance(sampler, LadderSampler) else None

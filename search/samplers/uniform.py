@@ -1,21 +1,11 @@
 """One ratio everywhere: what a plan per layer must be better than."""
 
-from optuna.samplers import BaseSampler
-
-from .kind import Problem, SamplerKind
-from .ladder import LadderSampler, ladder_result
+from .kind import Problem
+from .ladder import ladder_kind
 
 
-def _make(problem: Problem, _options: object, _seed: int) -> BaseSampler:
-    space = problem.space
-    return LadderSampler(space, [dict.fromkeys(space.layers, level) for level in space.levels], phase="uniform")
+def _plans(problem: Problem) -> list[dict[str, float]]:
+    return [dict.fromkeys(problem.space.layers, level) for level in problem.space.levels]
 
 
-UNIFORM = SamplerKind(
-    name="uniform",
-    summary="one ratio everywhere",
-    make=_make,
-    deterministic=True,
-    trials=lambda problem, _options: len(problem.space.levels) - 1,
-    result=ladder_result,
-)
+UNIFORM = ladder_kind("uniform", "one ratio everywhere", _plans)
