@@ -19,7 +19,7 @@ from primesvt.models import ChannelGroup, config_of
 
 from .kept import Scores, kept_channels, scores_of
 from .memory import INDEX_BYTES
-from .plan import DEFAULT_CRITERION, PruningPlan
+from .plan import DEFAULT_CRITERION, PruningPlan, kept_counts
 from .surgery import cuts
 
 # Widths of all layers when streams alone lose channels, from the streams' ratios.
@@ -85,17 +85,15 @@ class ByteCounter:
         return tuple((stream, ratios[stream]) for stream in self._streams if stream in ratios)
 
     def _widths(self, left: np.ndarray, ratios: np.ndarray) -> np.ndarray:
-        """Channels left of every layer and a last 1, ``[..., L + 1]``, as :func:`~primesvt.pruning.kept_count` says.
+        """Channels left of every layer and a last 1, ``[..., L + 1]``.
 
         Args:
             left: Channels once streams have lost theirs, float64 ``[..., L]``.
             ratios: Float64 ``[..., L]``.
         """
         own, heads = self._own
-        per_head = left // heads
-        removed = np.minimum(np.floor(ratios * per_head + 1e-9), per_head - 1)
         # A stream has lost its channels already.
-        widths = np.where(own, (per_head - removed) * heads, left)
+        widths = np.where(own, kept_counts(left, ratios, heads), left)
         return np.concatenate([widths, np.ones((*widths.shape[:-1], 1))], axis=-1)
 
     def _count(self, widths: np.ndarray) -> np.ndarray:

@@ -1,12 +1,13 @@
 """A pruning plan: which fraction of which layer's channels goes away. Data, nothing else."""
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
+
+import numpy as np
 
 from primesvt.models import PrimeSVTError, read_json, whole_file
 
@@ -102,7 +103,12 @@ def kept_count(channels: int, ratio: float, heads: int = 1) -> int:
 
     The number removed is rounded down, the same in every head, and at least one channel per head stays.
     """
+    return int(kept_counts(np.array(channels), np.array(ratio), np.array(heads)))
+
+
+def kept_counts(channels: np.ndarray, ratios: np.ndarray, heads: np.ndarray) -> np.ndarray:
+    """The same of many layers and ratios at once, arrays whose shapes go together."""
     per_head = channels // heads
     # The tolerance keeps 0.3 * 10 from being 2 channels.
-    removed = min(math.floor(ratio * per_head + 1e-9), per_head - 1)
-    return (per_head - removed) * heads
+    removed = np.minimum(np.floor(ratios * per_head + 1e-9), per_head - 1)
+    return np.asarray((per_head - removed) * heads)

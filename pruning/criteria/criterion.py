@@ -50,6 +50,11 @@ def summed(score: LeafScore) -> Score:
     return of_group
 
 
+def norms_of(group: ChannelGroup, weights: Weights) -> list[str]:
+    """The BatchNorms among the filters of a group."""
+    return [leaf for leaf in group.filters if weights[f"{leaf}.weight"].ndim == 1]
+
+
 def filter_norms(weight: torch.Tensor, order: int) -> torch.Tensor:
     """The norm of every filter ``[C]``, in float64, some filters at a time: a copy of all would double the memory."""
     rows = max(1, _COPIED // math.prod(weight.shape[1:]))

@@ -22,7 +22,7 @@ import torch
 from primesvt.models import ChannelGroup
 
 from ..channel_statistics import Statistics
-from .criterion import Criterion, Weights
+from .criterion import Criterion, Weights, norms_of
 from .l2 import L2
 
 # Of the mean variance of a reader's inputs, as in the repair that makes up for the channels afterwards.
@@ -35,8 +35,7 @@ def _score(group: ChannelGroup, weights: Weights, statistics: Statistics | None)
     if group.index is not None:
         return statistics.variance(group.index)
     if not group.readers:
-        norms = [leaf for leaf in group.filters if weights[f"{leaf}.weight"].ndim == 1]
-        return torch.stack([statistics.variance(norm) for norm in norms]).sum(0)
+        return torch.stack([statistics.variance(norm) for norm in norms_of(group, weights)]).sum(0)
     readers = [Reader.of(weights[f"{name}.weight"], statistics.covariance(name)) for name in group.readers]
     return removal_order(readers, group.heads)
 

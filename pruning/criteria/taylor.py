@@ -14,12 +14,12 @@ import torch
 from primesvt.models import ChannelGroup
 
 from ..channel_statistics import Statistics
-from .criterion import Criterion, Weights
+from .criterion import Criterion, Weights, norms_of
 from .l2 import L2
 
 
 def _score(group: ChannelGroup, weights: Weights, statistics: Statistics | None) -> torch.Tensor:
-    norms = [leaf for leaf in group.filters if weights[f"{leaf}.weight"].ndim == 1]
+    norms = norms_of(group, weights)
     if statistics is None or not norms:
         return L2.score(group, weights, statistics)
     return torch.stack([statistics.influence(norm) for norm in norms]).sum(0)
