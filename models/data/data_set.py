@@ -8,7 +8,7 @@ are the selection set.
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal, Protocol
 
@@ -82,7 +82,7 @@ class ImageSet:
             return self
         if limit < 1:
             raise PrimeSVTError(f"The number of images must be at least 1, got {limit}.")
-        return ImageSet(self.role, self.source, self.labels, self.indices[:limit], self.classes)
+        return replace(self, indices=self.indices[:limit])
 
     def check(self, config: ModelConfig) -> None:
         """Refuse images that the model cannot read.

@@ -59,18 +59,15 @@ class ArrayImages:
             return batch.transpose(0, 1).contiguous()
         if pixels.dtype == np.uint8:
             batch = batch.div(255)
-        elif not ((batch >= 0) & (batch <= 1)).all():
-            raise PrimeSVTError(
-                f"The images are {pixels.dtype}, so their pixels must lie in [0, 1]; got {pixels.min():g} to "
-                f"{pixels.max():g}. Divide them by their largest value, or store them as uint8."
-            )
+        else:
+            check_pixels(batch.numpy(), "The array of images")
         return (batch.unsqueeze(1) if batch.ndim == 3 else batch.permute(0, 3, 1, 2)).contiguous()
 
     def digest(self) -> str:
         """Shape, and a hash of all bytes; of 4,096 images spread over an array that is too large for that."""
         sample = self.array
         if sample.nbytes > _HASHED_BYTES:
-            sample = sample[_spread(len(sample))]
+            sample = sample[spread(len(sample))]
         sample = np.ascontiguousarray(sample)
         return f"{self.array.shape}{self.array.dtype}{hashlib.sha256(sample.data).hexdigest()}"
 
@@ -187,19 +184,36 @@ def read_frames(file: Path) -> np.ndarray:
     return frames
 
 
+def check_pixels(pixels: np.ndarray, what: str) -> None:
+    """Refuse floating point pixels that are not in [0, 1].
+
+    Args:
+        pixels: Some or all of them.
+        what: They belong to, for the message.
+
+    Raises:
+        PrimeSVTError: One is outside, or no number.
+    """
+    if not ((pixels >= 0) & (pixels <= 1)).all():
+        raise PrimeSVTError(
+            f"{what} is {pixels.dtype}, so its pixels must lie in [0, 1]; got {pixels.min():g} to {pixels.max():g}. "
+            "Divide them by their largest value, or store them as uint8."
+        )
+
+
 def digest_of_files(files: Sequence[Path]) -> str:
     """Names and sizes of all files, and the content of 4,096 of them spread over all, as a hash."""
     hashed = hashlib.sha256()
     for file in files:
         hashed.update(f"{file.parent.name}/{file.name}:{file.stat().st_size}\n".encode())
-    for i in _spread(len(files)):
+    for i in spread(len(files)):
         hashed.update(files[i].read_bytes())
     return hashed.hexdigest()
 
 
-def _spread(count: int) -> np.ndarray:
-    """Which of ``count`` images are hashed where not all are: evenly spread over them."""
-    return np.linspace(0, count - 1, min(_HASHED_IMAGES, count)).astype(np.int64)
+def spread(count: int, most: int = _HASHED_IMAGES) -> np.ndarray:
+    """Which of ``count`` images are looked at where not all are: evenly spread over them, int64."""
+    return np.linspace(0, count - 1, min(most, count)).astype(np.int64)
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

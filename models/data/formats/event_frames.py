@@ -12,14 +12,19 @@ from ..data_set import DataSet
 from ..images import FrameFiles, read_frames
 from .class_tree import ClassTree
 from .data_format import DataFormat, Opening
+from .image_tree import SUFFIXES as IMAGE_SUFFIXES
+
+SUFFIX = ".npz"
 
 
 def _tree(directory: Path) -> ClassTree:
-    return ClassTree(directory, (".npz",), "event sequence")
+    return ClassTree(directory, (SUFFIX,), "event sequence")
 
 
 def _recognises(path: Path) -> bool:
-    return path.is_dir() and _tree(path).first() is not None
+    # The first file of either kind decides: a look for one kind alone would walk through all the files of the other.
+    first = ClassTree(path, (*IMAGE_SUFFIXES, SUFFIX), "file").first() if path.is_dir() else None
+    return first is not None and first.suffix.lower() == SUFFIX
 
 
 def _open(directory: Path, opening: Opening) -> DataSet:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ...errors import PrimeSVTError
 from ..data_set import DataSet, split
-from ..images import ArrayImages
+from ..images import ArrayImages, check_pixels, spread
 from .data_format import DataFormat, Opening
 
 # Far above every published data set; a label beyond it is damage, and would name as many classes.
@@ -83,12 +83,7 @@ def _images(file: Path, name: str, array: np.ndarray, notes: set[str]) -> np.nda
         array = np.moveaxis(array, 1, 3)
     if pictures and array.dtype.kind == "f" and len(array):
         # A look at some; the others are looked at when they are read.
-        some = array[np.linspace(0, len(array) - 1, min(_LOOKED_AT, len(array))).astype(np.int64)]
-        if not ((some >= 0) & (some <= 1)).all():
-            raise PrimeSVTError(
-                f"{file}: {name} is {array.dtype}, so its pixels must lie in [0, 1]; got {some.min():g} to "
-                f"{some.max():g}. Divide them by their largest value, or store them as uint8."
-            )
+        check_pixels(array[spread(len(array), _LOOKED_AT)], f"{file}: {name}")
         notes.add("Floating point pixels are taken as they are, in [0, 1].")
     return array
 

@@ -157,3 +157,11 @@ def test_a_tree_that_is_no_data_set(tmp_path: Path) -> None:
     tree(tmp_path / "b", ("ant",))
     with pytest.raises(PrimeSVTError, match="a folder for each of at least two classes"):
         open_data(tmp_path / "b", FRAME)
+
+
+def test_an_archive_among_images_makes_no_event_frames(tmp_path: Path) -> None:
+    tree(tmp_path)
+    np.savez(tmp_path / "train" / "bee" / "features.npz", frames=np.zeros((2, 3, 8, 8)))
+    data = open_data(tmp_path, FRAME)
+    assert data.fit.source.steps is None
+    assert len(data.fit.source) == 30
