@@ -79,6 +79,7 @@ TESTED_IN = {
     "studies/reporting/evidence.py": "studies/reporting/test_verdict.py",
     "studies/reporting/leads.py": "studies/reporting/test_verdict.py",
     "studies/reporting/standings.py": "studies/reporting/test_verdict.py",
+    "studies/running/identity.py": "studies/running/test_settings.py",
     "studies/running/progress.py": "studies/test_cli.py",
     "studies/running/subject.py": "studies/running/test_runner.py",
     "studies/running/train_run.py": "studies/commands/test_train.py",

@@ -24,7 +24,8 @@ from primesvt.search import (
 from primesvt.search.samplers import Problem, make_sampler
 from primesvt.search.starts import enqueue_next
 
-from .settings import StudySettings, check_identity, study_identity
+from .identity import check_identity, study_identity
+from .settings import StudySettings
 from .start import begin_start
 from .storage import storage_errors
 from .study_run import SETTINGS, StudyRun, existing

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from torch import nn
 
-from primesvt.models import DataSet, ImageSet, PrimeSVTError, fingerprint, streams
+from primesvt.models import DataSet, ImageSet, PrimeSVTError, streams
 from primesvt.models.options import check_options, option
 from primesvt.pruning import (
     CRITERIA,
@@ -45,7 +45,7 @@ from primesvt.search.samplers import (
 
 DEFAULT_RISK = 1e-4
 # Settings that studies of earlier versions lack, and how those studies were run.
-_EARLIER: Mapping[str, Any] = {
+EARLIER: Mapping[str, Any] = {
     "risk": 0.0,
     "repair": (),
     "calibration": DEFAULT_CALIBRATION,
@@ -54,8 +54,6 @@ _EARLIER: Mapping[str, Any] = {
     "space": RATIOS_SPACE,
     "start": NO_START,
 }
-# Of those, what may be anything when such a study goes on: what it has measured in full is right under any risk.
-_ANYTHING = ("risk", "calibration")
 _LISTS = ("layers", "repair", "measures", "objectives")
 
 
@@ -242,7 +240,7 @@ class StudySettings:
         """
         if stored is None or stored.get("sampler") != self.sampler:
             return replace(self, space=self.chosen_space, start=self.chosen_start)
-        before, own = {**_EARLIER, **stored}, asdict(self.options)
+        before, own = {**EARLIER, **stored}, asdict(self.options)
         unsaid = {name: _tuples(stored[name]) for name in own if own[name] is None and name in stored}
         missing = {name: value for name, value in self.kind.earlier.items() if name not in stored}
         options = replace(self.options, **unsaid, **missing)
@@ -292,7 +290,7 @@ class StudySettings:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Read what :meth:`to_json` wrote; what else a study holds is passed over."""
-        data = {**_EARLIER, **data}
+        data = {**EARLIER, **data}
         kind = sampler_kind(data["sampler"])
         values = {f.name: data[f.name] for f in fields(cls) if f.name not in ("options", "constraints")}
         lists = {name: tuple(values[name]) for name in _LISTS}
@@ -304,43 +302,3 @@ class StudySettings:
 
 def _tuples(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
-
-
-def study_identity(settings: StudySettings, model: nn.Module, images: ImageSet) -> dict[str, Any]:
-    """All that must be the same when a study goes on."""
-    return {**settings.to_json(), "model": fingerprint(model), "data": images.fingerprint}
-
-
-def check_identity(study_name: str, stored: Mapping[str, Any] | None, wanted: Mapping[str, Any]) -> None:
-    """Refuse to go on with a study that was started with something else.
-
-    A setting that a study lacks, because an earlier version made it, is what that version did.
-
-    Raises:
-        PrimeSVTError: Naming what differs.
-    """
-    if stored is None:
-        raise PrimeSVTError(f"The study {study_name!r} exists, but was not made by PrimeSVT; choose another name.")
-    earlier = {**_EARLIER, "limits": {}, **sampler_kind(wanted["sampler"]).earlier}
-    anything = {name: wanted[name] for name in _ANYTHING}
-    now = _flat(wanted)
-    before = {**{name: _lists(value) for name, value in earlier.items()}, **anything, **_flat(stored)}
-    differing = [
-        name if name in ("model", "data") else f"{name.replace('_', '-')} ({before.get(name)!r}, now {now[name]!r})"
-        for name in now
-        if before.get(name) != now[name]
-    ]
-    if differing:
-        raise PrimeSVTError(
-            f"The study {study_name!r} was started with another {', '.join(differing)}. Give the same options to go "
-            "on, or begin a new one: another --study in a search, another -o or --prefix in a comparison."
-        )
-
-
-def _lists(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
-
-
-def _flat(identity: Mapping[str, Any]) -> dict[str, Any]:
-    """All on one level: a limit is named as its option is."""
-    return {**{k: v for k, v in identity.items() if k != "constraints"}, **identity.get("constraints", {})}

@@ -25,7 +25,8 @@ from primesvt.search import (
 )
 from primesvt.search.samplers import Problem, make_sampler
 
-from .settings import StudySettings, check_identity, study_identity
+from .identity import check_identity, study_identity
+from .settings import StudySettings
 from .subject import Subject
 
 # Of the study, its settings and what it is about.

@@ -15,7 +15,8 @@ from primesvt.search.samplers import DrawOptions, NoOptions, PrioritizedOptions
 from primesvt.search.samplers.kind import RESERVED
 from primesvt.search.samplers.nsga2 import NSGA2Options
 from primesvt.search.samplers.tpe import TPEOptions
-from primesvt.studies.running.settings import StudySettings, check_identity, study_identity
+from primesvt.studies.running.identity import check_identity, study_identity
+from primesvt.studies.running.settings import StudySettings
 
 from ...conftest import noisy_data
 from ...search.models import tiny_model
