@@ -350,16 +350,15 @@ class FamilyContract:
     def test_every_layer_alone_pruned_equals_masked(self, model: nn.Module, config: ModelConfig) -> None:
         images = random_images(config, 4)
         for group in channel_groups(model):
-            # Other channels in every head: only so is seen whether heads are declared.
-            for ratio, criterion in ((0.5, "l2"), (0.3, "random")):
-                plan = PruningPlan({group.name: ratio}, criterion)
-                kept = kept_channels(model, plan)
-                with torch.no_grad():
-                    logits = prune(model, plan)(images)
-                assert difference(logits, masked_logits(model, kept, images)) <= TOLERANCE, (
-                    f"{group.name}: the shapes fit, the answers differ; are heads declared, does a number depend on "
-                    "a width (an attention scale, a mean), is a BatchNorm missing after a filter?"
-                )
+            # At random there are other channels in every head: only so is seen whether heads are declared.
+            plan = PruningPlan({group.name: 0.4}, "random")
+            kept = kept_channels(model, plan)
+            with torch.no_grad():
+                logits = prune(model, plan)(images)
+            assert difference(logits, masked_logits(model, kept, images)) <= TOLERANCE, (
+                f"{group.name}: the shapes fit, the answers differ; are heads declared, does a number depend on "
+                "a width (an attention scale, a mean), is a BatchNorm missing after a filter?"
+            )
 
     @given(data=st.data())
     @_SETTINGS
@@ -450,7 +449,8 @@ class FamilyContract:
         plan = PruningPlan({group.name: 0.4 for group in channel_groups(model)})
         pruned, file = prune(model, plan).float(), tmp_path / "model.onnx"
         images = random_images(config, 24).float()
-        export_onnx(pruned, file)
+        # A batch of any size takes three times as long to write.
+        export_onnx(pruned, file, batch=12)
         session = importlib.import_module("onnxruntime").InferenceSession(str(file))
         answers = [torch.from_numpy(session.run(None, {"images": part.numpy()})[0]) for part in images.split(12)]
         with torch.no_grad():

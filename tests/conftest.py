@@ -1,7 +1,9 @@
-"""What the tests share: small models with lively neurons, and data sets of a few noisy images."""
+"""What the tests share: small models with lively neurons, data sets of a few noisy images, the command line."""
 
+import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from primesvt.models import (
 )
 from primesvt.models.data.data_set import split
 from primesvt.pruning.family_contract import calibrated
+from primesvt.studies.cli import main
 
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci")
@@ -102,4 +105,34 @@ def data() -> DataSet:
     return noisy_data()
 
 
-__all__ = ["FAMILIES", "firing_rates", "noisy_data", "replace", "small_config"]
+@dataclass(frozen=True)
+class Ran:
+    """What a command left: exit code, output, error output."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The result."""
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def primesvt(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+    """Runs the command line in this process."""
+
+    def call(*arguments: object) -> Ran:
+        capsys.readouterr()
+        try:
+            code = main([str(a) for a in arguments])
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        captured = capsys.readouterr()
+        return Ran(code, captured.out, captured.err)
+
+    return call
+
+
+__all__ = ["FAMILIES", "Ran", "firing_rates", "noisy_data", "replace", "small_config"]

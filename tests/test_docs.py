@@ -5,7 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from .conftest import Ran
 from .distribution import write_distribution
 
 ROOT = Path(__file__).parents[1]
@@ -101,14 +102,14 @@ def session(text: str) -> Iterator[tuple[str, list[str]]]:
         yield command, output
 
 
-def run_session(folder: Path, text: str) -> None:
+def run_session(primesvt: Callable[..., Ran], text: str) -> None:
     for command, shown in session(text):
         program, *arguments = shlex.split(command)
         assert program == "primesvt"
-        done = run(folder, "primesvt.studies.main", *arguments)
-        assert done.returncode == 0, f"{command}: {done.stderr}"
+        done = primesvt(*arguments)
+        assert done.code == 0, f"{command}: {done.err}"
         if shown:
-            assert done.stdout.splitlines() == shown, command
+            assert done.out.splitlines() == shown, command
 
 
 def test_every_page_is_here() -> None:
@@ -129,7 +130,9 @@ def test_every_block_is_of_a_kind_that_is_run(page: Page) -> None:
     assert any(block.language == "console" for block in page.blocks)
 
 
-def test_the_page_runs_from_top_to_bottom(page: Page, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_page_runs_from_top_to_bottom(
+    page: Page, folder: Path, primesvt: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Code and commands in the order of the page, as they build on each other."""
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(str(folder))
@@ -139,7 +142,7 @@ def test_the_page_runs_from_top_to_bottom(page: Page, folder: Path, monkeypatch:
                 names: dict[str, Any] = {}
                 exec(compile(block.text, page.name, "exec"), names)  # noqa: S102 - our own page
             elif block.language == "console":
-                run_session(folder, block.text)
+                run_session(primesvt, block.text)
     finally:
         for name in page.files:
             sys.modules.pop(name.removesuffix(".py"), None)

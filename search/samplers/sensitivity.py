@@ -13,7 +13,7 @@ Bytes are known, so only accuracy has to be learned. After every trial a model o
 
 No plan that misses the memory target, or another limit that needs no image, is asked, none is asked twice, and no layer
 is measured alone. The sampler keeps nothing on itself: all follows from the study's finished trials and the trial's
-place, so a study that was killed goes on as if it had not been, and of several workers each takes another step.
+place, so a study that was killed goes on as if it had not been, and of several workers each takes another one.
 
 Sources: allocation by errors that are learned: E. Frantar and D. Alistarh, *SPDY*, arXiv:2201.13096; levels that move
 from layer to layer at a constant size: O. Sieberling et al., *EvoPress*, arXiv:2410.14649. Ours: the errors come from
@@ -42,7 +42,7 @@ SENSITIVITY = "sensitivity"
 
 
 @dataclass(frozen=True)
-class _Step:
+class _Aim:
     """What a trial at some place does.
 
     Args:
@@ -56,16 +56,16 @@ class _Step:
     spread: float = 0.0
 
 
-_REACH = (_Step("reach"), _Step("reach", spread=0.5), _Step("reach"), _Step("reach", spread=1.0))
+_REACH = (_Aim("reach"), _Aim("reach", spread=0.5), _Aim("reach"), _Aim("reach", spread=1.0))
 _SEARCH = (
-    _Step("best"),
-    _Step("explore", spread=1.0),
-    _Step("front", part=0.8),
-    _Step("explore", spread=0.3),
-    _Step("best"),
-    _Step("explore", spread=0.5),
-    _Step("front", part=0.4),
-    _Step("explore", spread=0.3),
+    _Aim("best"),
+    _Aim("explore", spread=1.0),
+    _Aim("front", part=0.8),
+    _Aim("explore", spread=0.3),
+    _Aim("best"),
+    _Aim("explore", spread=0.5),
+    _Aim("front", part=0.4),
+    _Aim("explore", spread=0.3),
 )
 # A plan that is known to miss a limit is made smaller to these parts of its bytes, one after the other.
 _SHARES = tuple(round(1 - 0.05 * at, 9) for at in range(20))
@@ -99,14 +99,14 @@ class SensitivitySampler(PlanSampler):
     def _next(self, measured: Sequence[FrozenTrial], taken: set[Ratios], place: int) -> tuple[str, dict[str, float]]:
         smallest = min(filter(is_feasible, measured), key=lambda t: t.constraints[MEMORY_SAVING], default=None)
         best = None if smallest is None else dict(self.tried(smallest))
-        steps = _REACH if best is None else _SEARCH
-        step, rng = steps[place % len(steps)], np.random.default_rng((self._seed, place))
+        aims = _REACH if best is None else _SEARCH
+        aim, rng = aims[place % len(aims)], np.random.default_rng((self._seed, place))
         model = ErrorModel(self._kinds, [self._observation(t) for t in measured if self.tried(t)])
-        for draw in self._draws(model, step.spread, rng):
-            plan = self._plan(model, step, draw)
+        for draw in self._draws(model, aim.spread, rng):
+            plan = self._plan(model, aim, draw)
             if ratios(plan) not in taken:
-                return step.phase, plan
-        return step.phase, self._any(plan, taken, rng)
+                return aim.phase, plan
+        return aim.phase, self._any(plan, taken, rng)
 
     def _draws(self, model: ErrorModel, spread: float, rng: np.random.Generator) -> Iterator[np.ndarray | None]:
         """What curves are drawn by; further ones, ever wider, where a plan is known already."""
@@ -114,12 +114,12 @@ class SensitivitySampler(PlanSampler):
         for wider in np.linspace(0.25, 1.5, 20):
             yield wider * rng.standard_normal(model.size)
 
-    def _plan(self, model: ErrorModel, step: _Step, draw: np.ndarray | None) -> dict[str, float]:
+    def _plan(self, model: ErrorModel, aim: _Aim, draw: np.ndarray | None) -> dict[str, float]:
         # Drops add up by a power.
         errors = model.drops(self._levels, draw) ** (1 / model.power)
         allocation = Allocation(Curves(self._space.layers, self._levels, errors), self._problem.cost)
-        within = allocation.for_error((step.part * self._limit) ** (1 / model.power))
-        if step.phase == "reach" or self._problem.cost.bytes(within) > self._target:
+        within = allocation.for_error((aim.part * self._limit) ** (1 / model.power))
+        if aim.phase == "reach" or self._problem.cost.bytes(within) > self._target:
             within = allocation.for_bytes(self._target) or within
         return self._kept(within, allocation)
 

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import numpy as np
 import optuna
-from scipy.stats import norm
+from scipy.special import ndtri
 from torch import nn
 
 from primesvt.models import Accuracy, ImageSet, Predictions, predict
@@ -57,7 +57,7 @@ class Measurement(Accuracy):
         """The 95 % interval of the drop, in percentage points."""
         images, difference = self.images + 2, self.lost - self.gained
         variance = self.lost + self.gained + 1 - difference**2 / images
-        middle, half = 100 * difference / images, 100 * float(norm.ppf(0.975)) * math.sqrt(variance) / images
+        middle, half = 100 * difference / images, 100 * float(ndtri(0.975)) * math.sqrt(variance) / images
         return middle - half, middle + half
 
     def to_json(self) -> dict[str, Any]:

@@ -20,7 +20,6 @@ from functools import cached_property, lru_cache
 from itertools import combinations
 
 import numpy as np
-from scipy.stats import binomtest
 
 from primesvt.models import PrimeSVTError
 
@@ -218,6 +217,9 @@ def _sign_test(values: Sequence[float], fixed: float) -> float:
     differing = [value for value in values if value != fixed]
     if not differing:
         return 1.0
+    # scipy.stats takes a second to import, and most commands test nothing.
+    from scipy.stats import binomtest
+
     return float(binomtest(sum(value < fixed for value in differing), len(differing)).pvalue)
 
 

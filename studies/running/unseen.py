@@ -11,7 +11,6 @@ from collections.abc import Iterable
 import numpy as np
 import optuna
 from optuna.storages import BaseStorage
-from scipy.stats import fisher_exact
 
 from primesvt.models import Accuracy, config_of, predict
 
@@ -30,6 +29,9 @@ def seen_before(selection: Accuracy, test: Accuracy) -> str | None:
         selection: On selection images.
         test: On test images.
     """
+    # scipy.stats takes a second to import.
+    from scipy.stats import fisher_exact
+
     counts = np.array([[each.right, each.images - each.right] for each in (selection, test)])
     if selection.accuracy <= test.accuracy or fisher_exact(counts).pvalue >= _CHANCE:
         return None

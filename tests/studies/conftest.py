@@ -1,10 +1,6 @@
-"""A small trained model and its data on disk, and the command line as a function."""
+"""A small trained model and its data on disk."""
 
-import json
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,36 +8,6 @@ import pytest
 from primesvt.studies.cli import main
 
 from ..conftest import noisy_data
-
-
-@dataclass(frozen=True)
-class Ran:
-    """What a command left: exit code, output, error output."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """The result."""
-        return json.loads(self.out)
-
-
-@pytest.fixture
-def primesvt(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
-    """Runs the command line in this process."""
-
-    def call(*arguments: object) -> Ran:
-        capsys.readouterr()
-        try:
-            code = main([str(a) for a in arguments])
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        captured = capsys.readouterr()
-        return Ran(code, captured.out, captured.err)
-
-    return call
 
 
 @pytest.fixture(scope="session")
