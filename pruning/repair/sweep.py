@@ -152,10 +152,12 @@ class Sweep:
         read, answers, wanted = per_image(inputs[0]), per_image(output), self._recording.classifiers[name]
         if float((wanted - answers).abs().max()) <= _SAME_ANSWER:
             return output
-        if self._fit is not None:
-            self._put(linear, "weight", linear.weight + classifier_change(read, answers, wanted))
-        missing = (wanted - F.linear(read, linear.weight, linear.bias)).mean(0)
-        self._put(linear, "bias", linear.bias + missing)
+        if self._fit is None:
+            self._put(linear, "bias", linear.bias + (wanted - answers).mean(0))
+        else:
+            change = classifier_change(read, answers, wanted)
+            self._put(linear, "weight", linear.weight + change.weight)
+            self._put(linear, "bias", linear.bias + change.bias)
         return F.linear(inputs[0], linear.weight, linear.bias)
 
     def _rows(self, output: torch.Tensor, layer: Layer) -> torch.Tensor:
