@@ -69,7 +69,7 @@ PRUNABLE_SHARE = 0.95
 
 # The model comes from a fixture, once per test; several families inherit the same test.
 _SETTINGS = settings(
-    max_examples=15,
+    max_examples=10,
     deadline=None,
     derandomize=True,
     suppress_health_check=[

@@ -78,18 +78,18 @@ def stock_logits(model: nn.Module, images: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize(("make", "sizes"), SIZES, ids=IDS)
-@pytest.mark.parametrize("events", [False, True], ids=["images", "events"])
-def test_same_logits_as_the_zoo(make, sizes, events) -> None:
+def test_same_logits_as_the_zoo(make, sizes) -> None:
+    """For images, and for event sequences."""
     stock = make_stock(make, sizes).double()
     ours = from_spikingjelly(stock, image_size=(SIDE, SIDE))
-    shape = (4, 3, SIDE, SIDE)
-    images = torch.randn((sizes["T"] + 1, *shape) if events else shape, dtype=torch.float64)
-    with torch.no_grad():
-        rates = firing_rates(ours, images)
-        difference = (ours(images) - stock_logits(stock, images)).abs().max()
-    assert min(rates) > 0.001, rates
-    assert sum(rates) / len(rates) > 0.1, rates
-    assert difference <= 1e-9
+    for leading in ((4,), (sizes["T"] + 1, 4)):
+        images = torch.randn((*leading, 3, SIDE, SIDE), dtype=torch.float64)
+        with torch.no_grad():
+            rates = firing_rates(ours, images)
+            difference = (ours(images) - stock_logits(stock, images)).abs().max()
+        assert min(rates) > 0.001, rates
+        assert sum(rates) / len(rates) > 0.1, rates
+        assert difference <= 1e-9
 
 
 @pytest.mark.parametrize(("make", "sizes"), [SIZES[1], SIZES[5], SIZES[8], SIZES[14]])
@@ -131,8 +131,8 @@ def test_same_gradients_as_the_zoo(make, sizes) -> None:
 def test_same_gradients_in_float32(make, sizes, product, monkeypatch) -> None:
     """Of one batch in three at least, as a spike within rounding of its threshold may flip, and others after it."""
     monkeypatch.setattr(sparse_conv, "_PRODUCT", product)
-    errors = []
-    for _ in range(3):
+    errors: list[float] = []
+    while len(errors) < 3 and min(errors, default=1) >= 2e-5:
         stock = make_stock(make, sizes)
         ours = from_spikingjelly(stock, image_size=(SIDE, SIDE))
         torch.manual_seed(len(errors))

@@ -118,14 +118,15 @@ def pruned_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_pruned_demo_model_in_onnxruntime(primesvt, pruned_demo, tmp_path) -> None:
     file = tmp_path / "demo.onnx"
-    ran = primesvt("export", pruned_demo, "--to", "onnx", "-o", file, "--verify", "--limit", "300", "--json")
+    command = ("export", pruned_demo, "--to", "onnx", "-o", file, "--batch", "50")
+    ran = primesvt(*command, "--verify", "--limit", "300", "--json")
     assert ran.code == 0
     result = ran.json
     assert set(result) == {"file", "format", "opset", "bytes", "inputs", "outputs", "verify"}
     assert (result["file"], result["format"], result["opset"]) == (str(file), "onnx", 18)
     assert result["bytes"] == file.stat().st_size
-    assert result["inputs"] == {"images": ["batch", 1, 28, 28]}
-    assert result["outputs"] == {"logits": ["batch", 10]}
+    assert result["inputs"] == {"images": [50, 1, 28, 28]}
+    assert result["outputs"] == {"logits": [50, 10]}
     found = result["verify"]
     assert set(found) == FIELDS
     assert found["images"] == 300
