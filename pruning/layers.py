@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from primesvt.models import EMBEDDING, PrimeSVTError, channel_groups, config_of, parameter_count
+from primesvt.models import EMBEDDING, channel_groups, config_of, parameter_count, unknown
 
 
 @dataclass(frozen=True)
@@ -69,4 +69,4 @@ def check_layers(model: nn.Module, names: tuple[str, ...]) -> None:
     known = [group.name for group in channel_groups(model)]
     for name in names:
         if name not in known:
-            raise PrimeSVTError(f"Unknown layer {name!r}; this model has {', '.join(known)}.")
+            raise unknown("layer", name, known, "this model has")

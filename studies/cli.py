@@ -6,7 +6,6 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import NoReturn
 
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from sqlalchemy.exc import SQLAlchemyError
@@ -28,7 +27,9 @@ from .commands import (
     search,
     train,
 )
+from .doubts import doubts
 from .exit_codes import BAD_INPUT, INTERRUPTED
+from .parser import CommandParser, Parser
 from .reporting.provenance import version_of
 from .running.progress import say
 
@@ -49,14 +50,6 @@ COMMANDS = (
 )
 
 
-class Parser(argparse.ArgumentParser):
-    """A parser that says in one line what is wrong, and where to read on."""
-
-    def error(self, message: str) -> NoReturn:
-        """Print the message and exit."""
-        self.exit(BAD_INPUT, f"{self.prog}: {message}; see '{self.prog} --help'\n")
-
-
 def make_parser() -> argparse.ArgumentParser:
     """The parser of the command line."""
     parser = Parser(
@@ -66,12 +59,14 @@ def make_parser() -> argparse.ArgumentParser:
         epilog="Start with 'primesvt demo -o demo-result', then 'primesvt COMMAND --help'.",
     )
     parser.add_argument("--version", action="version", version=f"primesvt {version_of('primesvt')}")
-    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in COMMANDS:
-        name = command.__name__.rpartition(".")[2].rstrip("_")
+    names = [command.__name__.rpartition(".")[2].rstrip("_") for command in COMMANDS]
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=CommandParser)
+    for name, command in zip(names, COMMANDS, strict=True):
         text = (command.__doc__ or "").strip()
         own = subparsers.add_parser(name, help=text.splitlines()[0], description=text)
         command.add_arguments(own)
+        own.add_config()
+        own.commands = names
         own.set_defaults(run=command.run)
     return parser
 
@@ -82,6 +77,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = make_parser().parse_args(told, argparse.Namespace(command_line=("primesvt", *told)))
     warnings.simplefilter("ignore", ExperimentalWarning)
     _keep_freed_memory()
+    for doubt in doubts(args):
+        say(doubt)
     try:
         code: int = args.run(args) or 0
         sys.stdout.flush()

@@ -100,5 +100,8 @@ def test_every_layer_is_named(make_model, family: str) -> None:
 
 
 def test_unknown_layers_are_refused(make_model, family: str) -> None:
-    with pytest.raises(PrimeSVTError, match=r"Unknown layer 'blocks\.9\.hidden'; this model has stem\.0, stem\.1"):
+    with pytest.raises(
+        PrimeSVTError,
+        match=r"Unknown layer 'blocks\.9\.hidden'; did you mean blocks\.1\.hidden\? This model has stem\.0",
+    ):
         kept_channels(make_model(family), PruningPlan({"blocks.0.hidden": 0.1, "blocks.9.hidden": 0.0}))

@@ -92,7 +92,9 @@ def test_a_pruned_model_has_smaller_layers(make_model, family: str) -> None:
 def test_unknown_names_are_refused(make_model) -> None:
     model = make_model("spikformer")
     check_layers(model, ("stem.0", "embedding", "blocks.1.output"))
-    with pytest.raises(PrimeSVTError, match=r"Unknown layer 'stem'; this model has stem\.0, .*, embedding"):
+    with pytest.raises(
+        PrimeSVTError, match=r"Unknown layer 'stem'; did you mean stem\.\d\? This model has stem\.0, .*, embedding"
+    ):
         check_layers(model, ("stem.0", "stem"))
     with pytest.raises(PrimeSVTError, match="Linear is no model of PrimeSVT"):
         prunable_layers(nn.Linear(1, 1))

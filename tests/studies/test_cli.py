@@ -40,7 +40,7 @@ def test_evaluate(primesvt, model_dir, data_file) -> None:
     assert result["images"] == 120
     assert result["interval"][0] < result["accuracy"] <= result["interval"][1]
     assert result["accuracy"] > 0.6
-    some = primesvt("evaluate", model_dir, "--data", data_file, "--split", "selection", "--limit", "10", "--json").json
+    some = primesvt("evaluate", model_dir, "--data", data_file, "--split", "selection", "--images", "10", "--json").json
     assert some["images"] == 10
 
 
@@ -162,7 +162,7 @@ def test_finetune_with_and_without_a_teacher(primesvt, model_dir, data_file, tmp
 BAD = {
     "no model": (("layers", "{tmp}/nothing"), r"No model in"),
     "no data": (("evaluate", "{model}", "--data", "{tmp}/nothing"), "does not exist"),
-    "limit": (("evaluate", "{model}", "--data", "{data}", "--limit", "0"), "at least 1, got 0"),
+    "images": (("evaluate", "{model}", "--data", "{data}", "--images", "0"), "at least 1, got '0'"),
     "wrong image size": (("evaluate", "{model}"), "28x28 pixels"),
     "unknown layer": (("prune", "{model}", "--plan", "{tmp}/unknown.json", "-o", "{tmp}/out"), "Unknown layer 'nope'"),
     "ratio of 1": (("prune", "{model}", "--plan", "{tmp}/one.json", "-o", "{tmp}/out"), r"must be in \[0, 1\)"),
