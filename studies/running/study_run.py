@@ -31,6 +31,8 @@ from .subject import Subject
 
 # Of the study, its settings and what it is about.
 SETTINGS = "settings"
+# Of a study that `primesvt search` ran: the file of options with which the command can be run again.
+OPTIONS = "options"
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,7 @@ def test_a_number_of_images_has_one_name_and_an_older_one_that_no_help_shows(cap
         with pytest.raises(SystemExit):
             parsed(command[0], "--help")
         assert "--limit" not in capsys.readouterr().out
+        assert "at least 1, got '0'" in refused(capsys, *command, "--images", "0")
 
 
 @pytest.mark.parametrize(("value", "said"), [("0.03", 1), ("0.1", 0), ("3", 0), ("0", 0)])

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tomllib
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import cast
@@ -45,6 +46,7 @@ def test_report_summary_and_model(primesvt, model_dir, data_file, tmp_path) -> N
     told = summary["provenance"]
     assert told["command"].startswith("primesvt compare ")
     assert told["settings"]["random-seed1"]["constraints"]["max_drop"] == 30
+    assert tomllib.loads((out / "options.toml").read_text())["compare"]["min-saving"] == 0.2
     rows = (out / "trials.csv").read_text().splitlines()
     assert len(rows) == 1 + sum(study["trials"] for study in summary["studies"])
     # The winner's directory is the plan, for real.
@@ -238,6 +240,21 @@ def test_studies_of_one_sampler_with_other_settings_are_told_apart(primesvt, mod
     ran = primesvt("compare", *common, "--studies", "0.2,r", "--max-drop", "1", "-o", tmp_path / "out")
     assert ran.code == 2
     assert "leave those options out" in ran.err
+
+
+def test_its_options_run_it_again(primesvt, model_dir, data_file, tmp_path) -> None:
+    command = ("compare", model_dir, "--data", data_file, "--samplers", "random", "--trials", "2", "--seeds", "1")
+    more = ("--exclude-layers", "stem.*", "--multiple", "8", "--min-saving", "0.1", *SMALL)
+    first = primesvt(*command, *more, "-o", tmp_path / "a", "--json").json
+    again = primesvt("compare", "--config", tmp_path / "a" / "options.toml", "-o", tmp_path / "b").code
+    assert again in (0, 3, 4)
+    second = json.loads((tmp_path / "b" / "summary.json").read_text())
+    for result in (first, second):
+        settings = result["provenance"]["settings"]["random-seed0"]
+        assert (settings["multiple"], settings["exclude_layers"]) == (8, ["stem.*"])
+    plans = [[plan["ratios"] for plan in result["studies"][0]["front"]] for result in (first, second)]
+    assert plans[0] == plans[1]
+    assert not any(layer.startswith("stem") for plan in plans[0] for layer in plan)
 
 
 def test_comparisons_share_a_storage(primesvt, model_dir, data_file, tmp_path) -> None:
