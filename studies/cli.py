@@ -11,6 +11,7 @@ from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from sqlalchemy.exc import SQLAlchemyError
 
 from primesvt.models import PrimeSVTError
+from primesvt.models.engine.compiling import compilations
 
 from .commands import (
     compare,
@@ -80,7 +81,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for doubt in doubts(args):
         say(doubt)
     try:
-        code: int = args.run(args) or 0
+        with compilations(_tell_of_kernel):
+            code: int = args.run(args) or 0
         sys.stdout.flush()
     except PrimeSVTError as error:
         say(f"primesvt: {error}")
@@ -99,6 +101,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say("primesvt: interrupted")
         return INTERRUPTED
     return code
+
+
+def _tell_of_kernel(number: int, needed: int) -> None:
+    begins = "The first use on a machine compiles kernels, about half a minute, once: " if number == 1 else "  "
+    say(f"{begins}kernel {number} of {needed}")
 
 
 def _keep_freed_memory() -> None:
