@@ -28,6 +28,7 @@ from .commands import (
     search,
     train,
 )
+from .completion import add_print_completion
 from .doubts import doubts
 from .exit_codes import BAD_INPUT, INTERRUPTED
 from .parser import CommandParser, Parser
@@ -60,6 +61,7 @@ def make_parser() -> argparse.ArgumentParser:
         epilog="Start with 'primesvt demo -o demo-result', then 'primesvt COMMAND --help'.",
     )
     parser.add_argument("--version", action="version", version=f"primesvt {version_of('primesvt')}")
+    add_print_completion(parser)
     names = [command.__name__.rpartition(".")[2].rstrip("_") for command in COMMANDS]
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=CommandParser)
     for name, command in zip(names, COMMANDS, strict=True):
@@ -75,7 +77,11 @@ def make_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code: see :mod:`primesvt.studies.exit_codes`, 0 where all went well."""
     told = sys.argv[1:] if arguments is None else list(arguments)
-    args = make_parser().parse_args(told, argparse.Namespace(command_line=("primesvt", *told)))
+    try:
+        args = make_parser().parse_args(told, argparse.Namespace(command_line=("primesvt", *told)))
+    except PrimeSVTError as error:
+        say(f"primesvt: {error}")
+        return BAD_INPUT
     warnings.simplefilter("ignore", ExperimentalWarning)
     _keep_freed_memory()
     for doubt in doubts(args):
