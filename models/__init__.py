@@ -58,6 +58,7 @@ from .model_directory import (
 )
 from .plugins import Named, Registry
 from .prediction import BATCH_SIZE, Predictions, batch_size_of, evaluation_mode, predict
+from .suggestion import meant, unknown
 from .training.loop import Progress, TrainOptions, train
 from .training.norm_statistics import settle
 from .training.recipe import Recipe
@@ -150,6 +151,7 @@ __all__ = [
     "import_state",
     "independent",
     "load_model",
+    "meant",
     "model_bytes",
     "named_config",
     "official_state",
@@ -167,6 +169,7 @@ __all__ = [
     "streams",
     "to_layout",
     "train",
+    "unknown",
     "unsaid_of",
     "whole_file",
     "wilson",

@@ -141,7 +141,7 @@ def export_state_dict(model: nn.Module, file: str | Path, *, batch: int | None =
         PrimeSVTError: That code cannot build this model, a batch is given, or the file cannot be written.
     """
     if batch is not None:
-        raise PrimeSVTError("A state dict takes batches of any size; leave --batch out.")
+        raise PrimeSVTError("A state dict takes batches of any size; leave --batch-size out.")
     config = config_of(model)
     state, _ = official_state(model)
     archive = BytesIO()
@@ -195,7 +195,7 @@ def _captured(model: nn.Module, config: ModelConfig, batch: int | None) -> torch
             return torch.export.export(copied, (images,), dynamic_shapes=_dynamic(batch), strict=False)
     except RuntimeError as error:
         # Such as a model whose neurons run over the images of a batch: there is one step to unroll for each.
-        size = "batches of any size; fix it with --batch 1" if batch is None else f"batches of {batch}"
+        size = "batches of any size; fix it with --batch-size 1" if batch is None else f"batches of {batch}"
         cause = str(error).partition(" For more information")[0].splitlines()[0]
         raise PrimeSVTError(f"This model cannot be exported for {size}: {cause}") from error
 

@@ -20,6 +20,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from .errors import PrimeSVTError
+from .suggestion import meant
 
 _T = TypeVar("_T")
 _SAID = "option"
@@ -157,10 +158,19 @@ class Option:
         said = self.said
         for each in value if self.many else (value,):
             if said.choices and each not in said.choices:
-                raise PrimeSVTError(f"{self.flag} must be {' or '.join(map(str, said.choices))}, got {each!r}.")
+                choices = [*map(str, said.choices)]
+                guess = meant(each, choices) or "."
+                raise PrimeSVTError(f"{self.flag} must be {' or '.join(choices)}, got {each!r}{guess}")
             if self.scalar in _NOUNS and (each is None or not said.allows(each)):
                 is_what = f"is {said.meaning}, {self._allowed};" if said.meaning else f"must be {self._allowed},"
-                raise PrimeSVTError(f"{self.flag} {is_what} got {each}.")
+                raise PrimeSVTError(f"{self.flag} {is_what} got {each}{self._percentage(each)}")
+
+    def _percentage(self, value: Any) -> str:
+        """What was meant, where a percentage was given for a fraction."""
+        fraction = self.scalar is float and self.said.least == 0 and 1 in (self.said.below, self.said.most)
+        if not fraction or value is None or not 1 < value < 100:
+            return "."
+        return f"; did you mean {value / 100:g}?"
 
     @property
     def _allowed(self) -> str:

@@ -9,6 +9,7 @@ from importlib.metadata import entry_points
 from typing import Any, Protocol, TypeVar
 
 from .errors import PrimeSVTError
+from .suggestion import unknown
 
 
 class Named(Protocol):
@@ -70,7 +71,7 @@ class Registry(Mapping[str, T]):
         # Other packages are looked through only for what is not here.
         known = self if name in self else self.installed()
         if name not in known:
-            raise PrimeSVTError(f"Unknown {self.noun} {name!r}; known are {', '.join(known)}.")
+            raise unknown(self.noun, name, known)
         return known[name]
 
 

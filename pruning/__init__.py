@@ -5,7 +5,7 @@ from .calibration import DEFAULT_CALIBRATION, MOST_CALIBRATION, Calibration
 from .channel_statistics import Statistics
 from .criteria import CRITERIA, Criterion, criteria, criterion
 from .kept import Kept, Scores, kept_channels, scores_of
-from .layers import PrunableLayer, check_layers, prunable_layers
+from .layers import PrunableLayer, check_layers, choose_layers, matching_layers, prunable_layers
 from .matching import kept_channels_of
 from .measures import MEASURES, InferenceState, Measure, inference_state, measure_named, measures
 from .memory import kept_bytes, largest_saving, memory_saving, pruned_bytes
@@ -51,6 +51,7 @@ __all__ = [
     "Version",
     "check_layers",
     "check_rates",
+    "choose_layers",
     "criteria",
     "criterion",
     "inference_state",
@@ -60,6 +61,7 @@ __all__ = [
     "kept_count",
     "largest_saving",
     "load_plan",
+    "matching_layers",
     "measure_named",
     "measure_robustness",
     "measures",

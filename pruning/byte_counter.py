@@ -34,20 +34,30 @@ class ByteCounter:
         groups: All layers of the model, by name.
         pairs: Bytes per product of two widths, float64 ``[L + 1, L + 1]``; the last row and column are the constant's.
         remaining: Widths when streams alone lose channels.
+        multiple: Of the plans.
     """
 
     groups: Mapping[str, ChannelGroup]
     pairs: np.ndarray
     remaining: Remaining
+    multiple: int = 1
 
     @classmethod
-    def of(cls, model: nn.Module, criterion: str = DEFAULT_CRITERION, scores: Scores | None = None) -> Self:
+    def of(
+        cls,
+        model: nn.Module,
+        criterion: str = DEFAULT_CRITERION,
+        scores: Scores | None = None,
+        *,
+        multiple: int = 1,
+    ) -> Self:
         """For a model.
 
         Args:
             model: Any model of PrimeSVT.
             criterion: By which a stream's channels are chosen.
             scores: Those of the criterion, where they are known already.
+            multiple: Of the plans, see :class:`~primesvt.pruning.PruningPlan`.
 
         Raises:
             PrimeSVTError: There is no such criterion.
@@ -55,11 +65,11 @@ class ByteCounter:
         known = scores_of(model, criterion) if scores is None else scores
 
         def remaining(lost: tuple[tuple[str, float], ...]) -> Mapping[str, int]:
-            kept = kept_channels(model, PruningPlan(dict(lost), criterion), known)
+            kept = kept_channels(model, PruningPlan(dict(lost), criterion, multiple=multiple), known)
             return {layer: len(channels) for layer, channels in kept.items()}
 
         groups = {group.name: group for group in config_of(model).groups()}
-        return cls(groups, _pairs(model, tuple(groups)), remaining)
+        return cls(groups, _pairs(model, tuple(groups)), remaining, multiple)
 
     def bytes(self, ratios: Mapping[str, float]) -> int:
         """Bytes of the model that a plan leads to.
@@ -93,7 +103,7 @@ class ByteCounter:
         """
         own, heads = self._own
         # A stream has lost its channels already.
-        widths = np.where(own, kept_counts(left, ratios, heads), left)
+        widths = np.where(own, kept_counts(left, ratios, heads, self.multiple), left)
         return np.concatenate([widths, np.ones((*widths.shape[:-1], 1))], axis=-1)
 
     def _count(self, widths: np.ndarray) -> np.ndarray:

@@ -122,12 +122,12 @@ def difference(one: torch.Tensor, other: torch.Tensor) -> float:
 
 @st.composite
 def plans(draw: st.DrawFn, model: nn.Module) -> PruningPlan:
-    """A plan for some layers of a model, at any ratios, by any criterion."""
+    """A plan for some layers of a model, at any ratios, by any criterion, for multiples of a few channels."""
     names = [group.name for group in channel_groups(model)]
     layers = draw(st.lists(st.sampled_from(names), unique=True))
     ratios = {layer: draw(st.floats(0, 0.99)) for layer in layers}
     weights_alone = sorted(name for name, criterion in CRITERIA.items() if not criterion.needs_statistics)
-    return PruningPlan(ratios, draw(st.sampled_from(weights_alone)))
+    return PruningPlan(ratios, draw(st.sampled_from(weights_alone)), multiple=draw(st.sampled_from([1, 2, 3])))
 
 
 class FamilyContract:

@@ -60,10 +60,10 @@ def kept_channels(model: nn.Module, plan: PruningPlan, scores: Scores | None = N
     for stream in (group for group in groups if group.kind == EMBEDDING):
         writers = [group for group in groups if group.stream == stream.name]
         width, ratio = config.widths[stream.name], plan.ratios.get(stream.name, 0.0)
-        kept[stream.name] = _keep_stream(score, state, writers, width, ratio)
+        kept[stream.name] = _keep_stream(score, state, writers, width, ratio, plan.multiple)
     for group in groups:
         if group.kind != EMBEDDING:
-            kept[group.name] = _keep_layer(score, state, group, plan.ratios.get(group.name, 0.0), kept)
+            kept[group.name] = _keep_layer(score, state, group, plan, kept)
     return kept
 
 
@@ -84,7 +84,12 @@ def written_channels(state: Mapping[str, torch.Tensor], group: ChannelGroup) -> 
 
 
 def _keep_stream(
-    score: Scores, state: Mapping[str, torch.Tensor], writers: list[ChannelGroup], width: int, ratio: float
+    score: Scores,
+    state: Mapping[str, torch.Tensor],
+    writers: list[ChannelGroup],
+    width: int,
+    ratio: float,
+    multiple: int,
 ) -> torch.Tensor:
     if ratio == 0:
         return torch.arange(width)
@@ -96,7 +101,7 @@ def _keep_stream(
         if len(channels) < width:
             required[channels[scores.argmax()]] = True
     total[required] = torch.inf
-    return _largest(total, max(kept_count(width, ratio), int(required.sum())))
+    return _largest(total, kept_count(width, ratio, multiple=multiple, least=max(int(required.sum()), 1)))
 
 
 def _stream_scores(
@@ -109,8 +114,9 @@ def _stream_scores(
 
 
 def _keep_layer(
-    score: Scores, state: Mapping[str, torch.Tensor], group: ChannelGroup, ratio: float, kept: Kept
+    score: Scores, state: Mapping[str, torch.Tensor], group: ChannelGroup, plan: PruningPlan, kept: Kept
 ) -> torch.Tensor:
+    ratio = plan.ratios.get(group.name, 0.0)
     written = written_channels(state, group)
     if group.stream is None:
         remaining = torch.arange(len(written))
@@ -120,9 +126,9 @@ def _keep_layer(
         return remaining  # Scores cost a pass over the weights.
     scores = score(group)
     if group.stream is not None:
-        return remaining[_largest(scores[remaining], kept_count(len(remaining), ratio))]
+        return remaining[_largest(scores[remaining], kept_count(len(remaining), ratio, multiple=plan.multiple))]
     per_head = scores.view(group.heads, -1)
-    count = kept_count(len(scores), ratio, group.heads) // group.heads
+    count = kept_count(len(scores), ratio, group.heads, multiple=plan.multiple) // group.heads
     return torch.cat([_largest(row, count) + i * per_head.shape[1] for i, row in enumerate(per_head)])
 
 

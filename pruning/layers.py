@@ -1,10 +1,12 @@
 """The layers of a model that can be pruned, as the policy sees them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from torch import nn
 
-from primesvt.models import EMBEDDING, PrimeSVTError, channel_groups, config_of, parameter_count
+from primesvt.models import EMBEDDING, PrimeSVTError, channel_groups, config_of, parameter_count, unknown
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,48 @@ def prunable_layers(model: nn.Module, *, embedding: bool = False) -> tuple[Pruna
     return tuple(sorted(layers, key=lambda layer: -layer.parameters))
 
 
+def matching_layers(model: nn.Module, patterns: tuple[str, ...]) -> frozenset[str]:
+    """Names of the layers that names or patterns mean, such as ``stem.0`` and ``blocks.*.hidden``.
+
+    A stream, which is the embedding width, is meant by its own name alone: whoever says ``*`` does not think of it.
+
+    Raises:
+        PrimeSVTError: A name is no layer of the model, or a pattern means none.
+    """
+    groups = channel_groups(model)
+    known = [group.name for group in groups]
+    inner = [group.name for group in groups if group.kind != EMBEDDING]
+    found: set[str] = set()
+    for pattern in patterns:
+        meant = {pattern} & {*known} or {name for name in inner if fnmatchcase(name, pattern)}
+        if not meant:
+            raise unknown("layer", pattern, known, "this model has")
+        found |= meant
+    return frozenset(found)
+
+
+def choose_layers(
+    model: nn.Module, names: Iterable[str], only: tuple[str, ...] = (), without: tuple[str, ...] = ()
+) -> tuple[str, ...]:
+    """Those of some layers that may be pruned, in their order.
+
+    Args:
+        model: Any model of PrimeSVT.
+        names: Names of its layers.
+        only: Names and patterns of those that may be; all where there is none, see :func:`matching_layers`.
+        without: Names and patterns of those that may not, which count more.
+
+    Raises:
+        PrimeSVTError: A name or a pattern means no layer, or none is left.
+    """
+    wanted, spared = matching_layers(model, only), matching_layers(model, without)
+    chosen = tuple(name for name in names if (not wanted or name in wanted) and name not in spared)
+    if not chosen and (only or without):
+        said = [f"layers {','.join(only)}"] * bool(only) + [f"exclude-layers {','.join(without)}"] * bool(without)
+        raise PrimeSVTError(f"No layer is left to prune: {' and '.join(said)} leave none.")
+    return chosen
+
+
 def check_layers(model: nn.Module, names: tuple[str, ...]) -> None:
     """Refuse names that are no prunable layers of the model.
 
@@ -69,4 +113,4 @@ def check_layers(model: nn.Module, names: tuple[str, ...]) -> None:
     known = [group.name for group in channel_groups(model)]
     for name in names:
         if name not in known:
-            raise PrimeSVTError(f"Unknown layer {name!r}; this model has {', '.join(known)}.")
+            raise unknown("layer", name, known, "this model has")

@@ -48,6 +48,6 @@ def memory_saving(model: nn.Module, plan: PruningPlan) -> float:
     return 1 - pruned_bytes(model, plan) / model_bytes(model)
 
 
-def largest_saving(model: nn.Module, layers: tuple[str, ...], ratio: float) -> float:
+def largest_saving(model: nn.Module, layers: tuple[str, ...], ratio: float, multiple: int = 1) -> float:
     """The memory saving when every one of ``layers`` loses ``ratio`` of its channels: the most there is to save."""
-    return memory_saving(model, PruningPlan(dict.fromkeys(layers, ratio)))
+    return memory_saving(model, PruningPlan(dict.fromkeys(layers, ratio), multiple=multiple))

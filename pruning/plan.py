@@ -23,14 +23,17 @@ class PruningPlan:
             named with 0, stay as they are. The order does not matter.
         criterion: Name of the importance criterion, see :mod:`primesvt.pruning.criteria`.
         repair: Names of the steps that repair the pruned model, in their order, see :mod:`primesvt.pruning.repair`.
+        multiple: Layers that lose channels keep a multiple of so many, see :func:`kept_counts`.
 
     Raises:
-        PrimeSVTError: A ratio is no number in [0, 1), or the repair is no list of names.
+        PrimeSVTError: A ratio is no number in [0, 1), the repair is no list of names, or the multiple is no whole
+            number of at least 1.
     """
 
     ratios: Mapping[str, float] = field(default_factory=dict)
     criterion: str = DEFAULT_CRITERION
     repair: tuple[str, ...] = ()
+    multiple: int = 1
 
     def __post_init__(self) -> None:
         for name, ratio in self.ratios.items():
@@ -43,18 +46,24 @@ class PruningPlan:
                 f'The repair of a plan is a list of steps such as ["least-squares"], got {self.repair!r}.'
             )
         object.__setattr__(self, "repair", tuple(self.repair))
+        if isinstance(self.multiple, bool) or not isinstance(self.multiple, int) or self.multiple < 1:
+            raise PrimeSVTError(f"The multiple of a plan is a whole number of at least 1, got {self.multiple!r}.")
 
     def __hash__(self) -> int:
-        return hash((tuple(self.ratios.items()), self.criterion, self.repair))
+        return hash((tuple(self.ratios.items()), self.criterion, self.repair, self.multiple))
 
-    def __reduce__(self) -> tuple[type[Self], tuple[dict[str, float], str, tuple[str, ...]]]:
+    def __reduce__(self) -> tuple[type[Self], tuple[dict[str, float], str, tuple[str, ...], int]]:
         # A mapping proxy can be neither pickled nor copied.
-        return type(self), (dict(self.ratios), self.criterion, self.repair)
+        return type(self), (dict(self.ratios), self.criterion, self.repair, self.multiple)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data: ``{"criterion": ..., "ratios": {layer: ratio}}``; ``"repair": [step, ...]`` if there is any."""
+        """Plain data: ``{"criterion": ..., "ratios": {layer: ratio}}``.
+
+        With ``"repair": [step, ...]`` where there is any, and ``"multiple": N`` where it is not 1.
+        """
         repair = {"repair": list(self.repair)} if self.repair else {}
-        return {"criterion": self.criterion, **repair, "ratios": dict(self.ratios)}
+        multiple = {"multiple": self.multiple} if self.multiple != 1 else {}
+        return {"criterion": self.criterion, **repair, **multiple, "ratios": dict(self.ratios)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
@@ -63,16 +72,17 @@ class PruningPlan:
         Raises:
             PrimeSVTError: It is something else.
         """
-        if unknown := sorted(set(data) - {"criterion", "ratios", "repair"}):
+        if unknown := sorted(set(data) - {"criterion", "ratios", "repair", "multiple"}):
             raise PrimeSVTError(
-                f"A plan has 'criterion', 'ratios' and 'repair', got also {', '.join(map(str, unknown[:5]))}."
+                f"A plan has 'criterion', 'ratios', 'repair' and 'multiple', got also "
+                f"{', '.join(map(str, unknown[:5]))}."
             )
         ratios, criterion, repair = data.get("ratios"), data.get("criterion", DEFAULT_CRITERION), data.get("repair", [])
         if not isinstance(ratios, Mapping) or not isinstance(criterion, str):
             raise PrimeSVTError('A plan must look like {"criterion": "l2", "ratios": {"blocks.0.hidden": 0.5}}.')
         if not isinstance(repair, (list, tuple)) or not all(isinstance(step, str) for step in repair):
             raise PrimeSVTError(f'The repair of a plan is a list of steps such as ["least-squares"], got {repair!r}.')
-        return cls(ratios, criterion, tuple(repair))
+        return cls(ratios, criterion, tuple(repair), data.get("multiple", 1))
 
 
 def load_plan(file: str | Path) -> PruningPlan:
@@ -98,17 +108,27 @@ def save_plan(plan: PruningPlan, file: str | Path) -> None:
         partial.write_text(json.dumps(plan.to_json(), indent=1) + "\n", encoding="utf-8")
 
 
-def kept_count(channels: int, ratio: float, heads: int = 1) -> int:
-    """Channels left of ``channels`` when ``ratio`` of them is removed.
+def kept_count(channels: int, ratio: float, heads: int = 1, *, multiple: int = 1, least: int = 1) -> int:
+    """Channels left of ``channels`` when ``ratio`` of them is removed: :func:`kept_counts` of one layer."""
+    return int(kept_counts(np.array(channels), np.array(ratio), np.array(heads), multiple, least))
 
-    The number removed is rounded down, the same in every head, and at least one channel per head stays.
+
+def kept_counts(
+    channels: np.ndarray, ratios: np.ndarray, heads: np.ndarray, multiple: int = 1, least: int = 1
+) -> np.ndarray:
+    """Channels left of many layers and ratios at once, arrays whose shapes go together.
+
+    The number removed is rounded down, the same in every head, and at least one channel per head stays. What stays is
+    rounded up to a multiple, in every head, up to all that there is: a head of fewer channels loses none.
+
+    Args:
+        channels: Of the layers.
+        ratios: Of the channels that are to be removed.
+        heads: Among which the channels are divided evenly.
+        multiple: What stays per head is a multiple of it, or all.
+        least: So many stay at least, per head.
     """
-    return int(kept_counts(np.array(channels), np.array(ratio), np.array(heads)))
-
-
-def kept_counts(channels: np.ndarray, ratios: np.ndarray, heads: np.ndarray) -> np.ndarray:
-    """The same of many layers and ratios at once, arrays whose shapes go together."""
     per_head = channels // heads
     # The tolerance keeps 0.3 * 10 from being 2 channels.
-    removed = np.minimum(np.floor(ratios * per_head + 1e-9), per_head - 1)
-    return np.asarray((per_head - removed) * heads)
+    kept = np.maximum(per_head - np.floor(ratios * per_head + 1e-9), least)
+    return np.asarray(np.minimum(np.ceil(kept / multiple) * multiple, per_head) * heads)

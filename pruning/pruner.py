@@ -80,13 +80,13 @@ class Pruner:
         """
         return 1 - self.bytes(plan) / self.unpruned_bytes
 
-    def counter(self, criterion: str) -> ByteCounter:
-        """Counts the bytes of many plans of a criterion.
+    def counter(self, criterion: str, multiple: int = 1) -> ByteCounter:
+        """Counts the bytes of many plans of a criterion and a multiple.
 
         Raises:
             PrimeSVTError: As :meth:`kept`.
         """
-        return ByteCounter.of(self.model, criterion, self._scores(criterion))
+        return ByteCounter.of(self.model, criterion, self._scores(criterion), multiple=multiple)
 
     def scores(self, criterion: str, layer: str) -> np.ndarray:
         """Scores of a layer's channels, float64 ``[C]``: those with the smallest go first.

@@ -56,12 +56,12 @@ def check_rates(rates: Sequence[float]) -> tuple[float, ...]:
 
 
 def probes(
-    layers: Sequence[str], rates: Sequence[float], criterion: str = DEFAULT_CRITERION
+    layers: Sequence[str], rates: Sequence[float], criterion: str = DEFAULT_CRITERION, multiple: int = 1
 ) -> Iterator[tuple[str, float, PruningPlan]]:
     """Every layer alone at every rate, layer by layer, from the lowest rate up."""
     for layer in layers:
         for rate in rates:
-            yield layer, rate, PruningPlan({layer: rate}, criterion)
+            yield layer, rate, PruningPlan({layer: rate}, criterion, multiple=multiple)
 
 
 def measure_robustness(
@@ -70,6 +70,7 @@ def measure_robustness(
     accuracy: Callable[[PruningPlan], float],
     *,
     criterion: str = DEFAULT_CRITERION,
+    multiple: int = 1,
 ) -> Robustness:
     """Measure every layer at every rate.
 
@@ -78,9 +79,10 @@ def measure_robustness(
         rates: Ratios at which each is pruned alone.
         accuracy: Measures the accuracy under a plan.
         criterion: Which channels go first.
+        multiple: Of the plans, see :class:`~primesvt.pruning.PruningPlan`.
     """
     table: dict[str, dict[float, float]] = {layer: {} for layer in layers}
     base = accuracy(PruningPlan({}, criterion))
-    for layer, rate, plan in probes(layers, rates, criterion):
+    for layer, rate, plan in probes(layers, rates, criterion, multiple):
         table[layer][rate] = accuracy(plan)
     return Robustness(base, table)

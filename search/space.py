@@ -28,6 +28,7 @@ class SearchSpace:
         max_ratio: No ratio is larger; rounded down to a multiple of ``step``.
         criterion: Which channels of a layer go first.
         repair: Steps that repair every plan's model, in their order.
+        multiple: Of the plans, see :class:`~primesvt.pruning.PruningPlan`.
 
     Raises:
         PrimeSVTError: The grid makes no sense.
@@ -38,6 +39,7 @@ class SearchSpace:
     max_ratio: float = 0.95
     criterion: str = DEFAULT_CRITERION
     repair: tuple[str, ...] = ()
+    multiple: int = 1
 
     def __post_init__(self) -> None:
         if not self.layers:
@@ -93,9 +95,9 @@ class SearchSpace:
         return self.plan({layer: ratio for layer, ratio in ratios_of(trial).items() if layer in self.layers})
 
     def plan(self, ratios: Mapping[str, float]) -> PruningPlan:
-        """The plan of some ratios, by this space's criterion and repair."""
+        """The plan of some ratios, by this space's criterion, repair and multiple."""
         rounded = {layer: round(float(ratio), 9) for layer, ratio in ratios.items() if ratio > 0}
-        return PruningPlan(rounded, self.criterion, self.repair)
+        return PruningPlan(rounded, self.criterion, self.repair, self.multiple)
 
     def _suggested(self, trial: optuna.trial.BaseTrial) -> dict[str, Any]:
         return {name: trial.suggest_float(name, d.low, d.high, step=d.step) for name, d in self.distributions.items()}

@@ -6,12 +6,12 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import NoReturn
 
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from sqlalchemy.exc import SQLAlchemyError
 
 from primesvt.models import PrimeSVTError
+from primesvt.models.engine.compiling import compilations
 
 from .commands import (
     compare,
@@ -28,7 +28,10 @@ from .commands import (
     search,
     train,
 )
+from .completion import add_print_completion
+from .doubts import doubts
 from .exit_codes import BAD_INPUT, INTERRUPTED
+from .parser import CommandParser, Parser
 from .reporting.provenance import version_of
 from .running.progress import say
 
@@ -49,14 +52,6 @@ COMMANDS = (
 )
 
 
-class Parser(argparse.ArgumentParser):
-    """A parser that says in one line what is wrong, and where to read on."""
-
-    def error(self, message: str) -> NoReturn:
-        """Print the message and exit."""
-        self.exit(BAD_INPUT, f"{self.prog}: {message}; see '{self.prog} --help'\n")
-
-
 def make_parser() -> argparse.ArgumentParser:
     """The parser of the command line."""
     parser = Parser(
@@ -66,12 +61,15 @@ def make_parser() -> argparse.ArgumentParser:
         epilog="Start with 'primesvt demo -o demo-result', then 'primesvt COMMAND --help'.",
     )
     parser.add_argument("--version", action="version", version=f"primesvt {version_of('primesvt')}")
-    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in COMMANDS:
-        name = command.__name__.rpartition(".")[2].rstrip("_")
+    add_print_completion(parser)
+    names = [command.__name__.rpartition(".")[2].rstrip("_") for command in COMMANDS]
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=CommandParser)
+    for name, command in zip(names, COMMANDS, strict=True):
         text = (command.__doc__ or "").strip()
         own = subparsers.add_parser(name, help=text.splitlines()[0], description=text)
         command.add_arguments(own)
+        own.add_config()
+        own.commands = names
         own.set_defaults(run=command.run)
     return parser
 
@@ -79,11 +77,18 @@ def make_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code: see :mod:`primesvt.studies.exit_codes`, 0 where all went well."""
     told = sys.argv[1:] if arguments is None else list(arguments)
-    args = make_parser().parse_args(told, argparse.Namespace(command_line=("primesvt", *told)))
+    try:
+        args = make_parser().parse_args(told, argparse.Namespace(command_line=("primesvt", *told)))
+    except PrimeSVTError as error:
+        say(f"primesvt: {error}")
+        return BAD_INPUT
     warnings.simplefilter("ignore", ExperimentalWarning)
     _keep_freed_memory()
+    for doubt in doubts(args):
+        say(doubt)
     try:
-        code: int = args.run(args) or 0
+        with compilations(_tell_of_kernel):
+            code: int = args.run(args) or 0
         sys.stdout.flush()
     except PrimeSVTError as error:
         say(f"primesvt: {error}")
@@ -102,6 +107,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say("primesvt: interrupted")
         return INTERRUPTED
     return code
+
+
+def _tell_of_kernel(number: int, needed: int) -> None:
+    begins = "The first use on a machine compiles kernels, about half a minute, once: " if number == 1 else "  "
+    say(f"{begins}kernel {number} of {needed}")
 
 
 def _keep_freed_memory() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from ..errors import PrimeSVTError
 from ..families.config import ModelConfig
 from ..families.layout import Layout, State
+from ..suggestion import unknown
 
 # Below this share of known keys, a checkpoint is of no layout, and not of one with some keys missing.
 _RECOGNISED = 0.5
@@ -30,10 +31,10 @@ def recognised(
         known = {key: kind for key, kind in installed.items() if name in kind.published}
         if not known:
             names = [n for kind in installed.values() for n in kind.published]
-            raise PrimeSVTError(f"Unknown configuration {name!r}; known are {', '.join(names)}.")
+            raise unknown("configuration", name, names)
     if family is not None:
         if family not in installed:
-            raise PrimeSVTError(f"Unknown family {family!r}; known are {', '.join(installed)}.")
+            raise unknown("family", family, installed)
         if family not in known:
             raise PrimeSVTError(f"{name} is a {next(iter(known))}, not a {family}.")
         known = {family: known[family]}

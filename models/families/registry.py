@@ -14,6 +14,7 @@ from torch import nn
 from ..errors import PrimeSVTError
 from ..layers.channels import EMBEDDING, ChannelGroup
 from ..plugins import loaded
+from ..suggestion import unknown
 from .config import ModelConfig
 from .maxformer import MaxFormerConfig
 from .meta_spikeformer import MetaSpikeFormerConfig
@@ -61,7 +62,7 @@ def config_type(family: str) -> type[Any]:
     # Other packages are looked through only for what is not here.
     known = FAMILIES if family in FAMILIES else families()
     if family not in known:
-        raise PrimeSVTError(f"Unknown family {family[:60]!r}; known are {', '.join(known)}.")
+        raise unknown("family", family, known)
     return known[family]
 
 
@@ -85,7 +86,7 @@ def named_config(name: str, **changes: Any) -> ModelConfig:
     for kind in known.values():
         if name in kind.published:
             return kind.uniform(**{**kind.published[name], **changes})
-    raise PrimeSVTError(f"Unknown configuration {name!r}; known are {', '.join(published_names())}.")
+    raise unknown("configuration", name, published_names())
 
 
 def published_names() -> tuple[str, ...]:

@@ -30,9 +30,10 @@ STARTS = (NO_START, UNIFORM_START, PROBES_START, POLICY_START)
 RESERVED = frozenset(
     (
         "sampler", "options", "seed", "constraints", "criterion", "repair", "calibration", "measures", "objectives",
-        "images", "step", "max_ratio", "embedding", "layers", "risk", "model", "data", "max_drop", "min_saving",
-        "margin", "limits", "limit", "samplers", "seeds", "trials", "studies", "study", "prefix", "storage", "front",
-        "output", "cache", "json", "stop_at_target", "space", "start",
+        "images", "step", "max_ratio", "embedding", "layers", "exclude_layers", "multiple", "risk", "model", "data",
+        "max_drop", "min_saving", "margin", "limits", "limit", "samplers", "seeds", "trials", "studies", "study",
+        "prefix", "storage", "front", "output", "cache", "json", "stop_at_target", "space", "start", "options_file",
+        "options_text",
     )
 )  # fmt: skip
 

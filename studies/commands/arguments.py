@@ -106,6 +106,12 @@ def add_device(parser: Any) -> None:
     )
 
 
+def add_images(parser: Parser, what: str) -> None:
+    """--images, which was called --limit."""
+    parser.add_argument("--images", metavar="N", type=positive, help=what)
+    parser.add_argument("--limit", dest="images", type=positive, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+
+
 def add_json(parser: Parser) -> None:
     """--json."""
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")

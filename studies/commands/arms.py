@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from optuna.storages import BaseStorage
 
-from primesvt.models import PrimeSVTError
+from primesvt.models import PrimeSVTError, meant
 from primesvt.search.samplers import NO_START, POLICY_START, SPACES, STARTS, SamplerKind, sampler_kind
 
 from ..running.progress import say
@@ -76,9 +76,10 @@ def _words(text: str) -> tuple[str, dict[str, str]]:
     sampler, *words = text.split("+")
     unknown = [word for word in words if word not in _WORDS]
     if unknown:
+        guess = meant(unknown[0], _WORDS)
         raise PrimeSVTError(
-            f"Unknown {unknown[0]!r} in the arm {text!r}; after a sampler may come a space ({', '.join(SPACES)}) and a "
-            f"start ({', '.join(STARTS)}), as in tpe+budget+uniform."
+            f"Unknown {unknown[0]!r} in the arm {text!r}{f'{guess} After' if guess else '; after'} a sampler may come "
+            f"a space ({', '.join(SPACES)}) and a start ({', '.join(STARTS)}), as in tpe+budget+uniform."
         )
     return sampler_kind(sampler).name, {_WORDS[word]: word for word in words}
 

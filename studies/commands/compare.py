@@ -57,7 +57,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="plans of each study that are measured on the test set, at most (default: %(default)s)",
     )
     add_output(
-        parser, "report.html, summary.json, trials.csv and the winner's model; an earlier comparison there goes on"
+        parser,
+        "report.html, summary.json, trials.csv, options.toml and the winner's model; an earlier one there goes on",
     )
     add_search(parser)
     add_cache(parser)
@@ -127,7 +128,7 @@ def run(args: argparse.Namespace) -> int:
     if args.model != DEMO and args.output.resolve() in (place, *place.parents):
         raise PrimeSVTError(f"{args.model} lies in {args.output}, where it would be replaced; choose another -o.")
     subject = Subject(*open_model_and_data(args))
-    prepare(args.output)
+    prepare(args.output, args.options_text)
     url = args.storage or storage_in(args.output)
     runs = _runs(args, open_storage(url, create=not args.studies), subject)
     test = open_test_set(subject.model, subject.data, runs[0].settings.calibration)

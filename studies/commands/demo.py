@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Run the command."""
     started = time.monotonic()
-    prepare(args.output)
+    prepare(args.output, args.options_text)
     storage = open_storage(storage_in(args.output))
     model, data = load_model("demo"), open_data(None)
     common = StudySettings(images=IMAGES, calibration=CALIBRATION, seed=args.seed)

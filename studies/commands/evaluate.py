@@ -23,7 +23,7 @@ from primesvt.models.options import check_options, option
 
 from ..reporting.measurement import Measurement
 from ..running.progress import bar
-from .arguments import add_data, add_device, add_json, add_model, open_model_and_data, print_result
+from .arguments import add_data, add_device, add_images, add_json, add_model, open_model_and_data, print_result
 from .options import add_options, options_of
 
 
@@ -38,7 +38,6 @@ class Asked:
     split: Literal["selection", "test"] = option(
         "test", help="which images: those a search looks at, or the unseen ones"
     )
-    limit: int | None = option(None, help="only N images, always the same (default: all)", metavar="N", least=1)
     precision: Precision = option(
         "float32", help="of convolutions and matrix products; bfloat16 is compared with float32 on the same images"
     )
@@ -53,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_data(parser)
     add_device(parser)
     add_options(parser, Asked)
+    add_images(parser, "only N images, always the same (default: all)")
     add_json(parser)
 
 
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> None:
     """Run the command."""
     asked, device = options_of(args, Asked), find_device(args.device)
     model, data = open_model_and_data(args, asked.split)
-    images = data.role(asked.split).first(asked.limit)
+    images = data.role(asked.split).first(args.images)
     predictions = _predict(model, images, device, asked.precision)
     low, high = predictions.interval
     speed = len(images) / predictions.seconds

@@ -29,7 +29,7 @@ from ..reporting.output_file import check_file
 from ..reporting.tables import table
 from ..running.exported import Runner, Verification, run_onnx, run_pt2, run_state_dict, verify
 from ..running.progress import bar, say
-from .arguments import add_data, add_json, add_model, open_data_for, positive, print_result
+from .arguments import add_data, add_images, add_json, add_model, open_data_for, positive, print_result
 
 
 class Export(Protocol):
@@ -69,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", choices=tuple(TARGETS), required=True, help="format of the file")
     parser.add_argument("-o", "--output", metavar="FILE", required=True, type=Path, help="the file to write")
     parser.add_argument(
-        "--batch",
+        "--batch-size",
         metavar="dynamic|N",
         type=batch_size,
         default="dynamic",
@@ -83,7 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "no file is written",
     )
     add_data(parser)
-    parser.add_argument("--limit", metavar="N", type=int, help="verify on only N images, always the same")
+    add_images(parser, "verify on only N images, always the same")
     add_json(parser)
 
 
@@ -105,7 +105,7 @@ def run(args: argparse.Namespace) -> None:
     if target.traced:
         say(f"tracing the model for {args.to}; a large one takes minutes")
     with whole_file(args.output) as partial:
-        exported = target.export(model, partial, batch=args.batch)
+        exported = target.export(model, partial, batch=args.batch_size)
         verification = _verify(model, target.run(partial, model), images) if images is not None else None
     result = {
         "file": str(args.output),
@@ -116,8 +116,8 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _check_output(args: argparse.Namespace) -> None:
-    if not args.verify and (args.data is not None or args.limit is not None):
-        raise PrimeSVTError("--data and --limit say what is verified: pass --verify, too.")
+    if not args.verify and (args.data is not None or args.images is not None):
+        raise PrimeSVTError("--data and --images say what is verified: pass --verify, too.")
     check_file(args.output)
     if args.output.exists() and not args.overwrite:
         raise PrimeSVTError(f"{args.output} exists; choose another file, or pass --overwrite.")
@@ -127,7 +127,7 @@ def _images(args: argparse.Namespace, model: nn.Module) -> ImageSet | None:
     """The images to verify on; None where nothing is verified."""
     if not args.verify:
         return None
-    return open_data_for(args, model, "test").test.first(args.limit)
+    return open_data_for(args, model, "test").test.first(args.images)
 
 
 def _verify(model: nn.Module, runner: Runner, images: ImageSet) -> Verification:

@@ -14,7 +14,7 @@ from primesvt.models import (
     model_bytes,
     save_model,
 )
-from primesvt.pruning import Calibration, Pruner, PruningPlan, StepReport, criterion, load_plan
+from primesvt.pruning import Calibration, Pruner, PruningPlan, StepReport, choose_layers, criterion, load_plan
 
 from ..reporting.tables import table
 from ..running.settings import StudySettings
@@ -32,6 +32,8 @@ from .arguments import (
 )
 from .options import add_options
 
+_AS_THE_PLAN = {"layers": "the plan's", "multiple": "as the plan says"}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
@@ -42,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_storage(parser, default=None, note="with --study and --trial, instead of --plan")
     parser.add_argument("--study", metavar="NAME", help="name of a study")
     parser.add_argument("--trial", metavar="N", type=int, help="number of one of its trials")
+    add_options(parser, StudySettings, only=("layers", "exclude_layers", "multiple"), unset=_AS_THE_PLAN)
     add_repair(parser, "as the plan says")
     add_output(parser, "the pruned model")
     add_overwrite(parser)
@@ -103,7 +106,9 @@ def _calibration(args: argparse.Namespace, model: nn.Module, plan: PruningPlan) 
 
 def _plan(args: argparse.Namespace, model: nn.Module) -> PruningPlan:
     plan = _plan_of(args, model)
-    return replace(plan, repair=args.repair) if "repair" in args else plan
+    said = {name: getattr(args, name) for name in ("repair", "multiple") if name in args}
+    layers = choose_layers(model, plan.ratios, getattr(args, "layers", ()), getattr(args, "exclude_layers", ()))
+    return replace(plan, ratios={layer: plan.ratios[layer] for layer in layers}, **said)
 
 
 def _plan_of(args: argparse.Namespace, model: nn.Module) -> PruningPlan:

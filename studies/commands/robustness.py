@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from primesvt.pruning import Calibration, PruningPlan, Robustness, measure_robustness, prunable_layers
+from primesvt.pruning import Calibration, PruningPlan, Robustness, measure_robustness
 from primesvt.search import Evaluator
 from primesvt.search.samplers import PrioritizedOptions
 
@@ -23,13 +23,15 @@ from .arguments import (
 )
 from .options import add_options, options_of
 
+_OPTIONS = ("criterion", "calibration", "images", "embedding", "layers", "exclude_layers", "multiple")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_model(parser)
     add_data(parser)
     add_options(parser, PrioritizedOptions, only=("rates",))
-    add_options(parser, StudySettings, only=("criterion", "calibration", "images", "embedding"), unset=UNSET)
+    add_options(parser, StudySettings, only=_OPTIONS, unset=UNSET)
     parser.add_argument("--html", metavar="FILE", type=Path, help="write a heatmap, too")
     add_cache(parser)
     add_json(parser)
@@ -41,7 +43,7 @@ def run(args: argparse.Namespace) -> None:
     if args.html is not None:
         check_file(args.html)
     model, data = open_model_and_data(args)
-    layers = [layer.name for layer in prunable_layers(model, embedding=settings.embedding)]
+    layers = settings.chosen_layers(model)
     calibration = Calibration(data.calibration, settings.calibration)
     evaluator = Evaluator(model, settings.selection(data), cache=args.cache, calibration=calibration)
     total, done = len(layers) * len(rates) + 1, 0
@@ -55,7 +57,9 @@ def run(args: argparse.Namespace) -> None:
             progress.update(done, total)
             return value
 
-        robustness = measure_robustness(layers, rates, accuracy, criterion=settings.criterion)
+        robustness = measure_robustness(
+            layers, rates, accuracy, criterion=settings.criterion, multiple=settings.multiple
+        )
     if args.html is not None:
         write_text(args.html, robustness_page(robustness))
     print_result(args, robustness.to_json(), _text(robustness, rates, len(evaluator.images)))

@@ -11,8 +11,8 @@ from ..reporting.tables import table
 from ..running.budget import Budget, Pace
 from ..running.progress import bar, say
 from ..running.runner import RunOptions, run_study
-from ..running.storage import open_storage, without_password
-from ..running.study_run import StudyRun
+from ..running.storage import open_storage, storage_errors, without_password
+from ..running.study_run import OPTIONS, StudyRun
 from ..running.subject import Subject
 from ..running.unseen import look_before
 from .arguments import (
@@ -75,6 +75,8 @@ def run(args: argparse.Namespace) -> None:
             on_status=lambda status: progress.status(status, pace.left(status)),
         )
         result = run_study(name, storage, subject, settings, options)
+    with storage_errors(f"study {name!r}"):
+        result.study.set_user_attr(OPTIONS, args.options_text)
     if result.interrupted:
         say(f"Stopped after {len(result.finished)} trials, all kept. Run the same command again to go on.")
     print_result(args, result.to_json(), _text(result, args))

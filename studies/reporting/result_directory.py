@@ -28,12 +28,17 @@ TRIALS = "trials.csv"
 MODEL = "model"
 PLAN = "plan.json"
 STORAGE = "studies.db"
+OPTIONS = "options.toml"
 FINETUNED = "finetuned"
 _MARKER = ".primesvt"
 
 
-def prepare(directory: Path) -> None:
+def prepare(directory: Path, options: str = "") -> None:
     """Make and mark the output directory; what a comparison writes replaces what an earlier one wrote there.
+
+    Args:
+        directory: The directory.
+        options: The file with which the command can be run again, which is there also where the run is interrupted.
 
     Raises:
         PrimeSVTError: It holds what no comparison wrote, or cannot be made.
@@ -50,6 +55,8 @@ def prepare(directory: Path) -> None:
         marker.write_text("A result of PrimeSVT: running the comparison again replaces it.\n", encoding="utf-8")
     except OSError as error:
         raise PrimeSVTError(f"Cannot write to {directory}: {error.strerror or error}.") from error
+    if options:
+        write_text(directory / OPTIONS, options)
 
 
 def storage_in(directory: Path) -> str:

@@ -53,10 +53,10 @@ class NewModel:
         PrimeSVTError: A number is out of its range.
     """
 
-    family: str | None = option(
-        None, help=f"what to train (or --config, or --init): {', '.join(FAMILIES)}", metavar="F"
+    family: str | None = option(None, help=f"what to train (or --name, or --init): {', '.join(FAMILIES)}", metavar="F")
+    config: str | None = option(
+        None, help=f"a published size: {', '.join(published_names())}", metavar="CONFIG", flag="name"
     )
-    config: str | None = option(None, help=f"a published size: {', '.join(published_names())}", metavar="NAME")
     embed_dim: int | None = option(None, help=f"embedding width (default: {_EMBED_DIM})", metavar="D", least=1)
     depth: int | None = option(
         None, help=f"blocks (default: {_DEPTH}, or {_DEPTH_OF_STAGES} in stages)", metavar="L", least=1
@@ -101,7 +101,7 @@ class NewModel:
         """
         if self.family is None and self.config is None:
             raise PrimeSVTError(
-                f"Say what to train: --family {' or '.join(FAMILIES)}, or --config NAME, or --init MODEL."
+                f"Say what to train: --family {' or '.join(FAMILIES)}, or --name NAME, or --init MODEL."
             )
         said = {name: getattr(self.unsaid, name) for name in ("time_steps", "pooling", *_OF_NEURONS)}
         if self.unsaid.heads is not None:
@@ -112,8 +112,7 @@ class NewModel:
             return self._uniform(config_type(str(self.family)), common, given)
         if self.family is not None or self.embed_dim or self.depth or self.variant:
             raise PrimeSVTError(
-                "--config says family, width, depth and variant; "
-                "leave --family, --embed-dim, --depth and --variant out."
+                "--name says family, width, depth and variant; leave --family, --embed-dim, --depth and --variant out."
             )
         return named_config(self.config, **common, **given)
 

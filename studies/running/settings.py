@@ -9,6 +9,7 @@ from typing import Any, Self
 from torch import nn
 
 from primesvt.models import DataSet, ImageSet, PrimeSVTError, streams
+from primesvt.models.families.config import MAX_WIDTH
 from primesvt.models.options import check_options, option
 from primesvt.pruning import (
     CRITERIA,
@@ -21,9 +22,10 @@ from primesvt.pruning import (
     Measure,
     Pruner,
     PruningPlan,
-    check_layers,
+    choose_layers,
     criterion,
     largest_saving,
+    matching_layers,
     measure_named,
     prunable_layers,
     repair_steps,
@@ -48,13 +50,15 @@ DEFAULT_RISK = 1e-4
 EARLIER: Mapping[str, Any] = {
     "risk": 0.0,
     "repair": (),
+    "exclude_layers": (),
+    "multiple": 1,
     "calibration": DEFAULT_CALIBRATION,
     "measures": (),
     "objectives": (),
     "space": RATIOS_SPACE,
     "start": NO_START,
 }
-_LISTS = ("layers", "repair", "measures", "objectives")
+_LISTS = ("layers", "exclude_layers", "repair", "measures", "objectives")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +111,20 @@ class StudySettings:
     step: float = option(0.05, help="distance of neighbouring ratios", metavar="RATIO")
     max_ratio: float = option(0.95, help="the largest ratio", metavar="RATIO")
     embedding: bool = option(False, help="the embedding width may be pruned, too")
-    layers: tuple[str, ...] = option((), help="prune only these layers", metavar="A,B,...")
+    layers: tuple[str, ...] = option(
+        (), help="prune only these layers, by names or patterns such as blocks.*.hidden", metavar="A,B,..."
+    )
+    exclude_layers: tuple[str, ...] = option(
+        (), help="leave these layers as they are, by names or patterns (default: none)", metavar="A,B,..."
+    )
+    multiple: int = option(
+        1,
+        help="layers that lose channels keep a multiple of N, in every head where there are heads; one with less than "
+        "N keeps what it has",
+        metavar="N",
+        least=1,
+        most=MAX_WIDTH,
+    )
     space: str | None = option(
         None,
         help="what a trial draws: a ratio for every layer, or budget: a memory saving and a weight for every layer, "
@@ -193,15 +210,26 @@ class StudySettings:
         """The plans that there are to choose from for a model, the largest layer first, as ratios.
 
         Raises:
-            PrimeSVTError: A layer does not exist.
+            PrimeSVTError: A layer does not exist, or none is left.
         """
-        check_layers(model, self.layers)
-        wanted = set(self.layers)
-        layers = prunable_layers(model, embedding=self.embedding or bool(wanted & streams(model)))
-        names = tuple(layer.name for layer in layers if not wanted or layer.name in wanted)
         return SearchSpace(
-            layers=names, step=self.step, max_ratio=self.max_ratio, criterion=self.criterion, repair=self.repair
+            layers=self.chosen_layers(model),
+            step=self.step,
+            max_ratio=self.max_ratio,
+            criterion=self.criterion,
+            repair=self.repair,
+            multiple=self.multiple,
         )
+
+    def chosen_layers(self, model: nn.Module) -> tuple[str, ...]:
+        """Names of the layers that may be pruned, the largest first.
+
+        Raises:
+            PrimeSVTError: A layer does not exist, or none is left.
+        """
+        embedding = self.embedding or bool(matching_layers(model, self.layers) & streams(model))
+        names = (layer.name for layer in prunable_layers(model, embedding=embedding))
+        return choose_layers(model, names, self.layers, self.exclude_layers)
 
     def problem(self, pruner: Pruner) -> Problem:
         """What the sampler is made for.
@@ -210,7 +238,7 @@ class StudySettings:
             PrimeSVTError: A layer does not exist.
         """
         layers = prunable_layers(pruner.model, embedding=True)
-        counter, space = pruner.counter(self.criterion), self.grid(pruner.model)
+        counter, space = pruner.counter(self.criterion, self.multiple), self.grid(pruner.model)
         if self.chosen_space == BUDGET_SPACE:
             space = BudgetSpace(**vars(space), cost=counter, least=self.constraints.min_saving)
         return Problem(
@@ -271,7 +299,7 @@ class StudySettings:
             PrimeSVTError: Saying what is reachable.
         """
         most = self.kind.largest_ratio(space, self.options)
-        reachable = largest_saving(model, space.layers, most)
+        reachable = largest_saving(model, space.layers, most, self.multiple)
         if reachable < self.constraints.min_saving:
             floor = math.floor(reachable * 1e4) / 1e4  # what is said to be reachable must be
             more = "" if streams(model) & set(space.layers) else ", or add --embedding"

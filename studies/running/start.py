@@ -15,7 +15,10 @@ from .settings import StudySettings
 from .study_run import SETTINGS, StudyRun
 
 # Where one of these differs, the policy searched for something else.
-_SAME = ("model", "data", "constraints", "criterion", "repair", "embedding", "layers", "step", "max_ratio")
+_SAME = (
+    "model", "data", "constraints", "criterion", "repair", "embedding", "layers", "exclude_layers", "multiple", "step",
+    "max_ratio",
+)  # fmt: skip
 
 
 def begin_start(run: StudyRun, pruner: Pruner, trials: int) -> None:
@@ -43,9 +46,13 @@ def _policys(study: optuna.Study, pruner: Pruner) -> Mapping[str, float]:
     for name in optuna.get_all_study_names(storage_of(study)):
         other = optuna.load_study(study_name=name, storage=storage_of(study))
         theirs = other.user_attrs.get(SETTINGS, {})
-        if theirs.get("sampler") != PRIORITIZED or any(theirs.get(key) != identity[key] for key in _SAME):
+        if theirs.get("sampler") != PRIORITIZED:
             continue
         settings = StudySettings.from_json(theirs)
+        # With the settings that an earlier version had not.
+        theirs = {**theirs, **settings.to_json()}
+        if any(theirs.get(key) != identity[key] for key in _SAME):
+            continue
         problem = settings.problem(pruner)
         plan = settings.kind.result(make_sampler(PRIORITIZED, problem, settings.options, seed=0), other)
         if plan and problem.meets(plan):

@@ -9,7 +9,7 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 from torch import nn
 
-from primesvt.models import PrimeSVTError, fingerprint
+from primesvt.models import PrimeSVTError, fingerprint, meant
 from primesvt.pruning import Pruner, PruningPlan
 from primesvt.search import (
     BASELINE,
@@ -31,6 +31,8 @@ from .subject import Subject
 
 # Of the study, its settings and what it is about.
 SETTINGS = "settings"
+# Of a study that `primesvt search` ran: the file of options with which the command can be run again.
+OPTIONS = "options"
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,10 @@ def load_run(name: str, storage: BaseStorage) -> optuna.Study:
     study = existing(name, storage)
     if study is None:
         names = optuna.get_all_study_names(storage)
-        raise PrimeSVTError(f"No study {name!r} in this storage; it has {', '.join(names) or 'none'}.")
+        guess = meant(name, names)
+        raise PrimeSVTError(
+            f"No study {name!r} in this storage{f'{guess} It' if guess else '; it'} has {', '.join(names) or 'none'}."
+        )
     if SETTINGS not in study.user_attrs:
         raise PrimeSVTError(f"The study {name!r} was not made by PrimeSVT.")
     return study

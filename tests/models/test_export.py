@@ -181,7 +181,9 @@ def test_a_model_whose_images_meet_needs_a_fixed_batch(export, tmp_path: Path) -
     """PyTorch's exporters would fall back to the batch that they saw, and say nothing."""
     sizes = {**COMMON, "embed_dim": 32, "depth": 3, "variant": "cifar", "batch_coupling": True}
     model = calibrated(config_type("qkformer").uniform(**sizes)).float()
-    with pytest.raises(PrimeSVTError, match="for batches of any size; fix it with --batch 1: Constraints violated"):
+    with pytest.raises(
+        PrimeSVTError, match="for batches of any size; fix it with --batch-size 1: Constraints violated"
+    ):
         export(model, tmp_path / "model")
     assert not list(tmp_path.iterdir())
 

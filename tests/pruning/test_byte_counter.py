@@ -18,6 +18,7 @@ for _family in FAMILIES:
     _names = [group.name for group in channel_groups(MODELS[_family])]
     MODELS[f"{_family}, pruned"] = prune(MODELS[_family], PruningPlan(dict.fromkeys(_names, 0.3)))
 COUNTERS = {name: ByteCounter.of(model) for name, model in MODELS.items()}
+IN_MULTIPLES = {name: ByteCounter.of(model, multiple=3) for name, model in MODELS.items()}
 
 
 @st.composite
@@ -32,6 +33,7 @@ def plans(draw: st.DrawFn) -> tuple[str, dict[str, float]]:
 def test_equals_the_bytes_of_tensors(case: tuple[str, dict[str, float]]) -> None:
     name, ratios = case
     assert COUNTERS[name].bytes(ratios) == pruned_bytes(MODELS[name], PruningPlan(ratios))
+    assert IN_MULTIPLES[name].bytes(ratios) == pruned_bytes(MODELS[name], PruningPlan(ratios, multiple=3))
 
 
 @given(plans(), st.data())

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from primesvt.models import PrimeSVTError
-from primesvt.pruning import PruningPlan, kept_channels, prune
+from primesvt.models import PrimeSVTError, model_bytes
+from primesvt.pruning import PruningPlan, kept_channels, prune, pruned_bytes
 
 
 def rank(model: nn.Module, layer: str, scores: list[float]) -> None:
@@ -99,6 +99,34 @@ def test_every_layer_is_named(make_model, family: str) -> None:
     assert {name: len(indices) for name, indices in channels.items()} == dict(model.config.widths)
 
 
+def test_layers_that_lose_channels_keep_a_multiple(make_model, family: str) -> None:
+    model = make_model(family)
+    groups = {group.name: group for group in model.config.groups()}
+    for ratio in (0.3, 0.6, 0.99):
+        plan = PruningPlan(dict.fromkeys(groups, ratio), multiple=3)
+        channels = kept_channels(model, plan)
+        for name, group in groups.items():
+            own, heads = len(channels[name]), 1 if group.stream else group.heads
+            whole = len(channels[group.stream]) if group.stream else model.config.widths[name]
+            assert own % (3 * heads) == 0 or own == whole, name
+        pruned = prune(model, plan)
+        assert dict(pruned.config.widths) == {name: len(kept) for name, kept in channels.items()}
+        assert model_bytes(pruned) == pruned_bytes(model, plan)
+
+
+def test_a_stream_keeps_a_multiple_also_where_its_writers_need_more(make_model, family: str) -> None:
+    model = make_model(family)
+    writers = [g.name for g in model.config.groups() if g.stream]
+    for i, layer in enumerate(writers):
+        rank(model, layer, [1.0 if c == i else 0.0 for c in range(16)])
+    narrow = prune(model, PruningPlan(dict.fromkeys(writers, 0.99)))
+    assert len(writers) % 4
+    assert len(kept_channels(narrow, PruningPlan({"embedding": 0.99}, multiple=4))["embedding"]) == 8
+
+
 def test_unknown_layers_are_refused(make_model, family: str) -> None:
-    with pytest.raises(PrimeSVTError, match=r"Unknown layer 'blocks\.9\.hidden'; this model has stem\.0, stem\.1"):
+    with pytest.raises(
+        PrimeSVTError,
+        match=r"Unknown layer 'blocks\.9\.hidden'; did you mean blocks\.1\.hidden\? This model has stem\.0",
+    ):
         kept_channels(make_model(family), PruningPlan({"blocks.0.hidden": 0.1, "blocks.9.hidden": 0.0}))

@@ -4,7 +4,7 @@ import pytest
 from torch import nn
 
 from primesvt.models import PrimeSVTError, parameter_count
-from primesvt.pruning import PruningPlan, check_layers, prunable_layers, prune
+from primesvt.pruning import PruningPlan, check_layers, choose_layers, matching_layers, prunable_layers, prune
 
 
 def by_name(model: nn.Module, **options: bool) -> dict:
@@ -89,10 +89,33 @@ def test_a_pruned_model_has_smaller_layers(make_model, family: str) -> None:
     assert after.parameters * 2 == before.parameters
 
 
+def test_names_and_patterns_choose_layers(make_model) -> None:
+    model = make_model("spikformer")
+    names = tuple(layer.name for layer in prunable_layers(model, embedding=True))
+    hidden = {"blocks.0.hidden", "blocks.1.hidden"}
+    assert matching_layers(model, ("blocks.*.hidden", "stem.1")) == {*hidden, "stem.1"}
+    # The embedding width is no layer that a star means.
+    assert matching_layers(model, ("*",)) == {*names} - {"embedding"}
+    assert matching_layers(model, ("embedding",)) == {"embedding"}
+    assert choose_layers(model, names) == names
+    assert {*choose_layers(model, names, ("blocks.*",), ("*.hidden",))} == {
+        n for n in names if n[:6] == "blocks"
+    } - hidden
+    assert choose_layers(model, names, without=("stem.*",)) == tuple(n for n in names if n[:4] != "stem")
+    with pytest.raises(PrimeSVTError, match=r"Unknown layer 'block\.\*\.hidden'; did you mean blocks\.\d\.hidden\?"):
+        choose_layers(model, names, without=("block.*.hidden",))
+    with pytest.raises(
+        PrimeSVTError, match=r"No layer is left to prune: layers stem\.0 and exclude-layers stem\.\* leave"
+    ):
+        choose_layers(model, names, ("stem.0",), ("stem.*",))
+
+
 def test_unknown_names_are_refused(make_model) -> None:
     model = make_model("spikformer")
     check_layers(model, ("stem.0", "embedding", "blocks.1.output"))
-    with pytest.raises(PrimeSVTError, match=r"Unknown layer 'stem'; this model has stem\.0, .*, embedding"):
+    with pytest.raises(
+        PrimeSVTError, match=r"Unknown layer 'stem'; did you mean stem\.\d\? This model has stem\.0, .*, embedding"
+    ):
         check_layers(model, ("stem.0", "stem"))
     with pytest.raises(PrimeSVTError, match="Linear is no model of PrimeSVT"):
         prunable_layers(nn.Linear(1, 1))

@@ -16,7 +16,10 @@ from primesvt.pruning import CRITERIA, PruningPlan, kept_count, load_plan, save_
 
 RATIOS = st.floats(0, 1, exclude_max=True)
 PLANS = st.builds(
-    PruningPlan, st.dictionaries(st.text(max_size=12), RATIOS, max_size=8), st.sampled_from(list(CRITERIA))
+    PruningPlan,
+    st.dictionaries(st.text(max_size=12), RATIOS, max_size=8),
+    st.sampled_from(list(CRITERIA)),
+    multiple=st.integers(1, 64),
 )
 
 
@@ -63,7 +66,7 @@ def test_ratios_that_are_refused(ratio: object) -> None:
         ({"ratios": [0.5]}, "A plan must look like"),
         ({"ratios": None}, "A plan must look like"),
         ({"ratios": {}, "criterion": 2}, "A plan must look like"),
-        ({"ratios": {}, "rates": {}}, "A plan has 'criterion', 'ratios' and 'repair', got also rates"),
+        ({"ratios": {}, "rates": {}}, "A plan has 'criterion', 'ratios', 'repair' and 'multiple', got also rates"),
     ],
 )
 def test_data_that_is_no_plan(data: dict, message: str) -> None:
@@ -87,6 +90,7 @@ def test_what_makes_another_plan() -> None:
     assert plan != PruningPlan({"a": 0.5, "b": 0.25}, "l1")
     assert plan == PruningPlan({"a": 0.5}, "l1") != PruningPlan({"a": 0.5}, "l2")
     assert plan != PruningPlan({"a": 0.5}, "l1", ("norm",))
+    assert plan != PruningPlan({"a": 0.5}, "l1", multiple=8)
 
 
 def test_files(tmp_path: Path) -> None:
@@ -154,6 +158,41 @@ def test_a_full_disk_leaves_the_old_plan(tmp_path: Path, monkeypatch) -> None:
 )
 def test_kept_by_hand(channels: int, ratio: float, heads: int, kept: int) -> None:
     assert kept_count(channels, ratio, heads) == kept
+
+
+@pytest.mark.parametrize(
+    ("channels", "ratio", "heads", "multiple", "kept"),
+    [
+        (64, 0.0, 1, 8, 64),
+        (64, 0.1, 1, 8, 64),
+        (64, 0.125, 1, 8, 56),
+        (64, 0.99, 1, 8, 8),
+        (60, 0.05, 1, 8, 60),
+        (60, 0.5, 1, 8, 32),
+        (6, 0.9, 1, 8, 6),
+        (64, 0.5, 4, 8, 32),
+        (64, 0.6, 4, 8, 32),
+        (24, 0.5, 4, 8, 24),
+    ],
+)
+def test_kept_in_multiples_by_hand(channels: int, ratio: float, heads: int, multiple: int, kept: int) -> None:
+    assert kept_count(channels, ratio, heads, multiple=multiple) == kept
+
+
+@given(st.integers(1, 200), RATIOS, st.integers(1, 6), st.integers(1, 40), st.integers(1, 50))
+def test_what_is_kept_is_a_multiple_or_all(per_head: int, ratio: float, heads: int, multiple: int, least: int) -> None:
+    plain, kept = (kept_count(per_head * heads, ratio, heads, multiple=each, least=least) for each in (1, multiple))
+    own = kept // heads
+    assert kept % heads == 0
+    assert own % multiple == 0 or own == per_head
+    assert min(plain, per_head * heads) <= kept < plain + multiple * heads
+    assert own >= min(least, per_head)
+
+
+@pytest.mark.parametrize("multiple", [0, -8, 1.5, "8", None, True])
+def test_a_multiple_that_is_no_whole_number_is_refused(multiple: object) -> None:
+    with pytest.raises(PrimeSVTError, match="multiple of a plan is a whole number of at least 1, got"):
+        PruningPlan.from_json({"ratios": {}, "multiple": multiple})
 
 
 @pytest.mark.parametrize("repair", ["mean", ("mean", 3), [None]])

@@ -2,9 +2,11 @@
 
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import numpy as np
+import optuna
 import pytest
 from safetensors.numpy import load_file
 
@@ -40,7 +42,7 @@ def test_evaluate(primesvt, model_dir, data_file) -> None:
     assert result["images"] == 120
     assert result["interval"][0] < result["accuracy"] <= result["interval"][1]
     assert result["accuracy"] > 0.6
-    some = primesvt("evaluate", model_dir, "--data", data_file, "--split", "selection", "--limit", "10", "--json").json
+    some = primesvt("evaluate", model_dir, "--data", data_file, "--split", "selection", "--images", "10", "--json").json
     assert some["images"] == 10
 
 
@@ -95,6 +97,8 @@ def test_the_prioritized_search_ends_by_itself_and_its_plan_prunes(primesvt, mod
     )
     result = ran.json
     best = result["best"]
+    held = optuna.load_study(study_name="p", storage=url).user_attrs["options"]
+    assert tomllib.loads(held)["search"]["trials"] == 500
     assert result["trials"] < 500
     assert set(best) == {"trial", "memory_saving", "accuracy", "accuracy_drop", "measures", "ratios"}
     assert best["memory_saving"] >= 0.2
@@ -162,7 +166,6 @@ def test_finetune_with_and_without_a_teacher(primesvt, model_dir, data_file, tmp
 BAD = {
     "no model": (("layers", "{tmp}/nothing"), r"No model in"),
     "no data": (("evaluate", "{model}", "--data", "{tmp}/nothing"), "does not exist"),
-    "limit": (("evaluate", "{model}", "--data", "{data}", "--limit", "0"), "at least 1, got 0"),
     "wrong image size": (("evaluate", "{model}"), "28x28 pixels"),
     "unknown layer": (("prune", "{model}", "--plan", "{tmp}/unknown.json", "-o", "{tmp}/out"), "Unknown layer 'nope'"),
     "ratio of 1": (("prune", "{model}", "--plan", "{tmp}/one.json", "-o", "{tmp}/out"), r"must be in \[0, 1\)"),

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tomllib
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import cast
@@ -32,7 +33,7 @@ def test_report_summary_and_model(primesvt, model_dir, data_file, tmp_path) -> N
     out = tmp_path / "result"
     command = (
         "compare", model_dir, "--data", data_file, "--samplers", "prioritized,random", "--seeds", "2", "--trials", "25",
-        "--max-drop", "30", "--min-saving", "0.2", *SMALL, "-o", out,
+        "--max-drop", "30", "--min-saving", "0.2", "--multiple", "2", "--exclude-layers", "stem.0", *SMALL, "-o", out,
     )  # fmt: skip
     ran = primesvt(*command, "--json")
     assert ran.code == {"limits kept": 0, "limit missed on test": 3}[ran.json["outcome"]]
@@ -45,13 +46,16 @@ def test_report_summary_and_model(primesvt, model_dir, data_file, tmp_path) -> N
     told = summary["provenance"]
     assert told["command"].startswith("primesvt compare ")
     assert told["settings"]["random-seed1"]["constraints"]["max_drop"] == 30
+    assert tomllib.loads((out / "options.toml").read_text())["compare"]["min-saving"] == 0.2
     rows = (out / "trials.csv").read_text().splitlines()
     assert len(rows) == 1 + sum(study["trials"] for study in summary["studies"])
     # The winner's directory is the plan, for real.
     measured = primesvt("evaluate", out / "model", "--data", data_file, "--json").json
     assert measured["accuracy"] == pytest.approx(winner["test"]["accuracy"])
     assert primesvt("layers", out / "model", "--json").json["bytes"] == winner["bytes"]
-    assert json.loads((out / "plan.json").read_text())["ratios"] == winner["ratios"]
+    plan = json.loads((out / "plan.json").read_text())
+    assert (plan["ratios"], plan["multiple"]) == (winner["ratios"], 2)
+    assert not any(plan["ratios"].get("stem.0") for study in summary["studies"] for plan in study["front"])
     for study in summary["studies"]:
         assert len(study["front"]) <= 3
         history = study["history"]

@@ -37,6 +37,25 @@ def test_the_plan_may_name_the_steps_and_an_option_overrides_it(primesvt, model_
     assert primesvt(*command, tmp_path / "b", "--repair", "none").json["repair"] == []
 
 
+def test_layers_and_multiples_of_a_plan_may_be_said(primesvt, model_dir, plan, tmp_path) -> None:
+    command = ("prune", model_dir, "--plan", plan, "--json", "-o")
+
+    def widths(name: str, *more: object) -> dict[str, int]:
+        assert primesvt(*command, tmp_path / name, *more).code == 0
+        return json.loads((tmp_path / name / "config.json").read_text())["widths"]
+
+    whole, cut = widths("whole", "--layers", "stem.3", "--multiple", "32"), widths("cut")
+    assert whole["blocks.0.hidden"] == 2 * cut["blocks.0.hidden"]
+    assert whole["stem.3"] == 16
+    assert widths("spared", "--exclude-layers", "blocks.*") == {**cut, "blocks.0.hidden": whole["blocks.0.hidden"]}
+    assert widths("multiple", "--multiple", "8")["stem.3"] == 16
+    assert (cut["stem.3"], widths("plan", "--layers", "stem.*")["stem.3"]) == (12, 12)
+    ran = primesvt(*command, tmp_path / "none", "--exclude-layers", "stem.*,blocks.*")
+    assert ran.code == 2
+    assert "No layer is left to prune: exclude-layers stem.*,blocks.* leave none." in ran.err
+    assert not (tmp_path / "none").exists()
+
+
 def test_what_is_pruned_already_is_repaired_to_the_same_bytes(primesvt, model_dir, data_file, plan, tmp_path) -> None:
     """The channels that it kept are found by its weights, or by its plan."""
     data = ("--data", data_file)

@@ -119,7 +119,7 @@ def pruned_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_pruned_demo_model_in_onnxruntime(primesvt, pruned_demo, tmp_path) -> None:
     file = tmp_path / "demo.onnx"
     command = ("export", pruned_demo, "--to", "onnx", "-o", file, "--batch", "50")
-    ran = primesvt(*command, "--verify", "--limit", "300", "--json")
+    ran = primesvt(*command, "--verify", "--images", "300", "--json")
     assert ran.code == 0
     result = ran.json
     assert set(result) == {"file", "format", "opset", "bytes", "inputs", "outputs", "verify"}
@@ -131,7 +131,7 @@ def test_the_pruned_demo_model_in_onnxruntime(primesvt, pruned_demo, tmp_path) -
     assert set(found) == FIELDS
     assert found["images"] == 300
     assert found["agreement"] >= 0.99
-    measured = primesvt("evaluate", pruned_demo, "--limit", "300", "--json").json["accuracy"]
+    measured = primesvt("evaluate", pruned_demo, "--images", "300", "--json").json["accuracy"]
     assert found["accuracy_model"] == pytest.approx(measured)
     assert found["accuracy_file"] == pytest.approx(measured, abs=0.01)
     # What the exporters say about themselves is for nobody who runs the command.
@@ -151,8 +151,8 @@ def test_the_pruned_demo_model_on_all_test_images(pruned_demo, tmp_path) -> None
 
 def test_the_command_prints_what_it_wrote_and_found(primesvt, model_dir, data_file, tmp_path) -> None:
     file = tmp_path / "model.pt2"
-    command = ("export", model_dir, "--to", "pt2", "-o", file, "--batch", "1")
-    ran = primesvt(*command, "--verify", "--data", data_file, "--limit", "20")
+    command = ("export", model_dir, "--to", "pt2", "-o", file, "--batch-size", "1")
+    ran = primesvt(*command, "--verify", "--data", data_file, "--images", "20")
     assert ran.code == 0
     assert "pt2, " in ran.out
     assert "input images [1, 1, 8, 8], output logits [1, 3]" in ran.out
@@ -183,16 +183,18 @@ BAD = {
     "no model": (("export", "{tmp}/nothing", "--to", "pt2", "-o", "{tmp}/f"), "No model in"),
     "directory": (("export", "{model}", "--to", "pt2", "-o", "{tmp}"), "Is a directory"),
     "nowhere": (("export", "{model}", "--to", "pt2", "-o", "{tmp}/no/where"), "Cannot write"),
-    "batch": (("export", "{model}", "--to", "pt2", "-o", "{tmp}/f", "--batch", "0"), "at least 1, got '0'"),
-    "batch text": (("export", "{model}", "--to", "pt2", "-o", "{tmp}/f", "--batch", "all"), "at least 1, got 'all'"),
-    "huge batch": (("export", "{model}", "--to", "pt2", "-o", "{tmp}/f", "--batch", "999999999"), "at most 2 GiB"),
+    "batch": (("export", "{model}", "--to", "pt2", "-o", "{tmp}/f", "--batch-size", "0"), "at least 1, got '0'"),
+    "batch text": (
+        ("export", "{model}", "--to", "pt2", "-o", "{tmp}/f", "--batch-size", "all"), "at least 1, got 'all'"
+    ),
+    "huge batch": (("export", "{model}", "--to", "pt2", "-o", "{tmp}/f", "--batch-size", "999999999"), "at most 2 GiB"),
     "target": (("export", "{model}", "--to", "tflite", "-o", "{tmp}/f"), "invalid choice"),
     "size": (("export", "{model}", "--to", "pt2", "-o", "{tmp}/f", "--verify"), "28x28 pixels"),
     "other size": (
         ("export", "demo", "--to", "pt2", "-o", "{tmp}/f", "--verify", "--data", "{data}"), "the model reads 28x28"
     ),
     "limit": (
-        ("export", "demo", "--to", "pt2", "-o", "{tmp}/f", "--verify", "--limit", "0"), "at least 1, got 0"
+        ("export", "demo", "--to", "pt2", "-o", "{tmp}/f", "--verify", "--images", "0"), "at least 1, got '0'"
     ),
     "data alone": (("export", "demo", "--to", "pt2", "-o", "{tmp}/f", "--data", "{data}"), "pass --verify, too"),
 }  # fmt: skip

@@ -54,6 +54,40 @@ def test_a_sampler_is_told_which_plans_keep_the_limits_of_measures() -> None:
     assert StudySettings().problem(Pruner(model)).keeps(PruningPlan())
 
 
+def test_layers_may_be_left_out(family: str) -> None:
+    model = tiny_model(family)
+    grid = StudySettings(exclude_layers=("stem.*", "position"), embedding=True).grid(model)
+    assert "embedding" in grid.layers
+    assert {layer.split(".")[0] for layer in grid.layers} == {"blocks", "embedding"}
+    assert "embedding" not in StudySettings(exclude_layers=("embedding",), embedding=True).grid(model).layers
+    with pytest.raises(PrimeSVTError, match="No layer is left to prune: exclude-layers"):
+        StudySettings(exclude_layers=("*",)).grid(model)
+
+
+@pytest.mark.parametrize("sampler", ["sensitivity", "tpe"])
+def test_the_bytes_that_a_sampler_counts_are_those_of_multiples(sampler: str) -> None:
+    model = tiny_model()
+    pruner = Pruner(model)
+    problem = StudySettings(sampler=sampler, multiple=4, embedding=True).problem(pruner)
+    for ratio in (0.3, 0.55, 0.95):
+        ratios = dict.fromkeys(problem.space.layers, ratio)
+        plan = problem.space.plan(ratios)
+        assert plan.multiple == 4
+        assert problem.cost.bytes(ratios) == pruner.bytes(plan)
+        assert problem.cost.bytes(ratios) > pruner.bytes(replace(plan, multiple=1))
+        assert pruner.key(plan, "") != pruner.key(replace(plan, multiple=1), "")
+
+
+def test_what_is_reachable_in_multiples_is_less() -> None:
+    model = tiny_model()
+    most = memory_saving(model, PruningPlan(dict.fromkeys(StudySettings().grid(model).layers, 0.9), multiple=4))
+    limits = Constraints(min_saving=most + 0.01)
+    StudySettings(constraints=limits).check_reachable(model, StudySettings().grid(model))
+    coarse = StudySettings(constraints=limits, multiple=4)
+    with pytest.raises(PrimeSVTError, match="cannot be reached"):
+        coarse.check_reachable(model, coarse.grid(model))
+
+
 def test_unknown_layers_are_named() -> None:
     with pytest.raises(PrimeSVTError, match=r"blocks\.7\.hidden"):
         StudySettings(layers=("blocks.7.hidden",)).grid(tiny_model())
@@ -118,6 +152,8 @@ def test_settings_are_data(data: DataSet) -> None:
         constraints=Constraints(margin=1, limits={"state-bytes": 1e6}),
         options=PrioritizedOptions(rates=(0.5,), slack=0.5),
         layers=("stem.3",),
+        exclude_layers=("stem.0",),
+        multiple=8,
         repair=("norm",),
         objectives=("parameters",),
         images=5,
@@ -136,6 +172,8 @@ BASE: dict[str, Any] = {"sampler": "random", "constraints": Constraints(max_drop
         ({"seed": 1}, "another seed (0, now 1)"),
         ({"sampler": "tpe"}, "another sampler ('random', now 'tpe')"),
         ({"criterion": "l1"}, "another criterion ('l2', now 'l1')"),
+        ({"multiple": 8}, "another multiple (1, now 8)"),
+        ({"exclude_layers": ("stem.0",)}, "another exclude-layers ([], now ['stem.0'])"),
         ({"constraints": Constraints(max_drop=5, min_saving=0.1)}, "another max-drop (3, now 5)"),
         ({"constraints": Constraints(max_drop=3, min_saving=0.2)}, "another min-saving (0.1, now 0.2)"),
         ({"constraints": Constraints(max_drop=3, min_saving=0.1, margin=1)}, "another margin (0.0, now 1)"),

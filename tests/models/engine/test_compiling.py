@@ -1,0 +1,45 @@
+"""Compiling is told of kernel by kernel, and only where it happens."""
+
+import numba
+import numpy as np
+from numba.core import event
+
+from primesvt.models.engine import spike_conv, spike_ops
+from primesvt.models.engine.compiling import compilations
+from primesvt.models.layers import neuron, sparse_conv
+
+
+def compiles(kernel: object) -> None:
+    """What numba says when it compiles one."""
+    with event.trigger_event("numba:compile", data={"dispatcher": kernel}):
+        pass
+
+
+def test_kernels_are_counted_by_what_they_are_for() -> None:
+    told: list[tuple[int, int]] = []
+    with compilations(lambda number, needed: told.append((number, needed))):
+        for kernel in (spike_ops._pool, sparse_conv._convolve, neuron._integrate, spike_conv._emit):
+            compiles(kernel)
+    # Ten answer on a first use, as seen with an empty cache; training needs others.
+    assert told == [(1, 10), (1, 6), (2, 10), (3, 10)]
+    compiles(spike_conv._convolve)
+    assert len(told) == 4
+
+
+def test_other_code_is_not_told_of_nor_what_is_compiled_already() -> None:
+    told: list[tuple[int, int]] = []
+    mine = numba.njit(lambda number: number + 1)
+    array = np.zeros((1, 8), np.float32)
+    with compilations(lambda *what: told.append(what)):
+        assert mine(1) == 2
+        for _ in range(2):
+            neuron._integrate(array, np.float32(2), np.float32(1), np.zeros((2, 8), np.float32))
+    assert len(told) in (0, 1)  # an empty cache has to be filled
+
+
+def test_what_a_kernel_needs_once_more_does_not_exceed_the_total() -> None:
+    told: list[tuple[int, int]] = []
+    with compilations(lambda *what: told.append(what)):
+        for _ in range(12):
+            compiles(spike_ops._pool)
+    assert told[9:] == [(10, 10), (11, 11), (12, 12)]
