@@ -91,10 +91,10 @@ def _softmax(start: Change, inputs: torch.Tensor, answers: torch.Tensor, wanted:
         solver.zero_grad()
         guess = (begun + centred @ weight + bias).log_softmax(1)
         value = ridge * weight.square().sum() - (truth * guess).sum(1).mean()
-        value.backward()  # type: ignore[no-untyped-call]
+        value.backward()
         return value
 
-    solver.step(loss)  # type: ignore[no-untyped-call]
+    solver.step(loss)
     more = weight.detach().T
     return Change(start.weight + more, start.bias + bias.detach() - more @ middle)
 
