@@ -131,7 +131,7 @@ def run(args: argparse.Namespace) -> int:
     prepare(args.output, args.options_text)
     url = args.storage or storage_in(args.output)
     runs = _runs(args, open_storage(url, create=not args.studies), subject)
-    test = open_test_set(subject.model, subject.data, runs[0].settings.calibration)
+    test = open_test_set(subject.model, subject.data)
     comparison = compared(runs, test, subject.data, front=args.front)
     provenance = Provenance.of(
         runs,

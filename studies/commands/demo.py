@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> None:
     ]
     say(f"Demo model: {model_bytes(model):,} bytes. Searching on {IMAGES:,} selection images of {data.name}.")
     runs = run_studies(storage, Subject(model, data), studies_of(arms, seeds=1))
-    test = open_test_set(model, data, CALIBRATION)
+    test = open_test_set(model, data)
     comparison = compared(runs, test, data, front=FRONT)
     provenance = Provenance.of(
         runs, command=args.command_line, model="demo", data=None, storage=storage_in(args.output)

@@ -3,7 +3,6 @@
 import argparse
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from torch import nn
 
@@ -14,7 +13,16 @@ from primesvt.models import (
     model_bytes,
     save_model,
 )
-from primesvt.pruning import Calibration, Pruner, PruningPlan, StepReport, choose_layers, criterion, load_plan
+from primesvt.pruning import (
+    MOST_CALIBRATION,
+    Calibration,
+    Pruner,
+    PruningPlan,
+    StepReport,
+    choose_layers,
+    criterion,
+    load_plan,
+)
 
 from ..reporting.tables import table
 from ..running.settings import StudySettings
@@ -53,7 +61,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_repair(parser: argparse.ArgumentParser, otherwise: str) -> None:
     """--repair, --calibration and --data."""
-    add_options(parser, StudySettings, only=("repair", "calibration"), unset={"repair": otherwise})
+    most = f"{MOST_CALIBRATION:,}"
+    add_options(parser, StudySettings, only=("repair", "calibration"), unset={"repair": otherwise, "calibration": most})
     add_data(parser)
 
 
@@ -94,8 +103,7 @@ def calibration_of(args: argparse.Namespace, model: nn.Module) -> Calibration:
         PrimeSVTError: The data cannot be read, or does not fit the model.
     """
     data = open_data_for(args, model, "calibration")
-    count: dict[str, Any] = {"count": args.calibration} if "calibration" in args else {}
-    return Calibration(data.calibration, **count)
+    return Calibration(data.calibration, getattr(args, "calibration", MOST_CALIBRATION))
 
 
 def _calibration(args: argparse.Namespace, model: nn.Module, plan: PruningPlan) -> Calibration | None:

@@ -126,7 +126,7 @@ def _line(command: str, model: str, given: Mapping[str, Any]) -> str:
 def _data(settings: StudySettings) -> str:
     """Criteria and repair steps that look at images need them."""
     needed = settings.repair or criterion(settings.criterion).needs_statistics
-    return f" --data DATA --calibration {settings.calibration}" if needed else ""
+    return " --data DATA" if needed else ""
 
 
 def _flags(settings: Any) -> str:

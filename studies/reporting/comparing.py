@@ -10,7 +10,6 @@ from optuna.trial import FrozenTrial
 from primesvt.models import PrimeSVTError, config_of, model_bytes, parameter_count
 from primesvt.pruning import DEFAULT_CRITERION, Robustness, prunable_layers
 from primesvt.search import (
-    KEY,
     accuracy_of,
     decided_early,
     evaluation_of,
@@ -99,7 +98,7 @@ def _measured(
     plans = []
     for trial in trials:
         on_plan()
-        plans.append(_report(run, trial, test.recall(run.study, run.plan(trial), trial.user_attrs[KEY])))
+        plans.append(_report(run, trial, test.recall(run.study, run.plan(trial))))
     return plans
 
 

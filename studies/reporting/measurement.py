@@ -119,16 +119,15 @@ class TestSet:
         """Ask any model for every test image."""
         return Measurement.compare(predict(model, self.images, on_batch=self.on_batch), self.unpruned)
 
-    def recall(self, study: optuna.Study, plan: PruningPlan, key: str | None = None) -> Measurement:
+    def recall(self, study: optuna.Study, plan: PruningPlan) -> Measurement:
         """What a plan does: as the study remembers it, or else measured, and remembered from now on.
 
         Args:
             study: It keeps what its plans did.
             plan: The plan.
-            key: The one by which it is remembered; that of the plan on these images where it is None.
         """
         known = self.remembered(study)
-        key = self.pruner.key(plan, self.images.fingerprint) if key is None else key
+        key = self.pruner.key(plan, self.images.fingerprint)
         if key not in known:
             known = {**known, key: self.measure(plan)}
             self.remember(study, known)

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Self
 
 from primesvt.models import DEFAULT_TEST_FRACTION
-from primesvt.pruning import DEFAULT_CALIBRATION, criterion
+from primesvt.pruning import criterion
 
 from ..running.storage import without_password
 from ..running.study_run import StudyRun
@@ -127,14 +127,13 @@ class Provenance:
         return shlex.join(words)
 
     def _calibration(self, plan: ReportedPlan) -> list[str]:
-        """Options that name the images which a plan's criterion or repair looks at."""
+        """Options that name the data whose calibration images a plan's criterion or repair looks at."""
         if not plan.plan.repair and not criterion(plan.plan.criterion).needs_statistics:
             return []
-        count = self.settings.get(plan.study, {}).get("calibration", DEFAULT_CALIBRATION)
         data = [] if self.data is None else ["--data", self.data]
         if self.test_fraction != DEFAULT_TEST_FRACTION:
             data += ["--test-fraction", f"{self.test_fraction:g}"]
-        return [*data, *([] if count == DEFAULT_CALIBRATION else ["--calibration", str(count)])]
+        return data
 
     def _settings(self, comparison: Comparison) -> dict[str, dict[str, str]]:
         """Every setting with its value for each sampler that has it."""

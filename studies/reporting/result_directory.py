@@ -9,7 +9,7 @@ from pathlib import Path
 from torch import nn
 
 from primesvt.models import DataSet, PrimeSVTError, save_model
-from primesvt.pruning import DEFAULT_CALIBRATION, Calibration, Pruner, save_plan
+from primesvt.pruning import MOST_CALIBRATION, Calibration, Pruner, save_plan
 
 from ..running.progress import bar
 from ..running.study_run import StudyRun
@@ -64,13 +64,14 @@ def storage_in(directory: Path) -> str:
     return f"sqlite:///{directory / STORAGE}"
 
 
-def open_test_set(model: nn.Module, data: DataSet, calibration: int = DEFAULT_CALIBRATION) -> TestSet:
+def open_test_set(model: nn.Module, data: DataSet) -> TestSet:
     """The test set with the unpruned model's answers on it.
+
+    What is reported is repaired with all calibration images: a search, which repairs every plan, is content with fewer.
 
     Args:
         model: The unpruned model.
         data: The data set.
-        calibration: How many calibration images criteria and repair steps may look at.
     """
     seen = 0
     with bar("test set: unpruned model") as progress:
@@ -80,7 +81,7 @@ def open_test_set(model: nn.Module, data: DataSet, calibration: int = DEFAULT_CA
             seen += batch
             progress.update(seen, len(data.test))
 
-        opened = TestSet.open(model, data.test, count, Calibration(data.calibration, calibration))
+        opened = TestSet.open(model, data.test, count, Calibration(data.calibration, MOST_CALIBRATION))
         return replace(opened, on_batch=lambda _: None)
 
 

@@ -94,7 +94,8 @@ class StudySettings:
     )
     calibration: int = option(
         DEFAULT_CALIBRATION,
-        help="calibration images that criteria and repair steps may look at",
+        help="calibration images that criteria and repair steps may look at while plans are searched; what is reported "
+        f"is repaired with up to {MOST_CALIBRATION:,}",
         metavar="N",
         least=1,
         most=MOST_CALIBRATION,

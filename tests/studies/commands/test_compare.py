@@ -10,6 +10,7 @@ from typing import cast
 import pytest
 from optuna.storages import InMemoryStorage
 
+from primesvt.models import fingerprint, load_model
 from primesvt.search import Constraints, decided_early
 from primesvt.search.samplers import PrioritizedOptions
 from primesvt.studies.reporting import figures
@@ -289,3 +290,19 @@ def test_a_study_of_another_model_is_refused(primesvt, model_dir, data_file, tmp
     ran = primesvt("compare", model_dir, *common, "--studies", "a,b", "-o", tmp_path / "out")
     assert ran.code == 2
     assert "cannot be compared: their constraints differ" in ran.err
+
+
+def test_what_is_reported_is_repaired_with_all_calibration_images(primesvt, model_dir, data_file, tmp_path) -> None:
+    """A search that repairs with two images ends with the model that `prune` makes of its plan, and measures that."""
+    out = tmp_path / "result"
+    ran = primesvt(
+        "compare", model_dir, "--data", data_file, "--samplers", "uniform", "--trials", "3", "--max-drop", "60",
+        "--min-saving", "0.2", "--repair", "least-squares", "--calibration", "2", "--front", "1", "-o", out, "--json",
+    )  # fmt: skip
+    primesvt("prune", model_dir, "--plan", out / "plan.json", "--data", data_file, "-o", tmp_path / "pruned")
+    assert fingerprint(load_model(out / "model")) == fingerprint(load_model(tmp_path / "pruned"))
+    few = ("--calibration", "2", "-o", tmp_path / "few")
+    primesvt("prune", model_dir, "--plan", out / "plan.json", "--data", data_file, *few)
+    assert fingerprint(load_model(tmp_path / "few")) != fingerprint(load_model(tmp_path / "pruned"))
+    measured = primesvt("evaluate", tmp_path / "pruned", "--data", data_file, "--json").json
+    assert measured["accuracy"] == pytest.approx(ran.json["winner"]["test"]["accuracy"])
