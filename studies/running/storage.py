@@ -106,7 +106,10 @@ def _missing_driver(url: str, error: ImportError) -> str:
     if module is None:
         return f"The storage {where} needs a driver that is not installed: {_first_line(error)}."
     package = _PACKAGES.get(module, module)
-    return f'The storage {where} needs the module {module}, which is not installed: python -m pip install "{package}".'
+    # Of MySQL's drivers SQLAlchemy takes the one that has to be compiled, where the URL names none.
+    other = ' Or write mysql+pymysql://, and install "primesvt[mysql]".' if module == "MySQLdb" else ""
+    install = f'python -m pip install "{package}"'
+    return f"The storage {where} needs the module {module}, which is not installed: {install}.{other}"
 
 
 def _storage_failure(error: BaseException | None) -> BaseException | None:

@@ -107,12 +107,12 @@ class ClassTree:
 
 def class_folders(directory: Path) -> tuple[str, ...]:
     """Names of the folders, sorted."""
-    return tuple(sorted(f.name for f in directory.iterdir() if f.is_dir() and not f.name.startswith(".")))
+    return tuple(sorted(f.name for f in directory.iterdir() if f.is_dir() and not hidden(Path(f.name))))
 
 
 def hidden(path: Path) -> bool:
-    """Whether a file or a folder on the way to it is hidden, as the ``._*`` of macOS are."""
-    return any(part.startswith(".") for part in path.parts)
+    """Whether a file or a folder on the way to it is hidden, as the ``._*`` of macOS and what its archives hold are."""
+    return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
 
 
 def cut(files: Files, test_fraction: float) -> tuple[Files, Files]:

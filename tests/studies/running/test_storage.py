@@ -205,3 +205,6 @@ def test_a_driver_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(PrimeSVTError, match=r'needs the module psycopg, .* pip install "primesvt\[postgresql\]"'):
         open_storage("postgresql+psycopg://user@localhost/studies")
+    monkeypatch.setitem(sys.modules, "MySQLdb", None)
+    with pytest.raises(PrimeSVTError, match=r'MySQLdb, .*Or write mysql\+pymysql://, and install "primesvt\[mysql\]"'):
+        open_storage("mysql://user@localhost/studies")

@@ -30,4 +30,5 @@ def test_the_rule_does_not_change() -> None:
 def test_hidden_paths() -> None:
     assert hidden(Path("._0.png"))
     assert hidden(Path("a/.b/0.png"))
+    assert hidden(Path("__MACOSX/a/0.png"))
     assert not hidden(Path("a/b.c/0.png"))

@@ -80,6 +80,7 @@ def test_hidden_files_are_no_images(tmp_path: Path) -> None:
     """macOS leaves ``._0.png`` beside ``0.png`` on other file systems."""
     tree(tmp_path)
     (tmp_path / "train" / "ant" / "._0.png").write_bytes(b"Mac OS X")
+    (tmp_path / "train" / "__MACOSX").mkdir()  # of an archive that was unpacked there
     (tmp_path / "train" / "ant" / ".thumbnails").mkdir()
     shutil.copy(tmp_path / "train" / "ant" / "0.png", tmp_path / "train" / "ant" / ".thumbnails" / "0.png")
     assert len(open_data(tmp_path, FRAME).fit.source) == 30
