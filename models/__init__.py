@@ -34,6 +34,7 @@ from .families.registry import (
     published_names,
     streams,
 )
+from .families.resizing import Resizing
 from .families.spike_driven_transformer import SpikeDrivenTransformer, SpikeDrivenTransformerConfig
 from .families.spikformer import Spikformer, SpikformerConfig
 from .families.spiking_block import SelfAttention, SpikingBlock
@@ -110,6 +111,7 @@ __all__ = [
     "Recipe",
     "Registry",
     "Rename",
+    "Resizing",
     "ResumeFile",
     "Role",
     "SelfAttention",

@@ -150,13 +150,16 @@ def export_state_dict(model: nn.Module, file: str | Path, *, batch: int | None =
 
 
 def description(config: ModelConfig) -> dict[str, Any]:
-    """What a deployer must know of a model, as plain data: how to normalise an image, and what the logits mean."""
+    """How a deployer has to prepare an image for a model, and what its logits mean, as plain data."""
     return {
         "config": {"family": config.family, **config.to_json()},
         "classes": list(config.classes),
         "mean": list(config.mean),
         "std": list(config.std),
         "normalisation": "scale to [0, 1], subtract the mean of the channel, divide by its std",
+        "crop_fraction": config.crop_fraction,
+        "interpolation": config.interpolation,
+        "resizing": config.resizing.told(config.image_size),
     }
 
 

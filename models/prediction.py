@@ -88,11 +88,12 @@ def predict(
     batch_size = batch_size_of(config) if batch_size is None else batch_size
     answers: list[torch.Tensor] = []
     labels: list[torch.Tensor] = []
-    reader, seconds = _Reader(images, config, next(model.parameters()).dtype), 0.0
-    with evaluation_mode(model), torch.inference_mode():
+    parts = [images.indices[start : start + batch_size] for start in range(0, len(images), batch_size)]
+    seconds = 0.0
+    with images.reader(config, parts) as read, evaluation_mode(model), torch.inference_mode():
+        reader = _Reader(read, next(model.parameters()).dtype)
         forward = forward or forward_of(model, reader.read(images.indices[:1]).shape)
-        for start in range(0, len(images), batch_size):
-            indices = images.indices[start : start + batch_size]
+        for indices in parts:
             started, read_before = time.perf_counter(), reader.seconds
             answers.append(forward.answer(indices, reader.read).float())
             seconds += time.perf_counter() - started - (reader.seconds - read_before)
@@ -108,14 +109,13 @@ def predict(
 class _Reader:
     """Reads images for a model, and knows how long that took: it is no time of the model."""
 
-    images: ImageSet
-    config: ModelConfig
+    images: Callable[[np.ndarray], tuple[torch.Tensor, torch.Tensor]]
     dtype: torch.dtype
     seconds: float = 0.0
 
     def read(self, indices: np.ndarray) -> torch.Tensor:
         started = time.perf_counter()
-        batch = self.images.read(self.config, indices)[0].to(self.dtype)
+        batch = self.images(indices)[0].to(self.dtype)
         self.seconds += time.perf_counter() - started
         return batch
 

@@ -175,6 +175,8 @@ def _settled(
     defaults = {"mean": (0.0,) * channels, "std": (1.0,) * channels, **_DEFAULTS}
     guesses = {**defaults, **named, **layout.rules, **layout.ignored}
     said = {**{key: value for key, value in given.items() if key not in layout.ignored}, **told}
+    if size := {**guesses, **fields, **said}.get("image_size"):
+        guesses |= vars(layout.resizing(min(size)))
     names = [field.name for field in dataclasses.fields(kind) if field.name not in ("widths", "classes")]
     guessed = {key: guesses[key] for key in names if key in guesses and key not in said and key not in fields}
     if missing := [key for key in names if key in _ASKED and key not in {**said, **fields, **guesses}]:

@@ -6,7 +6,7 @@ W. Fang et al., *SpikingJelly*, Science Advances 2023, doi:10.1126/sciadv.adi148
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from spikingjelly.activation_based import neuron
 from torch import nn
@@ -53,6 +53,8 @@ def from_spikingjelly(
     pooling: str | None = None,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
+    crop_fraction: float | None = None,
+    interpolation: Literal["bilinear", "bicubic"] | None = None,
     classes: Sequence[str] | None = None,
 ) -> nn.Module:
     """Convert a live zoo model; in evaluation mode it gives the same logits.
@@ -65,6 +67,9 @@ def from_spikingjelly(
         pooling: Only to override what the module says.
         mean: Per channel, subtracted from an image in [0, 1].
         std: Per channel, divides it afterwards.
+        crop_fraction: Of image files: side of the model's image by that to which the shorter side is scaled; where it
+            is None as timm does it, 0.875, and 1 for images of up to 64 pixels.
+        interpolation: Of image files: ``bilinear`` or ``bicubic``; bicubic where it is None.
         classes: Names of the classes.
 
     Raises:
@@ -80,12 +85,13 @@ def from_spikingjelly(
     told = {"image_size": _assumed_size(module, told), **told} if image_size is None else told
     tau, threshold, attention_threshold = _neurons(module)
     said = {"image_size": image_size, "pooling": pooling, "mean": mean, "std": std, "classes": classes}
+    resizing = {"crop_fraction": crop_fraction, "interpolation": interpolation}
     unsaid = Unsaid(
         time_steps=int(module.T),  # type: ignore[arg-type]
         tau=tau,
         v_threshold=threshold,
         attention_threshold=attention_threshold,
-        **{**told, **{key: value for key, value in said.items() if value is not None}},
+        **{**told, **{key: value for key, value in {**said, **resizing}.items() if value is not None}},
     )
     # The conversion shares memory with what it converts; a model must not with the one that it came from.
     state = {key: tensor.detach().clone() for key, tensor in module.state_dict().items()}

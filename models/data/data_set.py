@@ -7,9 +7,10 @@ are the selection set.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Literal, Protocol
 
 import numpy as np
@@ -17,6 +18,7 @@ import torch
 
 from ..errors import PrimeSVTError
 from ..families.config import ModelConfig
+from .read_ahead import DecodedSource, ReadAhead
 
 Role = Literal["fit", "calibration", "selection", "test"]
 ROLES: tuple[Role, ...] = ("fit", "calibration", "selection", "test")
@@ -101,12 +103,33 @@ class ImageSet:
             raise PrimeSVTError(f"The {self.role} set is empty: {self.lacking or 'the data has too few images'}.")
 
     def batches(self, config: ModelConfig, batch_size: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Images, normalised for the model, and labels ``[N]``, in the order of the set."""
-        for start in range(0, len(self), batch_size):
-            yield self.read(config, self.indices[start : start + batch_size])
+        """Images, prepared for the model, and labels ``[N]``, in the order of the set."""
+        parts = [self.indices[start : start + batch_size] for start in range(0, len(self), batch_size)]
+        with self.reader(config, parts) as read:
+            for indices in parts:
+                yield read(indices)
+
+    @contextmanager
+    def reader(
+        self, config: ModelConfig, parts: Sequence[np.ndarray]
+    ) -> Iterator[Callable[[np.ndarray], tuple[torch.Tensor, torch.Tensor]]]:
+        """A reader as :meth:`read`; image files are decoded in threads, ahead of whoever reads.
+
+        Args:
+            config: Of the model.
+            parts: What will probably be read, in this order.
+        """
+        if not isinstance(self.source, DecodedSource):
+            yield partial(self.read, config)
+            return
+        with ReadAhead(self.source, config, parts) as ahead:
+            yield lambda indices: (ahead.read(indices), self.truth(config, indices))
 
     def read(self, config: ModelConfig, indices: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-        """Images of the source, normalised for the model, and their labels ``[N]`` in the order of its logits."""
+        """Images of the source, resized and normalised for the model, and their labels ``[N]`` as its logits are."""
+        if isinstance(self.source, DecodedSource):
+            with self.reader(config, []) as read:
+                return read(indices)
         shape = (config.in_channels, 1, 1)
         mean, std = torch.tensor(config.mean).view(shape), torch.tensor(config.std).view(shape)
         return (self.source.read(indices) - mean) / std, self.truth(config, indices)

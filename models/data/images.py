@@ -11,7 +11,10 @@ import torch
 from PIL import Image
 
 from ..errors import PrimeSVTError
+from ..families.resizing import Resizing
 
+_PLAIN = Resizing()
+_FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 # Arrays up to this size are hashed whole, which takes a fraction of a second.
 _HASHED_BYTES = 2**28
 _HASHED_IMAGES = 4_096
@@ -74,7 +77,7 @@ class ArrayImages:
 
 @dataclass(frozen=True)
 class FileImages:
-    """Image files, decoded when they are read; the shorter side is scaled to the frame and the middle cut out.
+    """Image files, decoded when they are read; each is scaled, and the middle cut out.
 
     Args:
         files: The files.
@@ -89,29 +92,51 @@ class FileImages:
         return len(self.files)
 
     def read(self, indices: np.ndarray) -> torch.Tensor:
-        """Images ``[N, C, H, W]`` in [0, 1].
+        """Images ``[N, C, H, W]`` in [0, 1], resized as version 0.1 did.
 
         Raises:
             PrimeSVTError: A file is damaged.
         """
-        return torch.stack([self._decode(self.files[i]) for i in indices])
+        pixels = np.empty((len(indices), *self.frame), np.float32)
+        self.decode(indices, _PLAIN, pixels)
+        return torch.from_numpy(pixels)
 
-    def _decode(self, file: Path) -> torch.Tensor:
-        # Imported where it is needed: torchvision takes seconds, and only image files need it.
-        from torchvision.transforms import functional as transforms
+    def decode(self, indices: np.ndarray, resizing: Resizing, pixels: np.ndarray) -> None:
+        """Write images in [0, 1] into an array, float32 ``[N, C, H, W]``.
 
+        Pillow decodes and scales without holding Python's lock, so several threads do so at the same time.
+
+        Args:
+            indices: Which.
+            resizing: How they are brought to the frame.
+            pixels: Filled.
+
+        Raises:
+            PrimeSVTError: A file is damaged.
+        """
+        for i, index in enumerate(indices):
+            image = np.asarray(self._image(self.files[index], resizing))
+            pixels[i] = image if image.ndim == 2 else image.transpose(2, 0, 1)
+        pixels /= np.float32(255)
+
+    def _image(self, file: Path, resizing: Resizing) -> Image.Image:
+        """The image in 8 bits, in the size and with the channels of the frame."""
         channels, height, width = self.frame
+        mode = "L" if channels == 1 else "RGB"
         try:
-            with Image.open(file) as image:
-                pixels = _eight_bits(image).convert("L" if channels == 1 else "RGB")
+            with Image.open(file) as opened:
+                image = _eight_bits(opened)
+                # Converting an image to what it is would copy it; loading it is enough.
+                image.load()
+                image = image if image.mode == mode else image.convert(mode)
         except Exception as error:  # Pillow raises whatever the damaged bytes lead to
             raise PrimeSVTError(f"Cannot read the image {file}: {error}.") from error
-        if pixels.size != (width, height):
-            scale = max(height / pixels.height, width / pixels.width)
-            size = [max(height, round(pixels.height * scale)), max(width, round(pixels.width * scale))]
-            pixels = transforms.center_crop(transforms.resize(pixels, size), [height, width])
-        tensor: torch.Tensor = transforms.to_tensor(pixels)
-        return tensor
+        scaled = resizing.scaled((image.height, image.width), (height, width))
+        if scaled != (image.height, image.width):
+            image = image.resize(scaled[::-1], _FILTERS[resizing.interpolation])
+        # As torchvision.transforms.functional.center_crop.
+        top, left = round((image.height - height) / 2), round((image.width - width) / 2)
+        return image.crop((left, top, left + width, top + height))
 
     def digest(self) -> str:
         """Names and sizes of the files, a hash of 4,096 of them spread over all, and the frame."""

@@ -17,6 +17,7 @@ from torch import nn
 from ..errors import PrimeSVTError
 from ..layers.channels import ChannelGroup
 from .layout import Layout
+from .resizing import Resizing
 
 # Far above every published model; a width beyond it is damage or an attack, and would claim all memory.
 MAX_WIDTH = 16_384
@@ -40,6 +41,8 @@ class ModelConfig:
         time_steps: T, how often a static image is presented; an event sequence brings its own T.
         mean: Per channel, subtracted from an image in [0, 1].
         std: Per channel, divides it afterwards.
+        crop_fraction: How image files are brought to the size, as :class:`~primesvt.models.Resizing` has it.
+        interpolation: The same.
         tau: Membrane time constant of every neuron, in time steps.
         v_threshold: Threshold of the neurons.
         attention_threshold: Threshold of the neurons after attention.
@@ -63,6 +66,8 @@ class ModelConfig:
     tau: float = 2.0
     v_threshold: float = 1.0
     attention_threshold: float = 0.5
+    crop_fraction: float | None = None
+    interpolation: str = "bilinear"
     widths: Mapping[str, int] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
@@ -81,6 +86,7 @@ class ModelConfig:
         if len(self.classes) < 2 or len(set(self.classes)) != len(self.classes):
             raise PrimeSVTError(f"classes must be at least two different names, got {list(self.classes)[:5]}.")
         self._check_normalisation()
+        Resizing(self.crop_fraction, self.interpolation)
         check_above("tau", self.tau, 1)
         check_above("v_threshold", self.v_threshold, 0)
         check_above("attention_threshold", self.attention_threshold, 0)
@@ -112,6 +118,11 @@ class ModelConfig:
             raise PrimeSVTError(
                 f"{group.name} writes {width} channels into {group.stream}, which has {self.widths[group.stream]}."
             )
+
+    @property
+    def resizing(self) -> Resizing:
+        """How image files are brought to the size."""
+        return Resizing(self.crop_fraction, self.interpolation)
 
     def groups(self) -> tuple[ChannelGroup, ...]:
         """The channels that can be removed together, in the order of the forward pass; streams come last."""
@@ -145,6 +156,9 @@ class ModelConfig:
     def to_json(self) -> dict[str, Any]:
         """Plain data for :func:`json.dump`; :meth:`from_json` reads it back."""
         values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        if self.crop_fraction is None:
+            # So version 0.1 wrote it, and what is the same model has the same fingerprint.
+            del values["crop_fraction"], values["interpolation"]
         return {**values, "widths": dict(self.widths)}
 
     @classmethod
@@ -189,6 +203,7 @@ def check_above(name: str, value: float, low: float) -> None:
 _READERS: dict[Any, Callable[[Any], Any]] = {
     int: lambda v: v if type(v) is int else None,
     float: lambda v: _read_number(v),
+    float | None: lambda v: _read_number(v),
     str: lambda v: v if type(v) is str else None,
     bool: lambda v: v if type(v) is bool else None,
     tuple[int, int]: lambda v: _read_list(v, int),

@@ -16,6 +16,7 @@ import torch
 
 from ..errors import PrimeSVTError
 from ..layers.channels import EMBEDDING, ChannelGroup
+from .resizing import Rule, timm_default
 
 State = Mapping[str, torch.Tensor]
 # Far above every published depth; a block number beyond it is damage or an attack.
@@ -69,6 +70,7 @@ class Layout:
             training command said of them is not what was trained.
         told: Fields of the configuration that keys which the model does not use give away.
         assumed: What this code can do otherwise, which its weights do not tell and this family has not.
+        resizing: How this code evaluates images of a size; timm's way where it has none.
         note: From the configuration, what a user has to know of a model of this code, or None.
         unused: Patterns of keys that its models have and do not use, with the reason.
         fill: The unused keys that a model of this code nevertheless has, with tensors to put there.
@@ -81,6 +83,7 @@ class Layout:
     ignored: Mapping[str, Any] = field(default_factory=dict)
     told: Callable[[State], dict[str, Any]] = lambda _state: {}
     assumed: Mapping[str, Any] = field(default_factory=dict)
+    resizing: Rule = timm_default
     note: Callable[[Any], str | None] = lambda _config: None
     unused: tuple[tuple[str, str], ...] = ()
     fill: Callable[[Any], dict[str, torch.Tensor]] | None = None

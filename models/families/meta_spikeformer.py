@@ -33,6 +33,7 @@ from .hierarchical import BlockGroups, HierarchicalConfig, staged_groups, stream
 from .layout import Checkpoint, Layout, Rename, conv_bn_renames
 from .membrane_block import MembraneBlock, membrane_mlp_groups, membrane_mlp_readers
 from .normalisation import IMAGENET
+from .resizing import mae_rule
 from .spiking_block import SelfAttention, attention_groups, hidden_group
 
 _CONV_STAGES = 3
@@ -123,6 +124,7 @@ _LAYOUT = Layout(
     structure=_structure,
     # Two public versions have the same weights and another forward pass.
     rules={"spiking_head": True},
+    resizing=mae_rule,
 )
 # The code presents an image once unless told otherwise; the paper has T=1 and T=4 of every size.
 _IMAGENET = {**IMAGENET, "depth": 8, "heads": 8, "time_steps": 1}

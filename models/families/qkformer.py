@@ -34,6 +34,7 @@ from .hierarchical import BlockGroups, stream_name
 from .layout import Checkpoint, Layout, Rename, conv_bn_renames, fused_renames
 from .normalisation import CIFAR10, IMAGENET
 from .patch_embedding import LAST, PatchEmbeddingConfig, zoo_patch_embedding
+from .resizing import mae_rule
 from .spiking_block import SpikingBlock, hidden_group, spiking_block_groups
 
 _ATTENTION = ("token", "channel")
@@ -169,6 +170,7 @@ class QKFormerConfig(PatchEmbeddingConfig):
             renames=_official(("proj", "proj1", "proj2"), "attn", "fc"),
             structure=_structure_of("imagenet"),
             rules=_OFFICIAL,
+            resizing=mae_rule,
             note=_note,
         ),
         Layout(

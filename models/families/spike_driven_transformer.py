@@ -30,6 +30,7 @@ from .isotropic import IsotropicConfig, hidden_width, stem_groups, stem_widths
 from .layout import Checkpoint, Layout, Rename, conv_bn_renames
 from .membrane_block import MembraneBlock, membrane_mlp_groups, membrane_mlp_readers
 from .normalisation import CIFAR10, IMAGENET
+from .resizing import timm_rule
 
 
 def _groups(depth: int, mlp_shortcut: bool) -> tuple[ChannelGroup, ...]:
@@ -130,6 +131,8 @@ class SpikeDrivenTransformerConfig(IsotropicConfig):
             # Attention is element by element: their number changes nothing.
             rules={"heads": 8, "conv_bias": False},
             told=_heads,
+            # crop_pct of conf/cifar10 and conf/imagenet.
+            resizing=timm_rule(0.95),
             assumed={"dvs_mode": False},
             note=_note,
             unused=((r"block\.\d+\.attn\.talking_heads\.weight", "a convolution that the forward pass never calls"),),

@@ -31,6 +31,7 @@ from .config import check_above
 from .isotropic import IsotropicConfig, hidden_width, stem_groups, stem_widths
 from .layout import Checkpoint, Layout, Rename, conv_bn_renames, fused_renames
 from .normalisation import CIFAR10, IMAGENET
+from .resizing import timm_rule
 from .spiking_block import SpikingBlock, spiking_block_groups
 
 
@@ -123,6 +124,8 @@ class SpikformerConfig(IsotropicConfig):
             renames=_renames(("linear", "linear"), 2, 2),
             structure=_structure,
             rules={"pooling": "0011", "spike_pooling": True, "qkv_bias": True, "linear_bias": True},
+            # crop_pct of cifar10/cifar10.yml and imagenet/imagenet.yml.
+            resizing=timm_rule(1.0),
             unused=_UNUSED,
             fill=_norms,
         ),
@@ -131,6 +134,7 @@ class SpikformerConfig(IsotropicConfig):
             renames=_renames(("conv", "conv"), 3, 4),
             structure=_structure,
             rules={"pooling": "1111", "time_steps": 4, "spike_pooling": True, "qkv_bias": False, "linear_bias": True},
+            resizing=timm_rule(1.0),
             unused=_UNUSED,
             fill=_norms,
         ),

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from ..errors import PrimeSVTError
 from ..options import check_options, option
 from .config import MAX_TIME_STEPS, MAX_WIDTH, ModelConfig
+from .resizing import MIN_CROP_FRACTION
 
 
 def read_size(text: str) -> tuple[int, int]:
@@ -46,6 +47,14 @@ class Unsaid:
         None, help="per channel, subtracted from an image in [0, 1]", metavar="A,B,..."
     )
     std: Sequence[float] | None = option(None, help="per channel, divides it afterwards", metavar="A,B,...")
+    crop_fraction: float | None = option(
+        None,
+        help="of image files: the model's side by that to which the shorter one is scaled before the middle is cut out",
+        metavar="F",
+        least=MIN_CROP_FRACTION,
+        most=1,
+    )
+    interpolation: Literal["bilinear", "bicubic"] | None = option(None, help="of image files: how they are scaled")
     # Names of the classes in the order of the logits; their numbers where it is None.
     classes: Sequence[str] | None = None
     tau: float | None = option(None, help="membrane time constant of the neurons", metavar="TAU")

@@ -20,11 +20,11 @@ def batches(
     """
     order = torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)
     shuffled = images.indices[torch.randperm(len(images), generator=order).numpy()]
-    starts = batch_starts(len(images), recipe.batch_size)
-    for start, stop in zip(starts, [*starts[1:], len(images)], strict=True):
-        indices: np.ndarray = shuffled[start:stop]
-        batch, labels = images.read(config, indices)
-        yield augment(batch, order, flip=recipe.flip, shift=recipe.shift, erase=recipe.erase), labels
+    parts = np.split(shuffled, batch_starts(len(images), recipe.batch_size)[1:])
+    with images.reader(config, parts) as read:
+        for indices in parts:
+            batch, labels = read(indices)
+            yield augment(batch, order, flip=recipe.flip, shift=recipe.shift, erase=recipe.erase), labels
 
 
 def batch_starts(count: int, batch_size: int) -> list[int]:

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +151,15 @@ def test_the_file_says_what_a_deployer_must_know(written: Written) -> None:
     assert proto.producer_name == "PrimeSVT"
     # Notes of the exporter would tell where the source files of the machine lie.
     assert b".py" not in written.file.read_bytes()
+
+
+def test_how_images_are_resized_is_said() -> None:
+    said = description(replace(small_config("spikformer"), crop_fraction=0.8, interpolation="bicubic"))
+    assert (said["crop_fraction"], said["interpolation"]) == (0.8, "bicubic")
+    assert "cover 10x10 (bicubic, smoothed); cut 8x8 out of the middle" in said["resizing"]
+    said = description(small_config("spikformer"))
+    assert (said["crop_fraction"], said["interpolation"]) == (None, "bilinear")
+    assert "cover 8x8 (bilinear, smoothed); cut 8x8" in said["resizing"]
 
 
 @pytest.mark.parametrize("family", FAST)

@@ -1,7 +1,7 @@
 """Equal logits: checkpoints of the official implementations, imported as a user does, against what those answered."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,16 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from primesvt.models import PrimeSVTError, Unsaid, import_checkpoint, import_state, load_model, save_model, to_layout
+from primesvt.models import (
+    PrimeSVTError,
+    Resizing,
+    Unsaid,
+    import_checkpoint,
+    import_state,
+    load_model,
+    save_model,
+    to_layout,
+)
 
 FILES = sorted((Path(__file__).parent / "official").glob("*.safetensors"))
 
@@ -127,6 +136,17 @@ def test_what_weights_cannot_tell_is_asked_for_all_at_once() -> None:
         import_state(recorded.state, Unsaid())
     with pytest.raises(PrimeSVTError, match=r"A qkformer has no pooling; leave it out"):
         import_state(recorded.state, Unsaid(pooling="1111"))
+
+
+def test_the_preprocessing_is_that_of_the_official_evaluation_unless_it_is_said() -> None:
+    recorded = recording("sdt_imagenet")
+    imported = import_state(recorded.state, replace(recorded.unsaid, image_size=(224, 224)))
+    assert imported.model.config.resizing == Resizing(0.95, "bicubic")
+    assert {"crop_fraction": 0.95, "interpolation": "bicubic"}.items() <= imported.guessed.items()
+    said = replace(recorded.unsaid, image_size=(224, 224), crop_fraction=0.9)
+    imported = import_state(recorded.state, said)
+    assert imported.model.config.resizing == Resizing(0.9, "bicubic")
+    assert "crop_fraction" not in imported.guessed
 
 
 def test_every_guess_is_told() -> None:

@@ -11,6 +11,7 @@ from torch import nn
 
 from primesvt.models import (
     PrimeSVTError,
+    Resizing,
     Unsaid,
     from_spikingjelly,
     import_state,
@@ -202,6 +203,14 @@ def test_an_image_size_that_nobody_knows_is_assumed_aloud(number: int, size: tup
         return
     with pytest.warns(UserWarning, match=rf"{size[0]}x{size[1]} is assumed; pass image_size=\(H, W\)"):
         assert from_spikingjelly(stock).config.image_size == size
+
+
+def test_the_preprocessing_may_be_said() -> None:
+    stock = make_stock(*SIZES[0])
+    assert from_spikingjelly(stock, image_size=(224, 224)).config.resizing == Resizing(0.875, "bicubic")
+    assert from_spikingjelly(stock, image_size=(32, 32)).config.crop_fraction == 1
+    said = from_spikingjelly(stock, image_size=(224, 224), crop_fraction=0.9, interpolation="bilinear")
+    assert said.config.resizing == Resizing(0.9, "bilinear")
 
 
 def test_neurons_that_differ_are_refused() -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from primesvt.models import ArrayImages, PrimeSVTError
+from primesvt.models import ArrayImages, PrimeSVTError, Resizing
 from primesvt.models.data.images import FileImages
 
 
@@ -107,6 +107,60 @@ def test_the_middle_is_kept(tmp_path: Path) -> None:
     pixels = np.zeros((8, 24), dtype=np.uint8)
     pixels[:, 8:16] = 255
     assert read(save(tmp_path / "a.png", pixels), (1, 8, 8)).mean() > 0.99
+
+
+def noise(file: Path, height: int, width: int) -> Path:
+    return save(file, np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8))
+
+
+def resized(file: Path, frame: tuple[int, int, int], resizing: Resizing) -> torch.Tensor:
+    pixels = np.empty((1, *frame), np.float32)
+    FileImages((file,), frame).decode(np.array([0]), resizing, pixels)
+    return torch.from_numpy(pixels[0])
+
+
+SIZES = [(37, 50), (50, 37), (28, 28), (32, 41), (9, 100), (5, 4)]
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+@pytest.mark.parametrize("fraction", [0.875, 0.95, 1.0])
+def test_the_pixels_are_those_of_torchvision(tmp_path: Path, fraction: float, interpolation: str) -> None:
+    """Of its evaluation transform, which timm 1.0.31 composes in the same way: that was compared, too."""
+    from torchvision import transforms
+
+    transform = transforms.Compose(
+        [
+            transforms.Resize(int(28 / fraction), transforms.InterpolationMode(interpolation)),
+            transforms.CenterCrop(28),
+            transforms.ToTensor(),
+        ]
+    )
+    for height, width in SIZES:
+        file = noise(tmp_path / f"{height}x{width}.png", height, width)
+        for channels, mode in ((3, "RGB"), (1, "L")):
+            expected = transform(Image.open(file).convert(mode))
+            assert torch.equal(resized(file, (channels, 28, 28), Resizing(fraction, interpolation)), expected)
+
+
+@pytest.mark.parametrize("frame", [(3, 28, 28), (1, 20, 33)])
+def test_what_says_nothing_is_resized_as_in_version_0_1(tmp_path: Path, frame: tuple[int, int, int]) -> None:
+    from torchvision.transforms import functional as transforms
+
+    channels, height, width = frame
+    for own_height, own_width in SIZES:
+        file = noise(tmp_path / f"{own_height}x{own_width}.png", own_height, own_width)
+        pixels = Image.open(file).convert("L" if channels == 1 else "RGB")
+        scale = max(height / own_height, width / own_width)
+        size = [max(height, round(own_height * scale)), max(width, round(own_width * scale))]
+        expected = transforms.to_tensor(transforms.center_crop(transforms.resize(pixels, size), [height, width]))
+        assert torch.equal(read(file, frame), expected)
+        assert torch.equal(resized(file, frame, Resizing()), expected)
+
+
+def test_every_grey_is_divided_as_pytorch_does(tmp_path: Path) -> None:
+    grey = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    expected = torch.from_numpy(grey).float().div(255)
+    assert torch.equal(read(save(tmp_path / "a.png", grey), (1, 16, 16))[0], expected)
 
 
 @pytest.mark.parametrize("content", [b"", b"no image", b"\x89PNG\r\n\x1a\n", "truncated", "flipped"])

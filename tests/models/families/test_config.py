@@ -4,13 +4,14 @@ import copy
 import json
 import math
 import pickle
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from primesvt.models import ModelConfig, PrimeSVTError, config_type
+from primesvt.models import ModelConfig, PrimeSVTError, Resizing, config_type
 from primesvt.models.families.config import MAX_WIDTH
 
 from ...conftest import FAMILIES, small_config
@@ -55,6 +56,16 @@ def test_json_round_trip(config: ModelConfig) -> None:
         assert copied == config
         assert type(copied) is type(config)
         assert list(copied.widths) == sorted(config.widths)
+
+
+def test_what_says_no_resizing_is_written_as_version_0_1_did(family: str) -> None:
+    """So an old model has the fingerprint that its studies know."""
+    assert not {"crop_fraction", "interpolation"} & set(small_config(family).to_json())
+    config = replace(small_config(family), crop_fraction=0.875, interpolation="bicubic")
+    assert type(config).from_json(json.loads(json.dumps(config.to_json()))) == config
+    assert pickle.loads(pickle.dumps(config)).resizing == Resizing(0.875, "bicubic")  # noqa: S301
+    assert config.with_widths({}).resizing == config.resizing
+    assert small_config(family).resizing == Resizing()
 
 
 def test_a_configuration_cannot_be_changed(family: str) -> None:
@@ -115,6 +126,12 @@ BAD_FIELDS = [
     ("v_threshold", NAN, "v_threshold must be above 0"),
     ("v_threshold", 0.0, "v_threshold must be above 0"),
     ("attention_threshold", math.inf, "attention_threshold must be above 0"),
+    ("crop_fraction", 0.01, r"crop_fraction must be between 0\.1 and 1, got 0\.01"),
+    ("crop_fraction", "1", r"Field crop_fraction of the configuration must be float \| None"),
+    ("crop_fraction", NAN, "crop_fraction must be between"),
+    ("interpolation", "nearest", "interpolation must be bilinear or bicubic, got 'nearest'"),
+    ("interpolation", "bicubic", "a crop_fraction must be said"),
+    ("interpolation", 3, "Field interpolation"),
     ("widths", [], "Field widths"),
     ("widths", {}, "widths must name every layer"),
     ("widths", ..., "Missing fields of a .*: widths"),
