@@ -10,7 +10,18 @@ from .data.formats.data_format import DEFAULT_TEST_FRACTION, DataFormat, Opening
 from .data.formats.registry import DATA_FORMATS, data_formats
 from .data.images import ArrayImages
 from .data.opening import frame_of, open_data, with_selection, with_selection_from_test
-from .engine import Engine, Forward, Program, SharedForward, forward_of
+from .engine import (
+    CountedForward,
+    Counter,
+    Engine,
+    Forward,
+    LayerWork,
+    Program,
+    SharedForward,
+    Work,
+    counted_forward,
+    forward_of,
+)
 from .engine.device import CPU, Precision, find_device
 from .engine.device_model import DeviceModel, Execution, device_model
 from .errors import PrimeSVTError
@@ -58,7 +69,7 @@ from .model_directory import (
     write_directory,
 )
 from .plugins import Named, Registry
-from .prediction import BATCH_SIZE, Predictions, batch_size_of, evaluation_mode, predict
+from .prediction import BATCH_SIZE, Predictions, batch_size_of, count_work, evaluation_mode, predict
 from .suggestion import meant, unknown
 from .training.loop import Progress, TrainOptions, train
 from .training.norm_statistics import settle
@@ -79,6 +90,8 @@ __all__ = [
     "ChannelGroup",
     "Checkpoint",
     "ConvBN",
+    "CountedForward",
+    "Counter",
     "DataFormat",
     "DataSet",
     "DeviceModel",
@@ -92,6 +105,7 @@ __all__ = [
     "Imported",
     "IsotropicConfig",
     "LIFNode",
+    "LayerWork",
     "Layout",
     "MaxFormer",
     "MaxFormerConfig",
@@ -125,6 +139,7 @@ __all__ = [
     "TrainOptions",
     "Unsaid",
     "UnusedKey",
+    "Work",
     "batch_size_of",
     "build",
     "channel_groups",
@@ -137,6 +152,8 @@ __all__ = [
     "config_type",
     "conv_bn",
     "conv_bn_renames",
+    "count_work",
+    "counted_forward",
     "data_formats",
     "device_model",
     "evaluation_mode",

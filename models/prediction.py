@@ -11,7 +11,7 @@ from torch import nn
 
 from .accuracy import Accuracy
 from .data.data_set import ImageSet
-from .engine import Forward, forward_of
+from .engine import Forward, Work, counted_forward, forward_of
 from .families.config import ModelConfig
 from .families.registry import config_of
 
@@ -103,6 +103,31 @@ def predict(
                 break
     logits = torch.cat(answers)
     return Predictions(logits.argmax(1).numpy(), torch.cat(labels).numpy(), logits.numpy(), seconds, forward.reason)
+
+
+def count_work(
+    model: nn.Module,
+    images: ImageSet,
+    *,
+    batch_size: int | None = None,
+    on_batch: Callable[[int], None] = lambda _: None,
+) -> tuple[Predictions, Work]:
+    """What a model answers on a set of images, and the work that it did for one of them on average.
+
+    Args:
+        model: Any model of PrimeSVT on the CPU in float32.
+        images: The images.
+        batch_size: As of :func:`predict`.
+        on_batch: As of :func:`predict`.
+
+    Raises:
+        PrimeSVTError: There are no images, they do not fit the model, or its spikes cannot be counted.
+    """
+    images.check(config_of(model))
+    with evaluation_mode(model):
+        forward = counted_forward(model, images.read(config_of(model), images.indices[:1])[0].shape)
+    answers = predict(model, images, batch_size=batch_size, on_batch=on_batch, forward=forward)
+    return answers, forward.counter.work()
 
 
 @dataclass

@@ -7,7 +7,15 @@ from .criteria import CRITERIA, Criterion, criteria, criterion
 from .kept import Kept, Scores, kept_channels, scores_of
 from .layers import PrunableLayer, check_layers, choose_layers, matching_layers, prunable_layers
 from .matching import kept_channels_of
-from .measures import MEASURES, InferenceState, Measure, inference_state, measure_named, measures
+from .measures import (
+    MEASURES,
+    InferenceState,
+    Measure,
+    OperationEnergy,
+    inference_state,
+    measure_named,
+    measures,
+)
 from .memory import kept_bytes, largest_saving, memory_saving, pruned_bytes
 from .plan import DEFAULT_CRITERION, PruningPlan, kept_count, load_plan, save_plan
 from .pruner import Pruner, Version, prune
@@ -39,6 +47,7 @@ __all__ = [
     "InferenceState",
     "Kept",
     "Measure",
+    "OperationEnergy",
     "PrunableLayer",
     "Pruner",
     "PruningPlan",

@@ -10,11 +10,13 @@ import numpy as np
 from torch import nn
 
 from primesvt.models import (
+    Counter,
     Forward,
     ImageSet,
     Predictions,
     PrimeSVTError,
     SharedForward,
+    Work,
     config_of,
     predict,
 )
@@ -32,6 +34,22 @@ class Forwards(Protocol):
 
     def of(self, version: nn.Module, version_of: Callable[[str], bytes]) -> Forward:
         """The forward pass of a version; the digests tell where its weights are those of versions before."""
+
+    def counted(self, version: nn.Module, version_of: Callable[[str], bytes]) -> tuple[Forward, Counter]:
+        """The same, with what counts its work."""
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What a version answered, and what that took.
+
+    Args:
+        predictions: Its answers.
+        work: What it did for an image on average; None where no measure asks for it.
+    """
+
+    predictions: Predictions
+    work: Work | None
 
 
 @dataclass(frozen=True)
@@ -93,56 +111,65 @@ class Evaluator:
         unpruned = self._unpruned  # not a part of this plan's time
         started = time.perf_counter()
         version = self.pruner.version(plan)
-        predictions = self._ask(version, rejection)
+        answers = self._ask(version, rejection)
         order = np.arange(len(self.images)) if rejection is None else rejection.order
-        far = divergence(unpruned.logits[order[: len(predictions.labels)]], predictions.logits)
-        return self._summary(version, plan, predictions, far, time.perf_counter() - started, rejection)
+        seen = order[: len(answers.predictions.labels)]
+        far = divergence(unpruned.predictions.logits[seen], answers.predictions.logits)
+        return self._summary(version, plan, answers, far, time.perf_counter() - started, rejection)
 
     def completed(self, evaluation: Evaluation, plan: PruningPlan) -> Evaluation:
-        """An evaluation from elsewhere with the measures that it lacks, which cost no image."""
+        """An evaluation from elsewhere with the measures that it lacks; those of images ask for all of them again."""
         missing = [measure for measure in self.measures if measure.name not in evaluation.measures]
         if not missing:
             return evaluation
-        model = self.pruner.version(plan).model
-        added = {measure.name: float(measure.of(model)) for measure in missing}
+        version = self.pruner.version(plan)
+        work = self._ask(version, None).work if any(measure.needs_images for measure in missing) else None
+        added = {measure.name: measure.value(version.model, work) for measure in missing}
         return replace(evaluation, measures={**evaluation.measures, **added})
 
     def baseline(self) -> Counted:
         """Ask the unpruned model for every image."""
         plan, unpruned = PruningPlan(), self._unpruned
-        return self._summary(self.pruner.version(plan), plan, unpruned, 0.0, unpruned.seconds)
+        return self._summary(self.pruner.version(plan), plan, unpruned, 0.0, unpruned.predictions.seconds)
 
     def key(self, plan: PruningPlan) -> str:
         """Equal for plans that lead to the same model on the same images: their evaluation is the same."""
         return self.pruner.key(plan, self.images.fingerprint)
 
     @cached_property
-    def _unpruned(self) -> Predictions:
+    def _unpruned(self) -> Answers:
         """The unpruned model's answers, which every plan's are compared with; asked when the first plan is measured."""
         return self._ask(self.pruner.version(PruningPlan()), None)
 
-    def _ask(self, version: Version, rejection: Rejection | None) -> Predictions:
-        forward = self.forwards.of(version.model, version.weights)
+    def _ask(self, version: Version, rejection: Rejection | None) -> Answers:
+        counter = None
+        if any(measure.needs_images for measure in self.measures):
+            forward, counter = self.forwards.counted(version.model, version.weights)
+        else:
+            forward = self.forwards.of(version.model, version.weights)
         if rejection is None:
-            return predict(version.model, self.images, on_batch=self.on_batch, forward=forward)
-        return predict(
-            version.model,
-            replace(self.images, indices=self.images.indices[rejection.order]),
-            on_batch=self.on_batch,
-            enough=lambda classes, labels: bool(rejection.decide(classes == labels)),
-            forward=forward,
-        )
+            predictions = predict(version.model, self.images, on_batch=self.on_batch, forward=forward)
+        else:
+            predictions = predict(
+                version.model,
+                replace(self.images, indices=self.images.indices[rejection.order]),
+                on_batch=self.on_batch,
+                enough=lambda classes, labels: bool(rejection.decide(classes == labels)),
+                forward=forward,
+            )
+        return Answers(predictions, None if counter is None else counter.work())
 
     def _summary(
         self,
         version: Version,
         plan: PruningPlan,
-        predictions: Predictions,
+        answers: Answers,
         far: float,
         seconds: float,
         rejection: Rejection | None = None,
     ) -> Counted:
-        right, size = predictions.classes == predictions.labels, self.pruner.bytes(plan)
+        predictions, size = answers.predictions, self.pruner.bytes(plan)
+        right = predictions.classes == predictions.labels
         evaluation = Evaluation(
             right=int(right.sum()),
             images=len(right),
@@ -150,7 +177,7 @@ class Evaluator:
             memory_saving=1 - size / self.pruner.unpruned_bytes,
             seconds=seconds,
             divergence=far,
-            measures={measure.name: float(measure.of(version.model)) for measure in self.measures},
+            measures={measure.name: measure.value(version.model, answers.work) for measure in self.measures},
         )
         return Counted(_stopped(evaluation, right, rejection), right)
 

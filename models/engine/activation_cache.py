@@ -16,6 +16,7 @@ from torch import fx
 
 from .activations import Activation, Plain, Spikes
 from .program import Engine, Program, Values
+from .work import CountCache, Counter
 
 # Of the budget, what floats may take: spikes are 32 times as small, and save most of the time.
 _FLOATS = 0.75
@@ -155,12 +156,22 @@ class ResumingEngine:
         engine: Of the model.
         cache: What earlier models computed.
         version_of: As of :func:`keys_of`.
+        counter: Counts the model's work, if it is wanted.
+        counts: What was counted of earlier models, each of which was counted.
     """
 
     reason = None
 
-    def __init__(self, engine: Engine, cache: ActivationCache, version_of: Callable[[str], bytes]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        cache: ActivationCache,
+        version_of: Callable[[str], bytes],
+        counter: Counter | None = None,
+        counts: CountCache | None = None,
+    ) -> None:
         self._engine, self._cache = engine, cache
+        self._counter, self._counts = counter, counts
         self._keys = keys_of(engine.program, version_of)
         self._worth = cache.begin(self._keys)
 
@@ -182,9 +193,26 @@ class ResumingEngine:
         return torch.cat(parts)[torch.from_numpy(np.concatenate(order).argsort())]
 
     def _run(self, values: Values, first: int, indices: np.ndarray) -> None:
-        for number in range(first, len(self._engine.program.steps)):
+        for number in range(len(self._engine.program.steps)):
+            self._count(number, values if number >= first else None, indices)
+            if number < first:
+                continue
             self._engine.step(values, number)
             for node in self._engine.program.steps[number].nodes:
                 value = values.get(node)
                 if self._keys[node] in self._worth and isinstance(value, Activation):
                     self._cache.keep(self._keys[node], indices, value)
+
+    def _count(self, number: int, values: Values | None, indices: np.ndarray) -> None:
+        """Count what a step is about to read, or recall it where that step is left out."""
+        if self._counter is None or self._counts is None:
+            return
+        for reading in self._counter.readings(number):
+            key = tuple(self._keys[source] for source in reading.sources), reading.probe
+            if values is None:
+                counted = self._counts.recall(key, indices)
+            else:
+                counted = reading.count(values, len(indices))
+                if self._worth.issuperset(key[0]):
+                    self._counts.keep(key, indices, counted)
+            self._counter.add(reading, counted)

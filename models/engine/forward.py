@@ -1,6 +1,7 @@
 """Which way a model is asked: by the engine, or by PyTorch where the engine cannot give the same answers."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -8,11 +9,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..errors import PrimeSVTError
 from ..families.registry import config_of
 from .activation_cache import ActivationCache, Read, ResumingEngine
 from .device_model import DeviceModel
 from .program import Engine, Program
 from .summation import norm_is_fused
+from .work import CountCache, Counter
 
 
 class Forward(Protocol):
@@ -24,6 +27,25 @@ class Forward(Protocol):
 
     def answer(self, indices: np.ndarray, read: Read) -> torch.Tensor:
         """Logits ``[N, classes]`` of the images of these indices; ``read`` gets the images of some of them."""
+
+
+@dataclass(frozen=True)
+class CountedForward:
+    """Every image goes all the way, and its work is counted.
+
+    Args:
+        engine: Answers; where its kernels cannot, PyTorch does.
+        counter: Counts.
+        reason: Why it is mostly PyTorch that answers.
+    """
+
+    engine: Engine
+    counter: Counter
+    reason: str | None = None
+
+    def answer(self, indices: np.ndarray, read: Read) -> torch.Tensor:
+        """Logits ``[N, classes]`` of the images of these indices."""
+        return self.engine(read(indices), self.counter.before(len(indices)))
 
 
 @dataclass(frozen=True)
@@ -57,6 +79,32 @@ def forward_of(model: nn.Module, shape: tuple[int, ...]) -> Forward:
     if isinstance(program, str):
         return DirectForward(model, program)
     return DirectForward(Engine(program, model))
+
+
+def counted_forward(model: nn.Module, shape: tuple[int, ...]) -> CountedForward:
+    """As :func:`forward_of`, and the work of the model is counted meanwhile.
+
+    Raises:
+        PrimeSVTError: It is a module of another kind, or its spikes cannot be counted.
+    """
+    program = program_of(model, shape)
+    reason = program if isinstance(program, str) else None
+    if isinstance(program, str):
+        program = _traced(model, shape, program)
+    return CountedForward(Engine(program, model), Counter(program, model), reason)
+
+
+def _traced(model: nn.Module, shape: tuple[int, ...], reason: str) -> Program:
+    """The steps of a model that the engine does not answer for; each is computed as PyTorch does.
+
+    Raises:
+        PrimeSVTError: There are none, for the reason.
+    """
+    weights = next(model.parameters())
+    with suppress(Exception):  # torch.fx may raise anything
+        if not isinstance(model, DeviceModel) and (weights.device.type, weights.dtype) == ("cpu", torch.float32):
+            return Program(model, shape)
+    raise PrimeSVTError(f"The spikes of this model cannot be counted: {reason}.")
 
 
 def program_of(model: nn.Module, shape: tuple[int, ...]) -> Program | str:
@@ -97,8 +145,10 @@ class SharedForward:
     """
 
     def __init__(self, model: nn.Module, shape: tuple[int, ...], indices: np.ndarray, budget: int) -> None:
+        self._shape = shape
         self._program = program_of(model, shape)
         self._cache = ActivationCache(budget, indices) if budget else None
+        self._counts = CountCache(indices) if budget else None
 
     def of(self, version: nn.Module, version_of: Callable[[str], bytes]) -> Forward:
         """The forward pass of one version.
@@ -111,3 +161,16 @@ class SharedForward:
             return DirectForward(version, self._program)
         engine = Engine(self._program, version)
         return DirectForward(engine) if self._cache is None else ResumingEngine(engine, self._cache, version_of)
+
+    def counted(self, version: nn.Module, version_of: Callable[[str], bytes]) -> tuple[Forward, Counter]:
+        """As :meth:`of`, with what counts the work of the version; then all versions must be counted.
+
+        Raises:
+            PrimeSVTError: Its spikes cannot be counted.
+        """
+        if isinstance(self._program, str) or self._cache is None:
+            forward = counted_forward(version, self._shape)
+            return forward, forward.counter
+        counter = Counter(self._program, version)
+        engine = Engine(self._program, version)
+        return ResumingEngine(engine, self._cache, version_of, counter, self._counts), counter

@@ -1,6 +1,6 @@
 """The engine: a model's answers, equal to those of its plain forward pass, as fast as this CPU allows."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -65,10 +65,16 @@ class Engine:
         self._modules: Mapping[str, Any] = dict(model.named_modules())
         self._prepared: dict[tuple[Any, ...], SpikeConv | None] = {}
 
-    def __call__(self, images: torch.Tensor) -> torch.Tensor:
-        """Logits ``[N, classes]`` of images ``[N, C, H, W]`` or event sequences ``[T, N, C, H, W]``."""
+    def __call__(self, images: torch.Tensor, before: Callable[[int, Values], None] = lambda *_: None) -> torch.Tensor:
+        """Logits ``[N, classes]`` of images.
+
+        Args:
+            images: ``[N, C, H, W]``, or event sequences ``[T, N, C, H, W]``.
+            before: Called before every step with its number and all that it may read.
+        """
         values: Values = {self.program.images: Plain(images)}
         for number in range(len(self.program.steps)):
+            before(number, values)
             self.step(values, number)
         return values[self.program.result].plain()  # type: ignore[no-any-return]
 

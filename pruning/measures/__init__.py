@@ -1,7 +1,8 @@
 """Numbers of a model beside accuracy and bytes: a measure a file."""
 
+from .energy import OperationEnergy
 from .inference_state import InferenceState, inference_state
 from .measure import Measure
 from .registry import MEASURES, measure_named, measures
 
-__all__ = ["MEASURES", "InferenceState", "Measure", "inference_state", "measure_named", "measures"]
+__all__ = ["MEASURES", "InferenceState", "Measure", "OperationEnergy", "inference_state", "measure_named", "measures"]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from primesvt.models import PrimeSVTError
+from primesvt.models import PrimeSVTError, Work
 
 # What a trial keeps under names that a measure might have.
 RESERVED = frozenset(
@@ -19,6 +19,10 @@ RESERVED = frozenset(
         "redrawn", "reused", "seconds", "start",
     )
 )  # fmt: skip
+
+
+def _unsaid(_model: nn.Module) -> float:
+    raise PrimeSVTError("This measure looks at images: it says nothing of a model alone.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,16 +34,18 @@ class Measure:
         label: Heads its column.
         unit: What it is counted in; empty for a plain count.
         of: Measures a model in evaluation mode; it must leave the model as it was.
+        of_work: Measures what a model did for some images, instead: then it is counted while these are asked for.
         digits: Decimal places worth showing.
 
     Raises:
-        PrimeSVTError: The name is not allowed.
+        PrimeSVTError: The name is not allowed, or it is not said, or said twice, how it is measured.
     """
 
     name: str
     label: str
     unit: str
-    of: Callable[[nn.Module], float]
+    of: Callable[[nn.Module], float] = _unsaid
+    of_work: Callable[[Work], float] | None = None
     digits: int = 0
 
     def __post_init__(self) -> None:
@@ -48,6 +54,25 @@ class Measure:
                 f"A measure cannot be called {self.name!r}: its name is in lower case, words joined by hyphens, and "
                 f"none of {', '.join(sorted(RESERVED))}, which every trial has."
             )
+        if (self.of is _unsaid) == (self.of_work is None):
+            raise PrimeSVTError(f"The measure {self.name!r} must have one of: of, of_work.")
+
+    @property
+    def needs_images(self) -> bool:
+        """Whether it measures what a model did for some images."""
+        return self.of_work is not None
+
+    def value(self, model: nn.Module, work: Work | None) -> float:
+        """The number of a model.
+
+        Args:
+            model: In evaluation mode.
+            work: What it did for some images; None is enough where the measure looks at none.
+
+        Raises:
+            PrimeSVTError: It needs the work, and there is none.
+        """
+        return float(self.of(model) if self.of_work is None or work is None else self.of_work(work))
 
     def text(self, value: float) -> str:
         """A value for a person, with its unit."""

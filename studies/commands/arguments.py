@@ -4,6 +4,7 @@ import argparse
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,6 +31,7 @@ from ..running.progress import out, say
 from ..running.settings import StudySettings
 from ..running.storage import DEFAULT_STORAGE
 from .options import add_options, options_of
+from .quantities import add_quantities, objectives_of
 
 _MIB, _MOST_MIB = 2**20, 2**30
 # What a default of None or nothing means.
@@ -150,10 +152,11 @@ def add_search(parser: Parser) -> None:
         type=_limit,
         default=[],
         help="the most that a measure may be; may be given several times "
-        f"(known: {', '.join(_installed(measures, MEASURES))}; primesvt layers MODEL shows them)",
+        f"(known: {', '.join(_installed(measures, MEASURES))}; primesvt measure MODEL shows them)",
     )
-    group = parser.add_argument_group("what is searched")
-    add_options(group, StudySettings, unset=UNSET)
+    searched = parser.add_argument_group("what is searched")
+    add_options(searched, StudySettings, unset=UNSET)
+    add_quantities(searched, group)
     declared: set[str] = set()
     for kind in _installed(samplers, SAMPLERS).values():
         # An option that several samplers have is declared with the first of them.
@@ -220,9 +223,8 @@ def settings_of(args: argparse.Namespace, sampler: str, seed: int) -> StudySetti
     """
     constraints = options_of(args, Constraints, {"limits": dict(args.limits)})
     own = options_of(args, sampler_kind(sampler).options)
-    return options_of(
-        args, StudySettings, {"sampler": sampler, "options": own, "seed": seed, "constraints": constraints}
-    )
+    told = {"sampler": sampler, "options": own, "seed": seed, "constraints": constraints}
+    return replace(options_of(args, StudySettings, told), objectives=objectives_of(args))
 
 
 def sampler_name(text: str) -> str:

@@ -21,7 +21,8 @@ def run(args: argparse.Namespace) -> None:
     model = load_model(args.model)
     config, size = config_of(model), model_bytes(model)
     layers = prunable_layers(model, embedding=args.embedding)
-    numbers = {name: measure.of(model) for name, measure in measures().items()}
+    # Those that look at images are shown by `primesvt measure`.
+    numbers = {name: measure.of(model) for name, measure in measures().items() if not measure.needs_images}
     result = {
         "bytes": size,
         "measures": numbers,

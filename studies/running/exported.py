@@ -52,8 +52,8 @@ class Runner:
         return torch.cat(parts)
 
 
-def run_onnx(file: str | Path, _model: nn.Module | None = None) -> Runner:
-    """Open an ONNX file in onnxruntime on the CPU, with as many threads as PyTorch has.
+def run_onnx(file: str | Path, _model: nn.Module | None = None, *, threads: int | None = None) -> Runner:
+    """Open an ONNX file in onnxruntime on the CPU, with as many threads as PyTorch has where none are said.
 
     Raises:
         PrimeSVTError: onnxruntime is missing, or refuses the file.
@@ -61,7 +61,7 @@ def run_onnx(file: str | Path, _model: nn.Module | None = None) -> Runner:
     require("onnxruntime")
     runtime = importlib.import_module("onnxruntime")
     options = runtime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
+    options.intra_op_num_threads = threads or torch.get_num_threads()
     # Threads that wait in a loop would take the cores from whatever else is measured in this process.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3

@@ -253,12 +253,13 @@ class StudySettings:
         )
 
     def _keeps(self, pruner: Pruner, plan: PruningPlan) -> bool:
-        """Whether a plan's model, as cut, keeps the limits of measures: that of bytes is counted faster."""
-        limits = self.constraints.limits
+        """Whether a plan's model, as cut, keeps the limits of measures that look at no image; bytes count faster."""
+        limits = {measure_named(name): most for name, most in self.constraints.limits.items()}
+        limits = {measure: most for measure, most in limits.items() if not measure.needs_images}
         if not limits:
             return True
         model = pruner.version(replace(plan, repair=())).model
-        return all(measure_named(name).of(model) <= most for name, most in limits.items())
+        return all(measure.of(model) <= most for measure, most in limits.items())
 
     def as_begun(self, stored: Mapping[str, Any] | None) -> Self:
         """The same settings for going on with a study: what is not said is as it began.
