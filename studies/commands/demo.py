@@ -21,7 +21,7 @@ from ..running.settings import StudySettings
 from ..running.several import Arm, run_studies, studies_of
 from ..running.storage import open_storage
 from ..running.subject import Subject
-from ..running.train_run import TrainJob, check_trainable, run_training
+from ..running.train_run import TrainJob, check_trainable, run_training, was_mirrored
 from .arguments import add_json, print_result
 from .finetune import GENTLE
 
@@ -112,7 +112,7 @@ def _finetuned(directory: Path, study: StudyResult, test: TestSet, data: DataSet
     check_trainable(place, overwrite=True)
     job = TrainJob(
         directory=place,
-        recipe=replace(GENTLE, epochs=EPOCHS, seed=seed),
+        recipe=replace(GENTLE, epochs=EPOCHS, seed=seed, flip=was_mirrored("demo")),
         title=f"fine-tune {study.name}",
         overwrite=True,
         start=predict(pruned, data.selection).accuracy,

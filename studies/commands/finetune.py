@@ -15,7 +15,7 @@ from primesvt.models import (
     settle,
 )
 
-from ..running.train_run import TrainJob, check_trainable, run_training
+from ..running.train_run import TrainJob, check_trainable, run_training, was_mirrored
 from .arguments import add_data, add_device, add_json, add_output, add_overwrite, open_model_and_data, print_result
 from .options import add_options, options_of
 
@@ -26,11 +26,12 @@ GENTLE = Recipe(
     learning_rate=3e-4,
     weight_decay=0.0,
     label_smoothing=0.0,
+    flip=False,
     shift=0,
     distillation=1.0,
     frozen_statistics=True,
 )
-_RECIPE = ("epochs", "batch_size", "learning_rate", "shift", "flip", "distillation", "frozen_statistics", "seed")
+_RECIPE = ("epochs", "batch_size", "learning_rate", "shift", "distillation", "frozen_statistics", "seed")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +48,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--teacher", metavar="MODEL", help="learn from the answers of this model, such as the unpruned one"
     )
     add_options(parser, Recipe, only=_RECIPE, defaults=vars(GENTLE))
+    parser.add_argument(
+        "--flip",
+        action=argparse.BooleanOptionalAction,
+        default=argparse.SUPPRESS,
+        help="mirror images at random (default: as DIR's training did, or the teacher's; no where neither says it)",
+    )
     add_output(parser, "the fine-tuned model (and its resume file until then)")
     add_overwrite(parser)
     add_json(parser)
@@ -61,7 +68,8 @@ def run(args: argparse.Namespace) -> None:
         full = open_data(args.train_data, frame_of(config_of(model)))
         data = replace(data, fit=full.fit)
     teacher = load_model(args.teacher) if args.teacher else None
-    recipe = options_of(args, Recipe, vars(GENTLE))
+    flip = args.flip if "flip" in args else was_mirrored(args.model, args.teacher)
+    recipe = options_of(args, Recipe, {**vars(GENTLE), "flip": flip})
     before = predict(device_model(model, device), data.selection)
     job = TrainJob(
         directory=args.output,

@@ -5,7 +5,9 @@ tell is asked for, and every guess is printed.
 """
 
 import argparse
+import dataclasses
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,13 +19,16 @@ from primesvt.models import (
     Unsaid,
     check_free,
     config_of,
+    frame_of,
     import_checkpoint,
     model_bytes,
+    open_data,
     parameter_count,
     published_names,
     save_model,
 )
 
+from ..running.first_look import FirstLook, first_look, looked_at
 from ..running.progress import say
 from .arguments import add_json, add_output, add_overwrite, print_result
 from .options import add_options, options_of
@@ -50,6 +55,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("the file")
     group.add_argument("--weights", metavar="KEY", help="which of several state dicts in it, such as state_dict_ema")
     group.add_argument("--allow-nonfinite", action="store_true", help="take weights that are NaN or infinite")
+    parser.add_argument(
+        "--data",
+        metavar="PATH",
+        help="ask the model for up to 1,000 selection images of this data set (test images where it has no others), "
+        "and warn where it does no better than chance",
+    )
     add_overwrite(parser)
     add_json(parser)
 
@@ -66,11 +77,23 @@ def run(args: argparse.Namespace) -> None:
         collection=args.weights,
         allow_nonfinite=args.allow_nonfinite,
     )
+    config = config_of(imported.model)
+    images = None if args.data is None else looked_at(open_data(args.data, frame_of(config)))
+    if images is not None:
+        images.check(config)
     save_model(imported.model, args.output, overwrite=args.overwrite, allow_nonfinite=args.allow_nonfinite)
     for note in imported.notes:
         say(f"note: {note}")
+    look = None if images is None else first_look(imported.model, images)
+    result = _result(imported, look)
+    print_result(args, result, _text(args.output, result, imported, look))
+    if look is not None and not look.better:
+        say(_warning(look, imported, unsaid))
+
+
+def _result(imported: Imported, look: FirstLook | None) -> dict[str, Any]:
     config = config_of(imported.model)
-    result = {
+    return {
         "family": config.family,
         "source": imported.source,
         "parameters": parameter_count(imported.model),
@@ -82,8 +105,8 @@ def run(args: argparse.Namespace) -> None:
         "notes": list(imported.notes),
         "weights": imported.found_under,
         "other_weights": list(imported.others),
+        "check": None if look is None else look.told(),
     }
-    print_result(args, result, _text(args.output, result, imported))
 
 
 def _class_names(file: Path) -> tuple[str, ...]:
@@ -104,7 +127,22 @@ def _class_names(file: Path) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _text(output: Path, result: dict[str, Any], imported: Imported) -> str:
+def _warning(look: FirstLook, imported: Imported, unsaid: Unsaid) -> str:
+    """What may be wrong with a model that tells nothing: all that its weights did not say."""
+    fields = {field.name for field in dataclasses.fields(config_of(imported.model))}
+    guessed = [f"{key} {_shown(value)}" for key, value in imported.guessed.items() if key in fields - {"classes"}]
+    said = [f"{key} {_shown(value)}" for key, value in vars(unsaid).items() if value is not None and key != "classes"]
+    if "classes" in imported.guessed:
+        guessed.append("the order of the classes")
+    parts = [f"{what} {', '.join(values)}" for what, values in (("guessed:", guessed), ("said:", said)) if values]
+    return (
+        f"warning: that is no better than chance, which is {look.chance:.2%} here. One of these may be wrong, or the "
+        f"data are not those of the model ({'; '.join(parts)}). Import again with what it was trained with, such as "
+        "--pooling, --mean and --std."
+    )
+
+
+def _text(output: Path, result: dict[str, Any], imported: Imported, look: FirstLook | None) -> str:
     lines = [
         f"{result['family']} with {result['parameters']:,} parameters, {result['bytes']:,} bytes: {output}",
         f"weights as in {result['source']}",
@@ -119,6 +157,7 @@ def _text(output: Path, result: dict[str, Any], imported: Imported) -> str:
     if result["guessed"]:
         lines.append("guessed, as weights do not say it:")
         lines += [f"  {key} = {_shown(value)}" for key, value in result["guessed"].items()]
+    lines.append(f"check with: primesvt evaluate {shlex.quote(str(output))} --data PATH" if look is None else str(look))
     return "\n".join(lines)
 
 

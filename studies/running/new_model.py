@@ -29,6 +29,8 @@ ASKED = {
     "tau": "2",
     "v_threshold": "1",
     "attention_threshold": "0.5",
+    "crop_fraction": "1 with --interpolation; without both, straight to the size and bilinear, as in version 0.1",
+    "interpolation": "bilinear",
 }
 # Those of the neurons, which every family has.
 _OF_NEURONS = ("tau", "v_threshold", "attention_threshold")
@@ -109,12 +111,12 @@ class NewModel:
         given = {key: value for key, value in said.items() if value is not None}
         common = self._common(data)
         if self.config is None:
-            return self._uniform(config_type(str(self.family)), common, given)
+            return self._normalised(self._uniform(config_type(str(self.family)), common, given), data)
         if self.family is not None or self.embed_dim or self.depth or self.variant:
             raise PrimeSVTError(
                 "--name says family, width, depth and variant; leave --family, --embed-dim, --depth and --variant out."
             )
-        return named_config(self.config, **common, **given)
+        return self._normalised(named_config(self.config, **common, **given), data)
 
     def _common(self, data: DataSet) -> dict[str, Any]:
         """What the images say."""
@@ -124,14 +126,24 @@ class NewModel:
                 f"The images of {data.name} are {height}x{width} with {channels} channel(s), and are taken as they "
                 "are; --image-size and --channels are for image files."
             )
-        mean, std = _pixels(data, channels)
+        fraction, interpolation = self.unsaid.crop_fraction, self.unsaid.interpolation
         return {
             "in_channels": channels,
             "image_size": (height, width),
             "classes": data.classes,
-            "mean": self.unsaid.mean or mean,
-            "std": self.unsaid.std or std,
+            "mean": (0.0,) * channels,
+            "std": (1.0,) * channels,
+            "crop_fraction": 1.0 if fraction is None and interpolation is not None else fraction,
+            "interpolation": interpolation or "bilinear",
         }
+
+    def _normalised(self, config: ModelConfig, data: DataSet) -> ModelConfig:
+        """With what was said of mean and standard deviation, or else those of the images as the model gets them."""
+        mean, std = self.unsaid.mean, self.unsaid.std
+        if mean is None or std is None:
+            found = _pixels(data, config)
+            mean, std = mean or found[0], std or found[1]
+        return dataclasses.replace(config, mean=tuple(mean), std=tuple(std))
 
     def _uniform(self, kind: type[ModelConfig], common: dict[str, Any], given: dict[str, Any]) -> ModelConfig:
         """All layers as wide as the embedding says; what a family does not take is left out."""
@@ -161,9 +173,10 @@ class NewModel:
             raise PrimeSVTError(f"A {kind.family} cannot be trained by its size alone: {error}.") from error
 
 
-def _pixels(data: DataSet, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of each channel over the first images of the fit set."""
-    images = data.fit.source.read(data.fit.indices[:_SAMPLE]).movedim(-3, 0).reshape(channels, -1).double()
+def _pixels(data: DataSet, config: ModelConfig) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel over the first images of the fit set, which are not normalised."""
+    read, _ = data.fit.read(config, data.fit.indices[:_SAMPLE])
+    images = read.movedim(-3, 0).reshape(config.in_channels, -1).double()
     return (
         tuple(round(float(v), 4) for v in images.mean(1)),
         tuple(max(round(float(v), 4), 1e-4) for v in images.std(1)),

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ from torch import nn
 
 from primesvt.models import (
     CPU,
+    DEMO,
     DataSet,
     Predictions,
+    PrimeSVTError,
     Progress,
     Recipe,
     ResumeFile,
@@ -22,6 +25,7 @@ from primesvt.models import (
     device_model,
     partial_file,
     predict,
+    read_json,
     save_into,
     settle,
     train,
@@ -84,6 +88,28 @@ class TrainRun:
     log: list[dict[str, Any]]
     selection: Predictions
     seconds: float
+
+
+def was_mirrored(*models: str | Path | None) -> bool:
+    """Whether images were mirrored in the training of the first of these models whose directory says how it was.
+
+    Mirrored digits and letters are others, so the answer is no where none says it.
+
+    Args:
+        models: Model directories or ``demo``; None is passed over.
+
+    Raises:
+        PrimeSVTError: What a directory says cannot be read.
+    """
+    with resources.as_file(resources.files("primesvt.models") / DEMO) as embedded:
+        for model in models:
+            log = (embedded if str(model) == DEMO else Path(model or "")) / LOG
+            if model is not None and log.exists():
+                recipe = read_json(log, f"Cannot read how {model} was trained: {{}}.").get("recipe")
+                if not isinstance(recipe, dict) or "flip" not in recipe:
+                    raise PrimeSVTError(f"{log} does not say how {model} was trained; pass --flip or --no-flip.")
+                return bool(recipe["flip"])
+    return False
 
 
 def check_trainable(directory: Path, *, overwrite: bool) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -17,8 +18,10 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from primesvt.models import load_model
+from primesvt.models import Accuracy, Resizing, load_model
 from primesvt.studies.cli import main
+from primesvt.studies.commands import import_
+from primesvt.studies.running.first_look import FirstLook
 
 OFFICIAL = Path(__file__).parents[2] / "models" / "checkpoints" / "official"
 SIZE = ("--heads", "4", "--time-steps", "4", "--image-size", "32")
@@ -57,7 +60,15 @@ def test_a_checkpoint_becomes_a_model(primesvt, checkpoint: Path, tmp_path: Path
     assert result["weights"] == "state_dict"
     assert set(result["unused_keys"]) == {key for key in official("spikformer_cifar") if ".norm" in key}
     assert all("LayerNorm" in reason for reason in result["unused_reasons"].values())
-    assert {"pooling", "tau", "v_threshold", "attention_threshold", "spike_pooling"} == set(result["guessed"])
+    assert {
+        "pooling",
+        "tau",
+        "v_threshold",
+        "attention_threshold",
+        "spike_pooling",
+        "crop_fraction",
+        "interpolation",
+    } == set(result["guessed"])
     assert result["config"]["widths"]["blocks.1.hidden"] == 256
     model = load_model(tmp_path / "out")
     assert model.config.classes[3] == "class 3"
@@ -73,6 +84,60 @@ def test_what_was_guessed_and_dropped_is_printed(primesvt, checkpoint: Path, tmp
     assert "and 4 more: a LayerNorm that the official forward pass never calls" in ran.out
     assert "pooling = 0011" in ran.out
     assert "taken from state_dict" in ran.out
+
+
+@pytest.fixture
+def images_file(tmp_path: Path) -> Path:
+    """Noise, by turns of ten classes."""
+    images = np.random.default_rng(0).integers(0, 256, (100, 32, 32, 3), dtype=np.uint8)
+    np.savez(tmp_path / "data.npz", test_images=images, test_labels=np.arange(100) % 10)
+    return tmp_path / "data.npz"
+
+
+def test_the_next_command_is_told(primesvt, checkpoint: Path, tmp_path: Path) -> None:
+    ran = primesvt("import", checkpoint, "-o", tmp_path / "a model", *SIZE)
+    assert ran.out.splitlines()[-1] == f"check with: primesvt evaluate '{tmp_path / 'a model'}' --data PATH"
+
+
+def test_a_model_that_tells_no_more_than_chance_is_warned_of(primesvt, checkpoint, images_file, tmp_path) -> None:
+    said = ("--pooling", "1111", "--data", images_file)
+    ran = primesvt("import", checkpoint, "-o", tmp_path / "out", *SIZE, *said, "--json")
+    assert ran.code == 0
+    assert ran.json["check"]["better"] is False
+    assert ran.json["check"]["chance"] == pytest.approx(0.1)
+    assert ran.json["check"]["images"] == 100
+    warning = next(line for line in ran.err.splitlines() if line.startswith("warning: that is no better than chance"))
+    guessed, said = warning.split("guessed:")[1].split("said:")
+    assert all(name in guessed for name in ("mean 0.0,0.0,0.0", "std 1.0,1.0,1.0", "tau 2.0", "order of the classes"))
+    assert "pooling 1111" in said
+    assert "heads 4" in said
+
+
+def test_a_model_that_tells_more_is_not(primesvt, checkpoint, images_file, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(import_, "first_look", lambda _, images: FirstLook(images, Accuracy(right=30, images=100)))
+    ran = primesvt("import", checkpoint, "-o", tmp_path / "out", *SIZE, "--data", images_file)
+    assert ran.code == 0
+    assert ran.out.splitlines()[-1] == "accuracy 30.00% on 100 test images (95 % interval 21.89% to 39.58%)"
+    assert "warning" not in ran.err
+
+
+def test_data_that_do_not_fit_are_noticed_before_anything_is_written(
+    primesvt, checkpoint, images_file, tmp_path
+) -> None:
+    size = ("--heads", "4", "--time-steps", "4", "--image-size", "28")
+    ran = primesvt("import", checkpoint, "-o", tmp_path / "out", *size, "--data", images_file)
+    assert ran.code == 2
+    assert "the model reads 28x28 pixels" in ran.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_preprocessing_is_written(primesvt, checkpoint: Path, tmp_path: Path) -> None:
+    said = ("--crop-fraction", "0.9", "--interpolation", "bilinear")
+    assert primesvt("import", checkpoint, "-o", tmp_path / "out", *SIZE, *said).code == 0
+    assert load_model(tmp_path / "out").config.resizing == Resizing(0.9, "bilinear")
+    assert "crop-fraction must be between 0.1 and 1" in primesvt(
+        *("import", checkpoint, "-o", tmp_path / "b", *SIZE, "--crop-fraction", "2")
+    ).err  # fmt: skip
 
 
 def test_an_imported_model_goes_all_the_way(primesvt, checkpoint: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Trainings from the command line that are interrupted: nothing is lost, and the end is the same."""
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from primesvt.models import fingerprint, load_model, predict
+from primesvt.studies.commands import finetune
 from primesvt.studies.running import train_run
 
 EPOCHS = 4
@@ -78,6 +80,27 @@ def test_another_teacher_is_another_training(primesvt, model_dir, data_file, tmp
     assert ran.code == 2
     assert "another teacher" in ran.err
     assert primesvt(*command, model_dir).code == 0
+
+
+def test_fine_tuning_mirrors_as_the_training_did(primesvt, model_dir, data_file, tmp_path, monkeypatch) -> None:
+    recipes = []
+    monkeypatch.setattr(finetune, "run_training", lambda job, *_: recipes.append(job.recipe) or 1 / 0)
+    mirrored = shutil.copytree(model_dir, tmp_path / "mirrored")
+    log = json.loads((mirrored / "training.json").read_text())
+    (mirrored / "training.json").write_text(json.dumps({**log, "recipe": {**log["recipe"], "flip": True}}))
+    bare = shutil.copytree(model_dir, tmp_path / "bare")
+    (bare / "training.json").unlink()
+    for model, options in (
+        (model_dir, ()),
+        (mirrored, ()),
+        (bare, ()),
+        (bare, ("--teacher", mirrored)),
+        (mirrored, ("--no-flip",)),
+        (bare, ("--flip",)),
+    ):
+        with pytest.raises(ZeroDivisionError):
+            primesvt("finetune", model, "--data", data_file, "-o", tmp_path / "out", *options)
+    assert [recipe.flip for recipe in recipes] == [False, True, False, True, False, True]
 
 
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a place where nobody can write")

@@ -1,10 +1,14 @@
 """What a new model is like, from a few sizes and the images."""
 
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from primesvt.models import DataSet, PrimeSVTError, Unsaid, build, config_of
+from primesvt.models import DataSet, PrimeSVTError, Resizing, Unsaid, build, config_of, split
+from primesvt.models.data.images import FileImages
 from primesvt.studies.running.new_model import NewModel
 
 from ...conftest import noisy_data
@@ -35,6 +39,28 @@ def test_what_is_said_is_taken(data: DataSet) -> None:
     assert (config.heads, config.time_steps, config.mean, config.std) == (2, 3, (0.5,), (0.25,))
     assert (config.sizes()["embed_dim"], config.depth, config.pooling) == (16, 1, "0000")
     build(config)
+
+
+def test_how_image_files_are_resized_may_be_said(data: DataSet) -> None:
+    assert new().of(data).resizing == Resizing()
+    assert new(unsaid={"crop_fraction": 0.9}).of(data).resizing == Resizing(0.9, "bilinear")
+    assert new(unsaid={"interpolation": "bicubic"}).of(data).resizing == Resizing(1.0, "bicubic")
+    with pytest.raises(PrimeSVTError, match="--crop-fraction is that of --init"):
+        NewModel(unsaid=Unsaid(crop_fraction=0.9)).again(new().of(data))
+
+
+def test_mean_and_deviation_are_those_of_the_images_as_the_model_gets_them(tmp_path: Path) -> None:
+    """White in the middle third of the height: the less is cut off, the darker."""
+    pixels = np.zeros((36, 36), np.uint8)
+    pixels[12:24] = 255
+    files = tuple(tmp_path / f"{i}.png" for i in range(24))
+    for file in files:
+        Image.fromarray(pixels).save(file)
+    part = FileImages(files, (1, 32, 32)), np.arange(24) % 3
+    data = split("stripes", ("a", "b", "c"), part, part)
+    whole, half = (new(unsaid={"crop_fraction": fraction}).of(data).mean[0] for fraction in (1.0, 0.5))
+    assert whole == pytest.approx(1 / 3, abs=0.02)
+    assert half == pytest.approx(2 / 3, abs=0.02)
 
 
 @pytest.mark.parametrize(("variant", "taken"), [(None, "cifar"), ("imagenet", "imagenet")])
