@@ -52,7 +52,7 @@ def check_teacher(teacher: nn.Module | None, config: ModelConfig, recipe: Recipe
     if teacher is None:
         return
     other = config_of(teacher)
-    for name in ("in_channels", "image_size", "classes", "mean", "std", "resizing"):
+    for name in ("in_channels", "image_size", "classes", "mean", "std"):
         if getattr(other, name) != getattr(config, name):
             raise PrimeSVTError(
                 f"The teacher cannot teach this model: its {name} is {str(getattr(other, name))[:60]}, "

@@ -10,6 +10,7 @@ from primesvt.models import (
     DataSet,
     ModelConfig,
     PrimeSVTError,
+    Resizing,
     Unsaid,
     config_type,
     named_config,
@@ -111,12 +112,12 @@ class NewModel:
         given = {key: value for key, value in said.items() if value is not None}
         common = self._common(data)
         if self.config is None:
-            return self._normalised(self._uniform(config_type(str(self.family)), common, given), data)
+            return self._prepared(self._uniform(config_type(str(self.family)), common, given), data)
         if self.family is not None or self.embed_dim or self.depth or self.variant:
             raise PrimeSVTError(
                 "--name says family, width, depth and variant; leave --family, --embed-dim, --depth and --variant out."
             )
-        return self._normalised(named_config(self.config, **common, **given), data)
+        return self._prepared(named_config(self.config, **common, **given), data)
 
     def _common(self, data: DataSet) -> dict[str, Any]:
         """What the images say."""
@@ -126,19 +127,20 @@ class NewModel:
                 f"The images of {data.name} are {height}x{width} with {channels} channel(s), and are taken as they "
                 "are; --image-size and --channels are for image files."
             )
-        fraction, interpolation = self.unsaid.crop_fraction, self.unsaid.interpolation
         return {
             "in_channels": channels,
             "image_size": (height, width),
             "classes": data.classes,
             "mean": (0.0,) * channels,
             "std": (1.0,) * channels,
-            "crop_fraction": 1.0 if fraction is None and interpolation is not None else fraction,
-            "interpolation": interpolation or "bilinear",
         }
 
-    def _normalised(self, config: ModelConfig, data: DataSet) -> ModelConfig:
-        """With what was said of mean and standard deviation, or else those of the images as the model gets them."""
+    def _prepared(self, config: ModelConfig, data: DataSet) -> ModelConfig:
+        """With what was said of resizing and normalisation, or else the mean and deviation of the resized images."""
+        fraction, interpolation = self.unsaid.crop_fraction, self.unsaid.interpolation
+        if fraction is not None or interpolation is not None:
+            way = Resizing(fraction or 1.0, interpolation or "bilinear")
+            config = dataclasses.replace(config, crop_fraction=way.crop_fraction, interpolation=way.interpolation)
         mean, std = self.unsaid.mean, self.unsaid.std
         if mean is None or std is None:
             found = _pixels(data, config)
