@@ -64,6 +64,8 @@ TESTED_IN = {
     "search/samplers/uniform.py": "search/samplers/test_ladder.py",
     "search/samplers/kind.py": "search/samplers/test_registry.py",
     "search/samplers/plan_sampler.py": "search/samplers/test_prioritized.py",
+    "studies/doubts.py": "studies/test_parser.py",
+    "studies/options_file.py": "studies/test_parser.py",
     "studies/commands/dashboard.py": "studies/test_cli.py",
     "studies/commands/evaluate.py": "studies/test_cli.py",
     "studies/commands/export.py": "studies/running/test_exported.py",
