@@ -70,7 +70,7 @@ PAGES = {
     ),
 }
 # Pages of words and measured figures, in which nothing runs; and the benchmark that prints the figures, if one does.
-FIGURES = {"criteria.md": "criteria.py", "samplers.md": None, "index.md": None}
+FIGURES = {"criteria.md": "criteria.py", "samplers.md": None, "measures.md": None, "index.md": None}
 
 
 @pytest.fixture(params=PAGES)

@@ -74,8 +74,6 @@ TESTED_IN = {
     "studies/commands/repair.py": "studies/commands/test_prune.py",
     "studies/commands/robustness.py": "studies/test_cli.py",
     "studies/commands/search.py": "studies/test_cli.py",
-    "studies/doubts.py": "studies/test_parser.py",
-    "studies/options_file.py": "studies/test_parser.py",
     "studies/main.py": "studies/test_cli.py",
     "studies/reporting/comparing.py": "studies/commands/test_compare.py",
     "studies/reporting/comparison.py": "studies/commands/test_compare.py",
