@@ -7,7 +7,7 @@ JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 SOURCES := $(shell find models pruning search studies -type f -not -name '*.pyc')
 PACKAGES := primesvt.models primesvt.pruning primesvt.search primesvt.studies
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/primesvt demo -o demo-result
@@ -35,5 +35,10 @@ $(VENV)/.installed: $(VENV)/.dependencies README.md LICENSE $(SOURCES)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --force-reinstall .
 	touch $@
 
+# The site, from docs/ and the docstrings of the installed package; a broken link or name is an error.
+docs: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check '.[docs]'
+	$(BIN)/python -m mkdocs build --strict
+
 clean:
-	rm -rf $(VENV) build primesvt.egg-info demo-result
+	rm -rf $(VENV) build primesvt.egg-info demo-result site

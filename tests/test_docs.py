@@ -1,5 +1,6 @@
 """The pages in docs/ are real: their files make a package, and their code and commands run, in their order."""
 
+import importlib.util
 import os
 import re
 import shlex
@@ -62,13 +63,14 @@ PAGES = {
         {"spikingformer.py", "test_spikingformer.py", "pyproject.toml", "plan.json"},
         ("imported/config.json", '"family": "spikingformer"'),
     ),
+    "tutorial.md": ({"study.toml"}, ("small/config.json", '"stem.0": 2')),
     "extending.md": (
         {"csv_format.py", "loudness.py", "recentre.py", "plan.json", "widest.py", "timid.py", "pyproject.toml"},
         ("model/config.json", '"family": "spikformer"'),
     ),
 }
 # Pages of words and measured figures, in which nothing runs; and the benchmark that prints the figures, if one does.
-FIGURES = {"criteria.md": "criteria.py", "samplers.md": None}
+FIGURES = {"criteria.md": "criteria.py", "samplers.md": None, "measures.md": None, "index.md": None}
 
 
 @pytest.fixture(params=PAGES)
@@ -79,8 +81,12 @@ def page(request: pytest.FixtureRequest) -> Page:
 
 @pytest.fixture
 def folder(page: Page, tmp_path: Path) -> Path:
-    """The files of the page, and what installing its package would add."""
-    write_distribution(tmp_path, page.files)
+    """The files of the page, and what installing its package would add, if it makes one."""
+    if "pyproject.toml" in page.files:
+        write_distribution(tmp_path, page.files)
+    else:
+        for name, text in page.files.items():
+            (tmp_path / name).write_text(text, encoding="utf-8")
     return tmp_path
 
 
@@ -122,6 +128,17 @@ def test_figures_name_the_benchmark_that_prints_them(name: str, benchmark: str |
     if benchmark is not None:
         assert (ROOT / "benchmarks" / benchmark).is_file()
         assert f"`benchmarks/{benchmark}`" in (ROOT / "docs" / name).read_text(encoding="utf-8")
+
+
+def test_the_site_has_every_page_and_no_other() -> None:
+    """As text, so that no site need be built: `make docs` does that, strictly."""
+    site = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    named = re.findall(r"^ +- [^:]+: (\S+\.md)$", site[site.index("nav:") :], re.M)
+    docs = ROOT / "docs"
+    assert sorted(named) == sorted(file.relative_to(docs).as_posix() for file in docs.rglob("*.md"))
+    for file in docs.glob("api/*.md"):
+        for module in re.findall(r"^::: (\S+)$", file.read_text(encoding="utf-8"), re.M):
+            assert importlib.util.find_spec(module) is not None, module
 
 
 def test_every_block_is_of_a_kind_that_is_run(page: Page) -> None:

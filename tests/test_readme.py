@@ -15,7 +15,7 @@ PYTHON = re.findall(r"```python\n(.*?)```", README, re.S)
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_is_understood(command: str) -> None:
-    make_parser().parse_args(shlex.split(command)[1:])
+    make_parser().parse_args(shlex.split(command, comments=True)[1:])
 
 
 def test_there_are_six_commands_for_ones_own_model() -> None:
