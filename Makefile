@@ -4,8 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
-SOURCES := $(shell find models pruning search studies -type f -not -name '*.pyc')
-PACKAGES := primesvt.models primesvt.pruning primesvt.search primesvt.studies
+SOURCES := $(shell find api models pruning search studies -type f -not -name '*.pyc')
+PACKAGES := primesvt
 
 .PHONY: demo test lint docs clean
 

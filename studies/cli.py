@@ -34,7 +34,7 @@ from .doubts import doubts
 from .exit_codes import BAD_INPUT, INTERRUPTED
 from .parser import CommandParser, Parser
 from .reporting.provenance import version_of
-from .running.progress import say
+from .running.progress import say, tell_of_kernel
 
 COMMANDS = (
     import_,
@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for doubt in doubts(args):
         say(doubt)
     try:
-        with compilations(_tell_of_kernel):
+        with compilations(tell_of_kernel):
             code: int = args.run(args) or 0
         sys.stdout.flush()
     except PrimeSVTError as error:
@@ -109,11 +109,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say("primesvt: interrupted")
         return INTERRUPTED
     return code
-
-
-def _tell_of_kernel(number: int, needed: int) -> None:
-    begins = "The first use on a machine compiles kernels, about half a minute, once: " if number == 1 else "  "
-    say(f"{begins}kernel {number} of {needed}")
 
 
 def _keep_freed_memory() -> None:

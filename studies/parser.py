@@ -16,8 +16,8 @@ from .running.storage import without_password
 # As argparse words it, of whatever version.
 _CHOICE = re.compile(r"invalid choice: '?(?P<name>.*?)'? \(choose from (?P<known>.*)\)")
 # Where the parser keeps the file of options, and what no such file says.
-_FILE = "options_file"
-_OWN = (_FILE, "help")
+FILE = "options_file"
+_OWN = (FILE, "help")
 _UNKNOWN = re.compile(r"unrecognized arguments: (?P<flag>--[^\s=]+)")
 
 
@@ -26,12 +26,17 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the message and exit."""
+        message = self.explained(message)
+        self.exit(BAD_INPUT, f"{self.prog}: {message}{'' if message.endswith('?') else ';'} see '{self.prog} --help'\n")
+
+    def explained(self, message: str) -> str:
+        """The message with what was meant."""
         if (choice := _CHOICE.search(message)) is not None:
             known = [name.strip(" '") for name in choice["known"].split(",")]
-            message += meant(choice["name"], known)
-        elif (unknown := _UNKNOWN.search(message)) is not None:
-            message += meant(unknown["flag"], self.flags())
-        self.exit(BAD_INPUT, f"{self.prog}: {message}{'' if message.endswith('?') else ';'} see '{self.prog} --help'\n")
+            return message + meant(choice["name"], known)
+        if (unknown := _UNKNOWN.search(message)) is not None:
+            return message + meant(unknown["flag"], self.flags())
+        return message
 
     def flags(self) -> list[str]:
         """Every flag that the help shows."""
@@ -52,7 +57,7 @@ class CommandParser(Parser):
         """Declare --config."""
         self.add_argument(
             "--config",
-            dest=_FILE,
+            dest=FILE,
             metavar="FILE",
             help="options from a TOML file: flags without dashes, flat or in a table with the command's name; the "
             "command line wins",
@@ -76,7 +81,7 @@ class CommandParser(Parser):
     def _from_file(self, words: Sequence[str]) -> list[str]:
         """The words of the file that the command line names."""
         said = list(self._said(words))
-        files = [text for action, text in said if action.dest == _FILE and text is not None]
+        files = [text for action, text in said if action.dest == FILE and text is not None]
         if not files:
             return []
         file, placed = Path(files[-1]), {action.dest for action, _ in said if not action.option_strings}

@@ -10,6 +10,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("models", "pruning", "search", "studies")
+# The package itself: a folder `primesvt` at the root would stand before the installed one.
+TOP = "api"
 SETUPTOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
 
 
@@ -25,10 +27,12 @@ def sources(folder: str) -> Iterator[Path]:
 def test_every_package_on_disk_is_declared() -> None:
     """An unlisted package imports fine from a checkout, and is missing from the wheel."""
     names = ["primesvt." + ".".join(package.parts) for package in packages()]
-    assert sorted(SETUPTOOLS["packages"]) == names
+    assert sorted(SETUPTOOLS["packages"]) == ["primesvt", *names]
     assert SETUPTOOLS["package-dir"] == {
-        name: package.as_posix() for name, package in zip(names, packages(), strict=True)
+        "primesvt": TOP,
+        **{name: package.as_posix() for name, package in zip(names, packages(), strict=True)},
     }
+    assert [file.name for file in (ROOT / TOP).glob("*.py")] == ["__init__.py"]
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
@@ -36,7 +40,7 @@ def test_every_source_is_in_a_package(folder: str) -> None:
     assert {file.parent.relative_to(ROOT) for file in sources(folder)} <= set(packages())
 
 
-@pytest.mark.parametrize("folder", FOLDERS)
+@pytest.mark.parametrize("folder", [TOP, *FOLDERS])
 def test_every_folder_is_typed(folder: str) -> None:
     assert (ROOT / folder / "py.typed").is_file()
     assert SETUPTOOLS["package-data"]["*"] == ["py.typed"]

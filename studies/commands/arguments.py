@@ -249,19 +249,20 @@ def open_model_and_data(args: argparse.Namespace, role: Role = "selection") -> t
     return model, open_data_for(args, model, role)
 
 
-def open_data_for(args: argparse.Namespace, model: nn.Module, role: Role) -> DataSet:
+def open_data_for(args: argparse.Namespace, model: nn.Module, role: Role, given: DataSet | None = None) -> DataSet:
     """The data that the options name, for a model; how it was understood is said where that is not plain.
 
     Args:
         args: The options.
         model: It reads the images.
         role: The set that the command cannot do without.
+        given: Data that is open already, instead of that of --data.
 
     Raises:
         PrimeSVTError: The data cannot be read, or does not fit the model.
     """
     config = config_of(model)
-    data = open_data_of(args, frame_of(config))
+    data = open_data_of(args, frame_of(config), given)
     images = data.role(role)
     images.check(config)
     steps = images.source.steps
@@ -270,13 +271,18 @@ def open_data_for(args: argparse.Namespace, model: nn.Module, role: Role) -> Dat
     return data
 
 
-def open_data_of(args: argparse.Namespace, frame: tuple[int, int, int] | None) -> DataSet:
+def open_data_of(args: argparse.Namespace, frame: tuple[int, int, int] | None, given: DataSet | None = None) -> DataSet:
     """The data that the options name, cut as they say.
+
+    Args:
+        args: The options.
+        frame: As for :func:`~primesvt.models.open_data`.
+        given: Data that is open already, instead of that of --data.
 
     Raises:
         PrimeSVTError: It cannot be read.
     """
-    data = open_data(args.data, frame, test_fraction=args.test_fraction)
+    data = given or open_data(args.data, frame, test_fraction=args.test_fraction)
     for note in data.notes:
         say(note)
     if args.selection is not None:

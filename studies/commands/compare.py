@@ -1,6 +1,8 @@
 """Compare samplers on one model: run their studies, measure their fronts on the test set, and write a report."""
 
 import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from optuna.storages import BaseStorage
@@ -12,6 +14,7 @@ from ..exit_codes import LIMIT_MISSED, NONE_FOUND
 from ..reporting.chosen import best_of_samplers, limits_kept
 from ..reporting.comparison import Comparison
 from ..reporting.evidence import gains_table, sampler_table
+from ..reporting.measurement import TestSet
 from ..reporting.provenance import Provenance
 from ..reporting.result_directory import MODEL, REPORT, compared, open_test_set, prepare, storage_in, write
 from ..reporting.summary import summary
@@ -122,26 +125,16 @@ def _add_place(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command; returns the exit code, which says whether the limits are kept on the test set."""
-    if args.studies and _says_how(args):
-        raise PrimeSVTError("--studies takes studies with the limits and settings they have; leave those options out.")
+    _check_studies(args)
     place = Path(args.model).resolve()
     if args.model != DEMO and args.output.resolve() in (place, *place.parents):
         raise PrimeSVTError(f"{args.model} lies in {args.output}, where it would be replaced; choose another -o.")
     subject = Subject(*open_model_and_data(args))
     prepare(args.output, args.options_text)
     url = args.storage or storage_in(args.output)
-    runs = _runs(args, open_storage(url, create=not args.studies), subject)
-    test = open_test_set(subject.model, subject.data)
-    comparison = compared(runs, test, subject.data, front=args.front)
-    provenance = Provenance.of(
-        runs,
-        command=args.command_line,
-        model=args.model,
-        data=args.data,
-        storage=url,
-        test_fraction=args.test_fraction,
-    )
-    write(args.output, comparison, test.pruner, runs, provenance)
+    result = compared_as(args, subject, open_storage(url, create=not args.studies), url)
+    comparison, provenance = result.comparison, result.provenance
+    write(args.output, comparison, result.test.pruner, result.runs, provenance)
     text = comparison_text(comparison) + f"\nreport: {args.output / REPORT}"
     if comparison.winner is not None:
         text += f"\nmodel of the chosen plan: {args.output / MODEL}"
@@ -149,9 +142,57 @@ def run(args: argparse.Namespace) -> int:
     return _CODES[verdict(comparison).conclusion]
 
 
-def _says_how(args: argparse.Namespace) -> bool:
-    """Whether limits or settings of studies are given."""
-    return "space" in args or "start" in args or settings_of(args, PRIORITIZED, args.seed) != StudySettings()
+@dataclass(frozen=True)
+class Result:
+    """What a comparison leaves.
+
+    Args:
+        comparison: What was measured.
+        runs: The studies that were compared.
+        test: The test set, with the way from plans to models.
+        provenance: Where it comes from.
+    """
+
+    comparison: Comparison
+    runs: Sequence[StudyRun]
+    test: TestSet
+    provenance: Provenance
+
+
+def compared_as(args: argparse.Namespace, subject: Subject, storage: BaseStorage, url: str) -> Result:
+    """Run the studies that the options ask for, and compare them.
+
+    Args:
+        args: The options.
+        subject: The unpruned model and the data set.
+        storage: Keeps the trials.
+        url: Of the storage, for the record.
+
+    Raises:
+        PrimeSVTError: The options make no sense, a study cannot run, or the studies cannot be compared.
+        KeyboardInterrupt: The user stopped it; all finished trials stay in the storage.
+    """
+    _check_studies(args)
+    runs = _runs(args, storage, subject)
+    test = open_test_set(subject.model, subject.data)
+    comparison = compared(runs, test, subject.data, front=args.front)
+    provenance = Provenance.of(
+        runs,
+        command=args.command_line,
+        # One that was given as an object has no name.
+        model=args.model or "MODEL",
+        data=args.data,
+        storage=url,
+        test_fraction=args.test_fraction,
+    )
+    return Result(comparison, runs, test, provenance)
+
+
+def _check_studies(args: argparse.Namespace) -> None:
+    """Refuse limits or settings beside studies that have theirs."""
+    said = "space" in args or "start" in args or settings_of(args, PRIORITIZED, args.seed) != StudySettings()
+    if args.studies and said:
+        raise PrimeSVTError("--studies takes studies with the limits and settings they have; leave those options out.")
 
 
 def _runs(args: argparse.Namespace, storage: BaseStorage, subject: Subject) -> list[StudyRun]:

@@ -16,6 +16,7 @@ from ..reporting.provenance import Provenance
 from ..reporting.result_directory import FINETUNED, REPORT, compared, open_test_set, prepare, storage_in, write
 from ..reporting.tables import table
 from ..reporting.verdict import words
+from ..running.finetuning import GENTLE
 from ..running.progress import say
 from ..running.settings import StudySettings
 from ..running.several import Arm, run_studies, studies_of
@@ -23,7 +24,6 @@ from ..running.storage import open_storage
 from ..running.subject import Subject
 from ..running.train_run import TrainJob, check_trainable, run_training, was_mirrored
 from .arguments import add_json, print_result
-from .finetune import GENTLE
 
 # Of what a user's own comparison looks at, the demo takes a quarter of the selection images, a quarter of the
 # calibration images and one seed, to take minutes; how it searches is the default.

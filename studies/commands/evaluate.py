@@ -2,13 +2,13 @@
 
 import argparse
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
 import torch
 from torch import nn
 
 from primesvt.models import (
+    DataSet,
     DeviceModel,
     ImageSet,
     Precision,
@@ -21,7 +21,7 @@ from primesvt.models import (
 )
 from primesvt.models.options import check_options, option
 
-from ..reporting.measurement import Measurement
+from ..reporting.evaluated import Evaluated
 from ..running.progress import bar
 from .arguments import add_data, add_device, add_images, add_json, add_model, open_model_and_data, print_result
 from .options import add_options, options_of
@@ -58,30 +58,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run the command."""
+    result = evaluated_as(args, *open_model_and_data(args, options_of(args, Asked).split))
+    print_result(args, result.to_json(), result.text)
+
+
+def evaluated_as(args: argparse.Namespace, model: nn.Module, data: DataSet) -> Evaluated:
+    """Ask a model as the options say.
+
+    Args:
+        args: The options.
+        model: Any model of PrimeSVT.
+        data: Its data set.
+
+    Raises:
+        PrimeSVTError: The device is missing, or the images do not fit the model.
+    """
     asked, device = options_of(args, Asked), find_device(args.device)
-    model, data = open_model_and_data(args, asked.split)
     images = data.role(asked.split).first(args.images)
-    predictions = _predict(model, images, device, asked.precision)
-    low, high = predictions.interval
-    speed = len(images) / predictions.seconds
-    result = {
-        "accuracy": predictions.accuracy,
-        "images": len(images),
-        "interval": [low, high],
-        "images_per_second": speed,
-        "engine": "PyTorch" if predictions.reason else "PrimeSVT",
-    }
-    text = (
-        f"accuracy {predictions.accuracy:.2%} on {len(images):,} {asked.split} images of {data.name} "
-        f"(95 % interval {low:.2%} to {high:.2%}), {speed:,.0f} images/s"
+    return Evaluated(
+        predictions=_predict(model, images, device, asked.precision),
+        data=data.name,
+        split=asked.split,
+        precision=asked.precision,
+        exact=_predict(model, images, device, "float32") if asked.precision != "float32" else None,
     )
-    if predictions.reason is not None:
-        text += f"\nasked by PyTorch's own kernels, as {predictions.reason}"
-    if asked.precision != "float32":
-        facts, sentence = _compared(predictions, _predict(model, images, device, "float32"))
-        result |= {"precision": asked.precision, "against_float32": facts}
-        text += f"\n{asked.precision}, compared with float32 on the same images: {sentence}"
-    print_result(args, result, text)
 
 
 def _predict(model: nn.Module, images: ImageSet, device: torch.device, precision: Precision) -> Predictions:
@@ -101,24 +101,3 @@ def _predict(model: nn.Module, images: ImageSet, device: torch.device, precision
         else:
             predict(prepared, images.first(batch))
         return predict(prepared, images, on_batch=count)
-
-
-def _compared(predictions: Predictions, exact: Predictions) -> tuple[dict[str, Any], str]:
-    """What a lower precision changed, as plain data and in words."""
-    paired = Measurement.compare(predictions, exact)
-    low, high = paired.drop_interval
-    changed = int(np.sum(predictions.classes != exact.classes))
-    facts = {
-        "accuracy": exact.accuracy,
-        "images_per_second": len(exact.labels) / exact.seconds,
-        "changed": changed,
-        "lost": paired.lost,
-        "gained": paired.gained,
-        "drop": paired.drop,
-        "drop_interval": [low, high],
-    }
-    sentence = (
-        f"{changed:,} of {paired.images:,} classes change, {paired.lost:,} right ones are lost and {paired.gained:,} "
-        f"gained: {paired.drop:.2f} points lost (95 % interval {low:.2f} to {high:.2f}) of {exact.accuracy:.2%}"
-    )
-    return facts, sentence

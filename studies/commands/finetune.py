@@ -3,34 +3,15 @@
 import argparse
 from dataclasses import replace
 
-from primesvt.models import (
-    Recipe,
-    config_of,
-    device_model,
-    find_device,
-    frame_of,
-    load_model,
-    open_data,
-    predict,
-    settle,
-)
+from torch import nn
 
-from ..running.train_run import TrainJob, check_trainable, run_training, was_mirrored
+from primesvt.models import DataSet, Recipe, config_of, find_device, frame_of, load_model, open_data
+
+from ..running.finetuning import GENTLE, FineTuned, fine_tune
+from ..running.train_run import TrainJob, check_trainable, was_mirrored
 from .arguments import add_data, add_device, add_json, add_output, add_overwrite, open_model_and_data, print_result
 from .options import add_options, options_of
 
-# Gentle. Where there is a teacher, its answers alone count: they say more than the labels, which the model has learnt
-# already. Where there is none, plain cross-entropy, which is the paper's way.
-GENTLE = Recipe(
-    epochs=3,
-    learning_rate=3e-4,
-    weight_decay=0.0,
-    label_smoothing=0.0,
-    flip=False,
-    shift=0,
-    distillation=1.0,
-    frozen_statistics=True,
-)
 _RECIPE = ("epochs", "batch_size", "learning_rate", "shift", "distillation", "frozen_statistics", "seed")
 
 
@@ -70,36 +51,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Run the command."""
     check_trainable(args.output, overwrite=args.overwrite)
-    device = find_device(args.device)
-    model, data = open_model_and_data(args)
-    if args.train_data is not None:
-        full = open_data(args.train_data, frame_of(config_of(model)))
-        data = replace(data, fit=full.fit)
     teacher = load_model(args.teacher) if args.teacher else None
-    flip = args.flip if "flip" in args else was_mirrored(args.model, args.teacher)
-    recipe = options_of(args, Recipe, {**vars(GENTLE), "flip": flip})
-    before = predict(device_model(model, device), data.selection)
-    job = TrainJob(
-        directory=args.output,
-        recipe=recipe if teacher else replace(recipe, distillation=0.0),
-        title="fine-tune",
-        overwrite=args.overwrite,
-        device=device,
-        facts={"finetuned": args.model, "teacher": args.teacher, "accuracy_before": before.accuracy},
-        start=before.accuracy,
-    )
-    if not recipe.frozen_statistics:
-        settle(model, data.fit, compensate=True)
-    done = run_training(job, model, data, teacher)
-    after = done.selection
+    done = finetuned_as(args, *open_model_and_data(args), teacher)
+    log, before, after = done.run.log, done.before, done.run.selection
     result = {
         "accuracy_before": before.accuracy,
         "accuracy_after": after.accuracy,
-        "epochs": len(done.log),
-        "seconds": done.seconds,
+        "epochs": len(log),
+        "seconds": done.run.seconds,
     }
     text = (
         f"selection accuracy {before.accuracy:.2%} -> {after.accuracy:.2%} on {len(after.labels):,} images "
-        f"after {len(done.log)} epochs, {done.seconds:.0f} s: {args.output}"
+        f"after {len(log)} epochs, {done.run.seconds:.0f} s: {args.output}"
     )
     print_result(args, result, text)
+
+
+def finetuned_as(
+    args: argparse.Namespace, model: nn.Module, data: DataSet, teacher: nn.Module | None = None
+) -> FineTuned:
+    """Fine-tune a model in place as the options ask, and write it to their output directory.
+
+    Args:
+        args: The options.
+        model: The pruned model.
+        data: Its data set.
+        teacher: A model to learn from.
+
+    Raises:
+        PrimeSVTError: The device is missing, the data does not fit, or the training cannot go on.
+    """
+    device = find_device(args.device)
+    flip = args.flip if "flip" in args else was_mirrored(args.model, args.teacher)
+    if args.train_data is not None:
+        data = replace(data, fit=open_data(args.train_data, frame_of(config_of(model))).fit)
+    job = TrainJob(
+        directory=args.output,
+        recipe=options_of(args, Recipe, {**vars(GENTLE), "flip": flip}),
+        title="fine-tune",
+        overwrite=args.overwrite,
+        device=device,
+        facts={"finetuned": args.model, "teacher": args.teacher},
+    )
+    return fine_tune(job, model, data, teacher)

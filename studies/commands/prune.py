@@ -7,6 +7,7 @@ from pathlib import Path
 from torch import nn
 
 from primesvt.models import (
+    DataSet,
     PrimeSVTError,
     check_free,
     load_model,
@@ -19,6 +20,7 @@ from primesvt.pruning import (
     Pruner,
     PruningPlan,
     StepReport,
+    Version,
     choose_layers,
     criterion,
     load_plan,
@@ -70,8 +72,7 @@ def run(args: argparse.Namespace) -> None:
     """Run the command."""
     check_free(args.output, overwrite=args.overwrite)
     model = load_model(args.model)
-    plan = _plan(args, model)
-    version = Pruner(model, _calibration(args, model, plan)).version(plan)
+    _, version = pruned_as(args, model)
     save_model(version.model, args.output, overwrite=args.overwrite)
     before, after = model_bytes(model), model_bytes(version.model)
     result = {
@@ -82,6 +83,24 @@ def run(args: argparse.Namespace) -> None:
     }
     text = f"{before:,} bytes -> {after:,} bytes, {1 - after / before:.2%} saved: {args.output}"
     print_result(args, result, "\n".join([*repair_text(version.repair), text]))
+
+
+def pruned_as(
+    args: argparse.Namespace, model: nn.Module, *, plan: PruningPlan | None = None, data: DataSet | None = None
+) -> tuple[PruningPlan, Version]:
+    """The plan that the options ask for, and the model that it makes.
+
+    Args:
+        args: The options.
+        model: The unpruned model.
+        plan: Instead of the one that the options name.
+        data: Instead of the data that they name.
+
+    Raises:
+        PrimeSVTError: There is no such plan, or the model or the data do not fit it.
+    """
+    plan = _as_said(args, model, plan or _plan_of(args, model))
+    return plan, Pruner(model, _calibration(args, model, plan, data)).version(plan)
 
 
 def repair_text(reports: tuple[StepReport, ...]) -> list[str]:
@@ -96,24 +115,31 @@ def repair_text(reports: tuple[StepReport, ...]) -> list[str]:
     return [table(["repair", "layers", "error before", "after", "seconds", "left out"], rows), *said]
 
 
-def calibration_of(args: argparse.Namespace, model: nn.Module) -> Calibration:
+def calibration_of(args: argparse.Namespace, model: nn.Module, given: DataSet | None = None) -> Calibration:
     """The calibration images that the options name.
+
+    Args:
+        args: The options.
+        model: It reads the images.
+        given: Data that is open already, instead of that of --data.
 
     Raises:
         PrimeSVTError: The data cannot be read, or does not fit the model.
     """
-    data = open_data_for(args, model, "calibration")
+    data = open_data_for(args, model, "calibration", given)
     return Calibration(data.calibration, getattr(args, "calibration", MOST_CALIBRATION))
 
 
-def _calibration(args: argparse.Namespace, model: nn.Module, plan: PruningPlan) -> Calibration | None:
+def _calibration(
+    args: argparse.Namespace, model: nn.Module, plan: PruningPlan, data: DataSet | None
+) -> Calibration | None:
     """The calibration images, where the plan needs any."""
     needed = bool(plan.repair) or criterion(plan.criterion).needs_statistics
-    return calibration_of(args, model) if needed else None
+    return calibration_of(args, model, data) if needed else None
 
 
-def _plan(args: argparse.Namespace, model: nn.Module) -> PruningPlan:
-    plan = _plan_of(args, model)
+def _as_said(args: argparse.Namespace, model: nn.Module, plan: PruningPlan) -> PruningPlan:
+    """A plan with what the options change of it."""
     said = {name: getattr(args, name) for name in ("repair", "multiple") if name in args}
     layers = choose_layers(model, plan.ratios, getattr(args, "layers", ()), getattr(args, "exclude_layers", ()))
     return replace(plan, ratios={layer: plan.ratios[layer] for layer in layers}, **said)

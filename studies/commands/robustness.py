@@ -3,6 +3,9 @@
 import argparse
 from pathlib import Path
 
+from torch import nn
+
+from primesvt.models import DataSet
 from primesvt.pruning import Calibration, PruningPlan, Robustness, measure_robustness
 from primesvt.search import Evaluator
 from primesvt.search.samplers import PrioritizedOptions
@@ -39,10 +42,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run the command."""
-    rates, settings = options_of(args, PrioritizedOptions).rates, options_of(args, StudySettings)
     if args.html is not None:
         check_file(args.html)
-    model, data = open_model_and_data(args)
+    robustness, images = robustness_as(args, *open_model_and_data(args))
+    if args.html is not None:
+        write_text(args.html, robustness_page(robustness))
+    print_result(args, robustness.to_json(), _text(robustness, images))
+
+
+def robustness_as(args: argparse.Namespace, model: nn.Module, data: DataSet) -> tuple[Robustness, int]:
+    """The robustness that the options ask for, and the number of images that it was measured on.
+
+    Args:
+        args: The options.
+        model: The unpruned model.
+        data: The data set.
+
+    Raises:
+        PrimeSVTError: The options make no sense for this model and data.
+    """
+    rates, settings = options_of(args, PrioritizedOptions).rates, options_of(args, StudySettings)
     layers = settings.chosen_layers(model)
     calibration = Calibration(data.calibration, settings.calibration)
     evaluator = Evaluator(model, settings.selection(data), cache=args.cache, calibration=calibration)
@@ -57,15 +76,12 @@ def run(args: argparse.Namespace) -> None:
             progress.update(done, total)
             return value
 
-        robustness = measure_robustness(
-            layers, rates, accuracy, criterion=settings.criterion, multiple=settings.multiple
-        )
-    if args.html is not None:
-        write_text(args.html, robustness_page(robustness))
-    print_result(args, robustness.to_json(), _text(robustness, rates, len(evaluator.images)))
+        measured = measure_robustness(layers, rates, accuracy, criterion=settings.criterion, multiple=settings.multiple)
+    return measured, len(evaluator.images)
 
 
-def _text(robustness: Robustness, rates: tuple[float, ...], images: int) -> str:
+def _text(robustness: Robustness, images: int) -> str:
+    rates = next(iter(robustness.layers.values()))
     rows = [[layer, *(f"{row[rate]:.2%}" for rate in rates)] for layer, row in robustness.layers.items()]
     return (
         f"accuracy of the unpruned model: {robustness.accuracy:.2%} ({images:,} selection images)\n"

@@ -2,6 +2,7 @@
 
 import argparse
 
+from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial
 
 from primesvt.pruning import measure_named
@@ -59,10 +60,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run the command."""
+    settings_of(args, args.sampler, args.seed)  # what is wrong is said before anything is read
+    subject = Subject(*open_model_and_data(args))
+    result = searched(args, subject, open_storage(args.storage))
+    print_result(args, result.to_json(), _text(result, args))
+    if result.interrupted:
+        raise KeyboardInterrupt
+
+
+def searched(args: argparse.Namespace, subject: Subject, storage: BaseStorage) -> StudyRun:
+    """Run the study that the options ask for.
+
+    Args:
+        args: The options.
+        subject: The unpruned model and the data set.
+        storage: Keeps the trials.
+
+    Raises:
+        PrimeSVTError: The settings make no sense, or the study cannot run.
+    """
     settings = settings_of(args, args.sampler, args.seed)
     name = args.study or f"{arm_name(settings)}-seed{args.seed}"
-    subject = Subject(*open_model_and_data(args))
-    storage = open_storage(args.storage)
     budget = Budget.of(name, settings, args.trials, subject)
     say(budget.text)
     if (warning := look_before(storage, [name], subject)) is not None:
@@ -79,9 +97,7 @@ def run(args: argparse.Namespace) -> None:
         result.study.set_user_attr(OPTIONS, args.options_text)
     if result.interrupted:
         say(f"Stopped after {len(result.finished)} trials, all kept. Run the same command again to go on.")
-    print_result(args, result.to_json(), _text(result, args))
-    if result.interrupted:
-        raise KeyboardInterrupt
+    return result
 
 
 def _text(result: StudyRun, args: argparse.Namespace) -> str:

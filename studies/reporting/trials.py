@@ -23,18 +23,33 @@ def trials_csv(runs: Sequence[StudyRun]) -> str:
     Args:
         runs: The studies, of one model.
     """
+    columns, rows = trial_rows(runs)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def trial_rows(runs: Sequence[StudyRun]) -> tuple[list[str], list[dict[str, Any]]]:
+    """The same as columns and rows; a row lacks the layers that its study had not.
+
+    Args:
+        runs: The studies, of one model.
+    """
     measures = list(dict.fromkeys(measure.name for run in runs for measure in run.settings.all_measures))
     layers = list(dict.fromkeys(layer for run in runs for layer in run.space.layers))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [*_COLUMNS, *measures, *layers], restval="", lineterminator="\n")
-    writer.writeheader()
-    for run in runs:
-        for trial in run.finished:
-            own = {name: trial.user_attrs.get(name, "") for name in measures}
-            writer.writerow(
-                {**_row(run, trial), **own, **dict.fromkeys(run.space.layers, 0.0), **run.plan(trial).ratios}
-            )
-    return text.getvalue()
+    rows = [
+        {
+            **_row(run, trial),
+            **{name: trial.user_attrs.get(name, "") for name in measures},
+            **dict.fromkeys(run.space.layers, 0.0),
+            **run.plan(trial).ratios,
+        }
+        for run in runs
+        for trial in run.finished
+    ]
+    return [*_COLUMNS, *measures, *layers], rows
 
 
 def _row(run: StudyRun, trial: FrozenTrial) -> dict[str, Any]:

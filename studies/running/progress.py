@@ -78,6 +78,22 @@ def bar(title: str) -> Iterator[Bar]:
         yield Bar(progress, progress.add_task(title, total=None, found=""), title)
 
 
+@contextmanager
+def quiet(wanted: bool) -> Iterator[None]:
+    """Say nothing and show no progress meanwhile, where that is wanted."""
+    before, console.quiet = console.quiet, console.quiet or wanted
+    try:
+        yield
+    finally:
+        console.quiet = before
+
+
+def tell_of_kernel(number: int, needed: int) -> None:
+    """That a kernel is compiled, for :func:`primesvt.models.engine.compiling.compilations`."""
+    begins = "The first use on a machine compiles kernels, about half a minute, once: " if number == 1 else "  "
+    say(f"{begins}kernel {number} of {needed}")
+
+
 def say(text: str) -> None:
     """A line for the person, on the error stream."""
     console.print(text, soft_wrap=True, markup=False)

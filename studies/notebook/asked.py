@@ -1,0 +1,116 @@
+"""From what a call says by name to what a command reads: the same options, checks and defaults.
+
+The keyword arguments of a call are read as a file of options is (:mod:`primesvt.studies.options_file`): they become the
+words of a command line, and its parser reads them. So a call takes every option of its command, and there is nothing
+that is said twice.
+"""
+
+import argparse
+import inspect
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NoReturn, TypeVar
+
+from primesvt.models import PrimeSVTError, meant
+
+from ..options_file import words_of
+from ..parser import FILE, CommandParser
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+# What a call says in its own way, or has no use for.
+_OWN = ("help", "json")
+
+
+class _Asked(CommandParser):
+    """A command's parser that raises what a command line would print."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, and what was meant."""
+        raise PrimeSVTError(f"{self.prog}: {self.explained(message)}")
+
+
+def asked(command: ModuleType, said: Mapping[str, Any]) -> argparse.Namespace:
+    """What a command would read.
+
+    Args:
+        command: Its module.
+        said: Options by name, as the command line has them, with ``_`` for ``-``; what is None is not said.
+
+    Raises:
+        PrimeSVTError: There is no such option, or it takes no such value.
+    """
+    parser = _parser(command)
+    known = _by_name(parser)
+    words: list[str] = []
+    for name, value in said.items():
+        if name not in known:
+            guess = meant(name, known) or f". It has {', '.join(sorted(known))}."
+            raise PrimeSVTError(f"{parser.prog} has no option {name!r}{guess}")
+        if value is not None:
+            words += _words(name, value, known[name])
+    namespace = argparse.Namespace(command_line=(*parser.prog.split(), *words))
+    found: argparse.Namespace = parser.parse_args(words, namespace)
+    return found
+
+
+def takes_options(command: ModuleType) -> Callable[[_F], _F]:
+    """Show the options of a command in the signature and the help of a function that takes them by name."""
+
+    def shown(function: _F) -> _F:
+        actions = {action.dest: action for action in _by_name(_parser(command)).values()}
+        signature = inspect.signature(function)
+        own = [each for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD]
+        more = [action for dest, action in actions.items() if dest not in {*signature.parameters, FILE}]
+        parameters = [inspect.Parameter(a.dest, inspect.Parameter.KEYWORD_ONLY, default=_default(a)) for a in more]
+        lines = [f"    {action.dest}: {_help(action)}" for action in more]
+        function.__signature__ = signature.replace(parameters=[*own, *parameters])  # type: ignore[attr-defined]
+        function.__doc__ = f"{inspect.getdoc(function)}\n\nOptions:\n" + "\n".join(lines) + "\n"
+        return function
+
+    return shown
+
+
+def _parser(command: ModuleType) -> _Asked:
+    parser = _Asked(prog=f"primesvt {command.__name__.rpartition('.')[2].rstrip('_')}")
+    command.add_arguments(parser)
+    parser.add_config()
+    for action in parser._actions:
+        # A model may be given as it is, and a result may stay in memory.
+        action.required = False
+    return parser
+
+
+def _by_name(parser: argparse.ArgumentParser) -> dict[str, argparse.Action]:
+    """Every option that the help shows, by its flag and by the name of its value."""
+    shown = [each for each in parser._actions if each.help != argparse.SUPPRESS and each.dest not in _OWN]
+    flags = {flag[2:].replace("-", "_"): each for each in shown for flag in each.option_strings if flag[:2] == "--"}
+    return {**{each.dest: each for each in shown}, **flags}
+
+
+def _words(name: str, value: Any, action: argparse.Action) -> list[str]:
+    flag = action.option_strings[-1] if action.option_strings else None
+    if action.nargs == 0 and isinstance(value, bool):
+        # By the name of its value, `flip=False` is --no-flip.
+        is_flag = flag == f"--{name.replace('_', '-')}"
+        value = value if is_flag else value == action.const
+    return words_of(name, _plain(value), flag, action)
+
+
+def _plain(value: Any) -> Any:
+    """A value as a file of options may have it."""
+    if isinstance(value, Mapping):
+        return [f"{key}={most}" for key, most in value.items()]
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def _default(action: argparse.Action) -> Any:
+    """Of the signature; what the command leaves to its settings is ``...``, and the help says it."""
+    return ... if action.default == argparse.SUPPRESS else action.default
+
+
+def _help(action: argparse.Action) -> str:
+    text = (action.help or "").replace("%(default)s", str(action.default)).replace("%%", "%")
+    return " ".join(text.split())

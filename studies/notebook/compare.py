@@ -1,0 +1,161 @@
+"""``primesvt.compare``: several studies side by side, from Python."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import plotly.graph_objects as go
+from torch import nn
+
+from primesvt.models import PrimeSVTError
+from primesvt.pruning import PruningPlan
+
+from ..commands import compare as command
+from ..reporting import figures
+from ..reporting.chosen import best_of_samplers, limits_kept
+from ..reporting.comparison import Comparison, ReportedPlan
+from ..reporting.report import report_page
+from ..reporting.result_directory import prepare, storage_in, write
+from ..reporting.summary import summary
+from .asked import asked, takes_options
+from .frames import frame, trials_frame
+from .subject import Data, Model, Storage, named, session, storage_of, subject_of
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A comparison of studies.
+
+    Args:
+        result: What the command knows of it.
+        options_text: The file of options with which the command does the same again.
+    """
+
+    result: command.Result
+    options_text: str
+
+    @property
+    def comparison(self) -> Comparison:
+        """What was measured."""
+        return self.result.comparison
+
+    @cached_property
+    def trials(self) -> Any:
+        """A ``pandas.DataFrame`` of every finished trial of every study, with the ratio of every layer."""
+        return trials_frame(self.result.runs)
+
+    @cached_property
+    def plans(self) -> Any:
+        """A ``pandas.DataFrame`` of every sampler's best plan and what it does on the test set."""
+        best = best_of_samplers(self.comparison)
+        return frame([self._row(sampler, plan) for sampler, plan in best.items() if plan is not None])
+
+    def _row(self, sampler: str, plan: ReportedPlan) -> dict[str, Any]:
+        low, high = plan.test.drop_interval
+        return {
+            "sampler": sampler,
+            "limits_kept": limits_kept(self.comparison, plan),
+            "bytes": plan.selection.bytes,
+            "memory_saving": plan.selection.memory_saving,
+            "test_accuracy": plan.test.accuracy,
+            "points_lost": plan.test.drop,
+            "least_lost": low,
+            "most_lost": high,
+            "study": plan.study,
+            "trial": plan.trial,
+        }
+
+    @cached_property
+    def figures(self) -> Mapping[str, go.Figure]:
+        """The report's figures by name; ``robustness`` is there where a study measured it."""
+        found, told = self.comparison, self.comparison.robustness
+        drawn = {
+            "fronts-test": figures.fronts(found, test=True),
+            "fronts-selection": figures.fronts(found, test=False),
+            "effort": figures.effort(found),
+            "layers": figures.layers(found),
+        }
+        return drawn if told is None else {**drawn, "robustness": figures.robustness(told, found.constraints.max_drop)}
+
+    @property
+    def plan(self) -> PruningPlan | None:
+        """The plan of all studies that saves most within the limits; None where none keeps them."""
+        winner = self.comparison.winner
+        return None if winner is None else winner.plan
+
+    def pruned(self) -> nn.Module:
+        """The pruned model of that plan.
+
+        Raises:
+            PrimeSVTError: No plan keeps the limits.
+        """
+        if self.plan is None:
+            raise PrimeSVTError("No study found a plan that keeps the limits; loosen one, or give more trials.")
+        return self.result.test.pruner.prune(self.plan)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data, as ``summary.json`` has it."""
+        return summary(self.comparison, self.result.provenance)
+
+    @property
+    def report(self) -> str:
+        """The report, as a page in HTML."""
+        return report_page(self.comparison, self.result.provenance)
+
+    @property
+    def text(self) -> str:
+        """What the command prints."""
+        return command.comparison_text(self.comparison)
+
+    def save(self, directory: str | Path) -> None:
+        """Write the directory that ``primesvt compare -o`` leaves: report, summary, trials, plan and model.
+
+        Raises:
+            PrimeSVTError: It cannot be written.
+        """
+        prepare(Path(directory), self.options_text)
+        write(Path(directory), self.comparison, self.result.test.pruner, self.result.runs, self.result.provenance)
+
+
+@takes_options(command)
+def compare(
+    model: Model = "demo",
+    data: Data = None,
+    *,
+    storage: Storage = None,
+    output: str | Path | None = None,
+    quiet: bool = False,
+    **options: Any,
+) -> Compared:
+    """Run the studies of several samplers and compare them on the test set, as ``primesvt compare`` does.
+
+    Args:
+        model: A model directory, "demo" for the embedded model, or a model.
+        data: A path, a data set that is open, or None for the embedded sample of Fashion-MNIST.
+        storage: URL or file of an Optuna storage, or a storage; where it is None, the trials are kept in the output
+            directory, or else in memory. Studies that are there go on.
+        output: Directory for the report and all else that the command writes; None writes nothing.
+        quiet: Show no progress.
+        options: Those of ``primesvt compare``, by name: ``samplers=["prioritized", "tpe"], seeds=2, max_drop=2``.
+
+    Raises:
+        PrimeSVTError: An option makes no sense, or a study cannot run.
+        KeyboardInterrupt: The user stopped it; all finished trials stay in the storage.
+    """
+    args = asked(command, {**named(model=model, data=data, storage=storage, output=output), **options})
+    with session(quiet):
+        subject = subject_of(args, model, data)
+        if output is not None:
+            prepare(Path(output), args.options_text)
+            storage = storage_in(Path(output)) if storage is None else storage
+        kept = storage_of(storage, create=not args.studies)
+        compared = Compared(command.compared_as(args, subject, kept, _name(storage)), args.options_text)
+        if output is not None:
+            compared.save(output)
+    return compared
+
+
+def _name(storage: Storage) -> str:
+    return str(storage) if isinstance(storage, str | Path) else "in memory" if storage is None else "an object"

@@ -1,0 +1,28 @@
+"""``primesvt.evaluate``: the accuracy of a model, from Python."""
+
+from typing import Any
+
+from ..commands import evaluate as command
+from ..commands.options import options_of
+from ..reporting.evaluated import Evaluated
+from .asked import asked, takes_options
+from .subject import Data, Model, named, session, subject_of
+
+
+@takes_options(command)
+def evaluate(model: Model = "demo", data: Data = None, *, quiet: bool = False, **options: Any) -> Evaluated:
+    """Measure the accuracy of a model on the selection set or the test set, as ``primesvt evaluate`` does.
+
+    Args:
+        model: A model directory, "demo" for the embedded model, or a model.
+        data: A path, a data set that is open, or None for the embedded sample of Fashion-MNIST.
+        quiet: Show no progress.
+        options: Those of ``primesvt evaluate``, by name: ``split="selection", images=1000``.
+
+    Raises:
+        PrimeSVTError: An option makes no sense, or the images do not fit the model.
+    """
+    args = asked(command, {**named(model=model, data=data), **options})
+    with session(quiet):
+        subject = subject_of(args, model, data, options_of(args, command.Asked).split)
+        return command.evaluated_as(args, subject.model, subject.data)

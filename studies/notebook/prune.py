@@ -1,0 +1,88 @@
+"""``primesvt.prune``: from a plan to a smaller model, from Python."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from primesvt.models import DataSet, check_free, model_bytes, save_model
+from primesvt.pruning import PruningPlan, StepReport
+
+from ..commands import prune as command
+from .asked import asked, takes_options
+from .subject import Data, Model, model_of, named, session
+
+# A file, ratios by the names of layers, or a plan.
+Plan = str | Path | Mapping[str, float] | PruningPlan | None
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """A pruned model.
+
+    Args:
+        original: The unpruned model.
+        model: The pruned one.
+        plan: What was removed.
+        repair: What the steps of its repair did.
+    """
+
+    original: nn.Module
+    model: nn.Module
+    plan: PruningPlan
+    repair: tuple[StepReport, ...]
+
+    @cached_property
+    def bytes_before(self) -> int:
+        """Of the unpruned model's file."""
+        return model_bytes(self.original)
+
+    @cached_property
+    def bytes_after(self) -> int:
+        """Of the pruned model's file."""
+        return model_bytes(self.model)
+
+    @property
+    def memory_saving(self) -> float:
+        """Share of the bytes that is saved, in [0, 1)."""
+        return 1 - self.bytes_after / self.bytes_before
+
+
+@takes_options(command)
+def prune(
+    model: Model = "demo",
+    plan: Plan = None,
+    *,
+    data: Data = None,
+    output: str | Path | None = None,
+    quiet: bool = False,
+    **options: Any,
+) -> Pruned:
+    """Remove channels from a model by a plan, and repair what that breaks, as ``primesvt prune`` does.
+
+    Args:
+        model: A model directory, "demo" for the embedded model, or a model; it stays as it is.
+        plan: A plan, its file, or ratios by the names of layers; None where a study and a trial are named.
+        data: Has the calibration images, where criterion or repair need any: a path, a data set that is open, or None
+            for the embedded sample of Fashion-MNIST.
+        output: Directory for the pruned model; None writes nothing.
+        quiet: Show no progress.
+        options: Those of ``primesvt prune``, by name: ``repair="least-squares"``.
+
+    Raises:
+        PrimeSVTError: There is no such plan, or it does not fit the model.
+    """
+    args = asked(command, {**named(model=model, data=data, plan=plan, output=output), **options})
+    if output is not None:
+        check_free(Path(output), overwrite=args.overwrite)
+    made = PruningPlan(dict(plan)) if isinstance(plan, Mapping) else plan if isinstance(plan, PruningPlan) else None
+    given = data if isinstance(data, DataSet) else None
+    with session(quiet):
+        original = model_of(model)
+        used, version = command.pruned_as(args, original, plan=made, data=given)
+        if output is not None:
+            save_model(version.model, output, overwrite=args.overwrite)
+    return Pruned(original, version.model, used, version.repair)

@@ -1,0 +1,80 @@
+"""The models, data and storages that a call is given: as objects, or by the names that a command line has."""
+
+import argparse
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from optuna.exceptions import ExperimentalWarning
+from optuna.storages import BaseStorage, InMemoryStorage
+from torch import nn
+
+from primesvt.models import DataSet, Role, load_model
+from primesvt.models.engine.compiling import compilations
+
+from ..commands.arguments import open_data_for
+from ..running.progress import quiet as quietly
+from ..running.progress import tell_of_kernel
+from ..running.storage import open_storage
+from ..running.subject import Subject
+
+# A directory, or "demo" for the embedded model; or the model itself.
+Model = str | Path | nn.Module
+# A path, or nothing for the embedded sample of Fashion-MNIST; or the data set itself.
+Data = str | Path | DataSet | None
+# A URL or a file, or nothing for one in memory; or the storage itself.
+Storage = str | Path | BaseStorage | None
+
+
+def model_of(model: Model) -> nn.Module:
+    """The model.
+
+    Raises:
+        PrimeSVTError: There is none.
+    """
+    return model if isinstance(model, nn.Module) else load_model(model)
+
+
+def data_of(args: argparse.Namespace, data: Data, model: nn.Module, role: Role) -> DataSet:
+    """The data, cut as the options say.
+
+    Raises:
+        PrimeSVTError: It cannot be read, or does not fit the model.
+    """
+    return open_data_for(args, model, role, data if isinstance(data, DataSet) else None)
+
+
+def subject_of(args: argparse.Namespace, model: Model, data: Data, role: Role = "selection") -> Subject:
+    """Model and data.
+
+    Raises:
+        PrimeSVTError: One of them cannot be read, or they do not fit.
+    """
+    found = model_of(model)
+    return Subject(found, data_of(args, data, found, role))
+
+
+def storage_of(storage: Storage, *, create: bool = True) -> BaseStorage:
+    """The storage.
+
+    Raises:
+        PrimeSVTError: It does not answer.
+    """
+    if storage is None:
+        return InMemoryStorage()
+    return storage if isinstance(storage, BaseStorage) else open_storage(str(storage), create=create)
+
+
+def named(**given: Any) -> dict[str, str | None]:
+    """Of what was given, the names, which a command line has; an object has none."""
+    return {name: str(value) if isinstance(value, str | Path) else None for name, value in given.items()}
+
+
+@contextmanager
+def session(quiet: bool) -> Iterator[None]:
+    """What surrounds a call, as it does a command: progress on the error stream, or none."""
+    with quietly(quiet), compilations(tell_of_kernel), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        yield

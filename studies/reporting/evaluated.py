@@ -1,0 +1,95 @@
+"""The accuracy of a model on a set of images, as a command says it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from primesvt.models import Precision, Predictions
+
+from .measurement import Measurement
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluated:
+    """What a model answers on a set of images.
+
+    Args:
+        predictions: Its answers.
+        data: Name of the data set.
+        split: Which of its sets.
+        precision: Of convolutions and matrix products.
+        exact: Its answers in float32, where the precision is another one.
+    """
+
+    predictions: Predictions
+    data: str
+    split: str
+    precision: Precision = "float32"
+    exact: Predictions | None = None
+
+    @property
+    def accuracy(self) -> float:
+        """Fraction of images whose class was told, in [0, 1]."""
+        return self.predictions.accuracy
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval of the accuracy."""
+        return self.predictions.interval
+
+    @property
+    def images_per_second(self) -> float:
+        """How many images the model takes, without the time to read them."""
+        return len(self.predictions.labels) / self.predictions.seconds
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        result: dict[str, Any] = {
+            "accuracy": self.accuracy,
+            "images": len(self.predictions.labels),
+            "interval": list(self.interval),
+            "images_per_second": self.images_per_second,
+            "engine": "PyTorch" if self.predictions.reason else "PrimeSVT",
+        }
+        if self.exact is not None:
+            result |= {"precision": self.precision, "against_float32": _changes(self.predictions, self.exact)}
+        return result
+
+    @property
+    def text(self) -> str:
+        """For a person."""
+        low, high = self.interval
+        text = (
+            f"accuracy {self.accuracy:.2%} on {len(self.predictions.labels):,} {self.split} images of {self.data} "
+            f"(95 % interval {low:.2%} to {high:.2%}), {self.images_per_second:,.0f} images/s"
+        )
+        if self.predictions.reason is not None:
+            text += f"\nasked by PyTorch's own kernels, as {self.predictions.reason}"
+        if self.exact is not None:
+            text += f"\n{self.precision}, compared with float32 on the same images: {self._cost(self.exact)}"
+        return text
+
+    def _cost(self, exact: Predictions) -> str:
+        """What a lower precision changed, in words."""
+        said = _changes(self.predictions, exact)
+        low, high = said["drop_interval"]
+        return (
+            f"{said['changed']:,} of {len(exact.labels):,} classes change, {said['lost']:,} right ones are lost and "
+            f"{said['gained']:,} gained: {said['drop']:.2f} points lost (95 % interval {low:.2f} to {high:.2f}) of "
+            f"{exact.accuracy:.2%}"
+        )
+
+
+def _changes(predictions: Predictions, exact: Predictions) -> dict[str, Any]:
+    """What a lower precision changed, as plain data."""
+    paired = Measurement.compare(predictions, exact)
+    return {
+        "accuracy": exact.accuracy,
+        "images_per_second": len(exact.labels) / exact.seconds,
+        "changed": int(np.sum(predictions.classes != exact.classes)),
+        "lost": paired.lost,
+        "gained": paired.gained,
+        "drop": paired.drop,
+        "drop_interval": list(paired.drop_interval),
+    }

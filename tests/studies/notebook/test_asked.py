@@ -1,0 +1,70 @@
+"""What a call says by name is what the command line says."""
+
+import inspect
+from pathlib import Path
+
+import pytest
+
+from primesvt.models import PrimeSVTError
+from primesvt.studies.cli import make_parser
+from primesvt.studies.commands import compare, finetune, search
+from primesvt.studies.notebook.asked import asked, takes_options
+
+
+def test_names_are_the_options_of_the_command_line() -> None:
+    said = asked(
+        search,
+        {"model": "m", "sampler": "tpe", "max_drop": 2, "limits": {"state-bytes": 5e5}, "layers": ["a", "b*"],
+         "embedding": True, "exhaust": None, "repair": "least-squares"},
+    )  # fmt: skip
+    words = (
+        "search m --sampler tpe --max-drop 2 --limit state-bytes=500000 --layers a,b* --embedding "
+        "--repair least-squares"
+    )
+    told = vars(make_parser().parse_args(words.split()))
+    mine = vars(said)
+    assert {name: mine[name] for name in mine if name not in ("command_line", "options_text")} == {
+        name: told[name] for name in told if name not in ("run", "options_text", "print_completion")
+    }
+    assert said.command_line[:3] == ("primesvt", "search", "m")
+    assert "max-drop = 2" in said.options_text
+
+
+def test_a_value_that_is_off_and_the_flag_that_puts_it_off_are_one() -> None:
+    assert asked(finetune, {"flip": False}).flip is False
+    assert asked(finetune, {"no_flip": True}).flip is False
+    assert "flip" not in asked(finetune, {"flip": True})
+
+
+def test_nothing_has_to_be_said() -> None:
+    said = asked(compare, {"output": None})
+    assert (said.model, said.output, said.seeds) == (None, None, 3)
+    assert asked(compare, {"output": Path("a")}).output == Path("a")
+
+
+@pytest.mark.parametrize(
+    ("said", "what"),
+    [
+        ({"max_dorp": 3}, "primesvt search has no option 'max_dorp'; did you mean max_drop?"),
+        ({"sampler": "prioritised"}, "did you mean prioritized?"),
+        ({"max_drop": "much"}, "argument --max-drop: expected a number, got 'much'"),
+        ({"embedding": 3}, "embedding is true or false, got 3"),
+        ({"selection": "a", "selection_from_test": 0.5}, "not allowed with argument --selection"),
+    ],
+)
+def test_what_is_wrong_is_said_as_on_the_command_line(said, what) -> None:
+    with pytest.raises(PrimeSVTError) as error:
+        asked(search, said)
+    assert what in str(error.value)
+
+
+def test_a_function_shows_the_options_of_its_command() -> None:
+    @takes_options(search)
+    def call(model: str = "demo", **options: object) -> None:
+        """Do it."""
+
+    names = inspect.signature(call).parameters
+    assert next(iter(names)) == "model"
+    assert {"sampler", "max_drop", "population"} < set(names)
+    assert not {"json", "help", "options", "options_file"} & set(names)
+    assert "max_drop: percentage points" in (call.__doc__ or "")
