@@ -68,7 +68,7 @@ PAGES = {
     ),
 }
 # Pages of words and measured figures, in which nothing runs; and the benchmark that prints the figures, if one does.
-FIGURES = {"criteria.md": "criteria.py", "samplers.md": None}
+FIGURES = {"criteria.md": "criteria.py", "measures.md": None, "samplers.md": None}
 
 
 @pytest.fixture(params=PAGES)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from primesvt.models.engine.activations import Activation, Frames, Plain
+from primesvt.models.engine.activations import Activation, Plain
 from primesvt.models.engine.probes import Attended, Dense, Driven, Window
 
 
@@ -37,9 +37,7 @@ def test_spikes_by_hand() -> None:
 
 
 @pytest.mark.parametrize("most", [1, 3])
-@given(
-    taps=st.sampled_from([1, 3, 5, 7]), stride=st.integers(1, 2), side=st.integers(2, 9), seed=st.integers(0, 99)
-)
+@given(taps=st.sampled_from([1, 3, 5, 7]), stride=st.integers(1, 2), side=st.integers(2, 9), seed=st.integers(0, 99))
 def test_uses_are_those_of_a_convolution_with_ones(most: int, taps: int, stride: int, side: int, seed: int) -> None:
     x = torch.randint(0, most + 1, (2, 3, 11, side, side + 1), generator=torch.Generator().manual_seed(seed)).float()
     ones = torch.ones(1, 11, taps, taps)
