@@ -30,6 +30,7 @@ TESTED_IN = {
     "models/data/formats/data_format.py": "models/data/formats/test_registry.py",
     "models/engine/operators.py": "models/engine/test_program.py",
     "models/engine/simd.py": "models/engine/test_spike_conv.py",
+    "models/engine/synapses.py": "models/engine/test_work.py",
     "models/errors.py": "studies/test_cli.py",
     "models/families/normalisation.py": "models/families/test_published.py",
     # The contract asks every family and its blocks the same questions.
@@ -74,6 +75,9 @@ TESTED_IN = {
     "studies/commands/repair.py": "studies/commands/test_prune.py",
     "studies/commands/robustness.py": "studies/test_cli.py",
     "studies/commands/search.py": "studies/test_cli.py",
+    "studies/running/latency.py": "studies/commands/test_measure.py",
+    "studies/doubts.py": "studies/test_parser.py",
+    "studies/options_file.py": "studies/test_parser.py",
     "studies/main.py": "studies/test_cli.py",
     "studies/notebook/evaluate.py": "studies/notebook/test_search.py",
     "studies/notebook/finetune.py": "studies/notebook/test_prune.py",

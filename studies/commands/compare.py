@@ -13,6 +13,7 @@ from primesvt.search.samplers import PRIORITIZED, SAMPLERS
 from ..exit_codes import LIMIT_MISSED, NONE_FOUND
 from ..reporting.chosen import best_of_samplers, limits_kept
 from ..reporting.comparison import Comparison
+from ..reporting.device import device_table
 from ..reporting.evidence import gains_table, sampler_table
 from ..reporting.measurement import TestSet
 from ..reporting.provenance import Provenance
@@ -229,6 +230,8 @@ def comparison_text(comparison: Comparison) -> str:
             )
     header = ["plan of", "limits kept", "bytes", "saved", "test accuracy", "points lost", "95 % interval"]
     parts = ["\n".join(said[:first]), table(*sampler_table(comparison)), table(header, rows)]
+    if comparison.device is not None:
+        parts.append(table(*device_table(*comparison.device)))
     if comparison.gains:
         parts.append(table(*gains_table(comparison)))
     rest = "\n".join(f"- {sentence}" for sentence in said[first:])

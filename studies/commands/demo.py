@@ -11,6 +11,7 @@ from primesvt.models import DataSet, load_model, model_bytes, open_data, predict
 from primesvt.search.samplers import PRIORITIZED
 
 from ..reporting.comparison import Comparison, ReportedPlan, StudyResult
+from ..reporting.device import DeviceCost
 from ..reporting.measurement import Measurement, TestSet
 from ..reporting.provenance import Provenance
 from ..reporting.result_directory import FINETUNED, REPORT, compared, open_test_set, prepare, storage_in, write
@@ -83,11 +84,13 @@ class Row:
         study: The study.
         plan: Its best plan within the limits, or None.
         tuned: What that does on the test set after fine-tuning.
+        energy: Microjoules of an image's operations, of the plan and of the fine-tuned model.
     """
 
     study: StudyResult
     plan: ReportedPlan | None
     tuned: Measurement | None
+    energy: tuple[float, float] = (0.0, 0.0)
 
     @property
     def name(self) -> str:
@@ -100,6 +103,7 @@ class Row:
             "study": self.study.name,
             "pruned": None if self.plan is None else self.plan.to_json(),
             "finetuned": None if self.tuned is None else self.tuned.to_json(),
+            "energy_uj": list(self.energy) if self.plan is not None else None,
         }
 
 
@@ -108,6 +112,7 @@ def _finetuned(directory: Path, study: StudyResult, test: TestSet, data: DataSet
     if study.best is None:
         return Row(study, None, None)
     pruned = test.pruner.prune(study.best.plan)
+    before = DeviceCost.of(pruned, test.images).energy
     place = directory / study.name
     check_trainable(place, overwrite=True)
     job = TrainJob(
@@ -118,7 +123,7 @@ def _finetuned(directory: Path, study: StudyResult, test: TestSet, data: DataSet
         start=predict(pruned, data.selection).accuracy,
     )
     run_training(job, pruned, data, test.model)
-    return Row(study, study.best, test.compare(pruned))
+    return Row(study, study.best, test.compare(pruned), (before, DeviceCost.of(pruned, test.images).energy))
 
 
 def _json(comparison: Comparison, rows: Sequence[Row], seconds: float) -> dict[str, Any]:
@@ -131,16 +136,26 @@ def _json(comparison: Comparison, rows: Sequence[Row], seconds: float) -> dict[s
 
 
 def _text(directory: Path, comparison: Comparison, rows: Sequence[Row], seconds: float) -> str:
-    cells = [_cells("unpruned", comparison.bytes, comparison, comparison.test_baseline)]
+    energy = None if comparison.device is None else comparison.device[0].energy
+    cells = [_cells("unpruned", comparison.bytes, energy, comparison, comparison.test_baseline)]
     for row in rows:
         if row.plan is None:
-            cells.append([row.name, "", "no plan within the limits", "", "", ""])
+            cells.append([row.name, "", "no plan within the limits", "", "", "", ""])
             continue
-        cells.append(_cells(row.name, row.plan.selection.bytes, comparison, row.plan.test))
+        cells.append(_cells(row.name, row.plan.selection.bytes, row.energy[0], comparison, row.plan.test))
         if row.tuned is not None:
-            cells.append(_cells("  the same, fine-tuned", row.plan.selection.bytes, comparison, row.tuned))
+            size = row.plan.selection.bytes
+            cells.append(_cells("  the same, fine-tuned", size, row.energy[1], comparison, row.tuned))
     images = comparison.test_baseline.images
-    header = ["model", "bytes", "saved", f"accuracy on {images:,} test images", "95 % interval", "points lost"]
+    header = [
+        "model",
+        "bytes",
+        "saved",
+        "energy (µJ)",
+        f"accuracy on {images:,} test images",
+        "95 % interval",
+        "points lost",
+    ]
     return "\n".join(
         [
             table(header, cells),
@@ -152,12 +167,13 @@ def _text(directory: Path, comparison: Comparison, rows: Sequence[Row], seconds:
     )
 
 
-def _cells(name: str, size: int, comparison: Comparison, test: Measurement) -> list[str]:
+def _cells(name: str, size: int, energy: float | None, comparison: Comparison, test: Measurement) -> list[str]:
     low, high = test.interval
     return [
         name,
         f"{size:,}",
         f"{1 - size / comparison.bytes:.2%}",
+        "" if energy is None else f"{energy:.3f}",
         f"{test.accuracy:.2%}",
         f"{low:.2%} to {high:.2%}",
         f"{test.drop:.2f}",

@@ -1,6 +1,4 @@
-"""Short forms of objectives and limits, by the names that people use; what they stand for is ``--objectives`` and
-``--limit``.
-"""
+"""Short forms of ``--objectives`` and ``--limit``, by the names that people use."""
 
 import argparse
 import re

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -10,6 +11,7 @@ from optuna.trial import FrozenTrial
 from primesvt.models import PrimeSVTError, config_of, model_bytes, parameter_count
 from primesvt.pruning import DEFAULT_CRITERION, Robustness, prunable_layers
 from primesvt.search import (
+    Quantity,
     accuracy_of,
     decided_early,
     evaluation_of,
@@ -22,6 +24,7 @@ from primesvt.search.samplers import NO_START
 from ..running.settings import StudySettings
 from ..running.study_run import StudyRun
 from .comparison import Comparison, ReportedPlan, StudyResult, best_plan, nearest_plan
+from .device import DeviceCost
 from .history import History
 from .measurement import Measurement, TestSet
 from .pareto import pareto_front
@@ -67,6 +70,7 @@ def compare(
     on_measured(total, total)
     embedding = any(run.settings.embedding for run in runs)
     model = test.model
+    shown = best_plan(each.best for each in results) or nearest_plan(each.nearest for each in results)
     return Comparison(
         family=config_of(model).family,
         parameters=parameter_count(model),
@@ -78,13 +82,29 @@ def compare(
         layers=prunable_layers(model, embedding=embedding),
         robustness=_robustness(runs),
         studies=tuple(results),
-        gains=_gains(runs, results, test),
+        gains=_gains(runs, shown, test),
+        further=_further(runs),
+        device=_device(shown, test),
     )
 
 
-def _gains(runs: Sequence[StudyRun], results: Sequence[StudyResult], test: TestSet) -> tuple[RepairGain, ...]:
+def _further(runs: Sequence[StudyRun]) -> tuple[Quantity, ...]:
+    """Objectives beside memory saving and accuracy that all studies have."""
+    goals = [run.settings.goals.objectives for run in runs]
+    return tuple(one for one in goals[0][2:] if all(one in others for others in goals))
+
+
+def _device(shown: ReportedPlan | None, test: TestSet) -> tuple[DeviceCost, DeviceCost] | None:
+    if shown is None:
+        return None
+    with suppress(PrimeSVTError):  # a model whose forward pass cannot be traced
+        unpruned, chosen = test.model, test.pruner.version(shown.plan).model
+        return DeviceCost.of(unpruned, test.images), DeviceCost.of(chosen, test.images)
+    return None
+
+
+def _gains(runs: Sequence[StudyRun], shown: ReportedPlan | None, test: TestSet) -> tuple[RepairGain, ...]:
     """Of the plan that is put forward; its study remembers them."""
-    shown = best_plan(each.best for each in results) or nearest_plan(each.nearest for each in results)
     if shown is None:
         return ()
     study = next(run.study for run in runs if run.study.study_name == shown.study)

@@ -9,8 +9,10 @@ from primesvt.pruning import PrunableLayer, PruningPlan, Robustness
 from primesvt.search import (
     Constraints,
     Evaluation,
+    Quantity,
 )
 
+from .device import DeviceCost
 from .history import History
 from .measurement import Measurement
 from .pareto import Point
@@ -105,6 +107,9 @@ class Comparison:
         robustness: Accuracy with one layer pruned, or None where no study measured it.
         studies: The studies.
         gains: What each repair step adds to the plan that is put forward; empty where it is not repaired.
+        further: What the studies optimize beside memory saving and accuracy.
+        device: What a device feels of the unpruned model and of the plan that is put forward; None where there is no
+            plan, or spikes cannot be counted.
     """
 
     family: str
@@ -118,6 +123,8 @@ class Comparison:
     robustness: Robustness | None
     studies: tuple[StudyResult, ...]
     gains: tuple[RepairGain, ...] = ()
+    further: tuple[Quantity, ...] = ()
+    device: tuple[DeviceCost, DeviceCost] | None = None
 
     @cached_property
     def samplers(self) -> dict[str, list[StudyResult]]:

@@ -1,12 +1,22 @@
 """What a study found, trial by trial, and at what cost: the curves of a comparison."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Self
 
 from optuna.trial import FrozenTrial
 
-from primesvt.search import REDRAWN, REUSED, SAMPLING, accuracy_of, decided_early, is_feasible, saving_of, violation
+from primesvt.search import (
+    REDRAWN,
+    REUSED,
+    SAMPLING,
+    accuracy_of,
+    decided_early,
+    evaluation_of,
+    is_feasible,
+    saving_of,
+    violation,
+)
 
 from .pareto import Point, hypervolume_history
 
@@ -25,6 +35,7 @@ class History:
         seconds: Seconds spent up to and with each trial, the sampler's own time included.
         sampling: Seconds of the sampler's own, in all trials.
         redrawn: Plans that it drew again before they were measured, in all trials.
+        measures: Of every trial, each measure that all have, by name.
     """
 
     numbers: tuple[int, ...]
@@ -36,6 +47,7 @@ class History:
     seconds: tuple[float, ...]
     sampling: float = 0.0
     redrawn: int = 0
+    measures: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, trials: Sequence[FrozenTrial]) -> Self:
@@ -56,6 +68,7 @@ class History:
             seconds=tuple(seconds[1:]),
             sampling=sum(t.user_attrs.get(SAMPLING, 0.0) for t in trials),
             redrawn=sum(t.user_attrs.get(REDRAWN, 0) for t in trials),
+            measures=_measures(trials),
         )
 
     def hypervolume(self, reference: Point, *, feasible_only: bool) -> list[float]:
@@ -65,3 +78,9 @@ class History:
         counts = self.feasible if feasible_only else self.whole
         counted = [point if count else out for point, count in zip(self.points, counts, strict=True)]
         return hypervolume_history(counted, reference)
+
+
+def _measures(trials: Sequence[FrozenTrial]) -> dict[str, tuple[float, ...]]:
+    found = [evaluation_of(trial).measures for trial in trials]
+    names = [name for name in (found[0] if found else ()) if all(name in each for each in found)]
+    return {name: tuple(each[name] for each in found) for name in names}

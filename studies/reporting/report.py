@@ -8,6 +8,7 @@ from primesvt.pruning import Robustness
 from . import figures
 from .chosen import best_of_samplers, limits_kept, stopped_early
 from .comparison import Comparison
+from .device import device_table
 from .evidence import claims_table, gains_table, sampler_table
 from .page import bullets, figure_part, heading, html_table, note, page
 from .picker import picker
@@ -26,6 +27,7 @@ def report_page(comparison: Comparison, provenance: Provenance | None = None) ->
         *_head(comparison),
         *_samplers(comparison),
         *_fronts(comparison),
+        *_further(comparison),
         *_plans(comparison, provenance),
         *_effort(comparison),
         heading("Layers, the largest first, and what each sampler's plan of the table removes"),
@@ -96,6 +98,32 @@ def _fronts(comparison: Comparison) -> list[str]:
     ]
 
 
+def _further(comparison: Comparison) -> list[str]:
+    parts = []
+    for objective in comparison.further:
+        parts += [
+            heading(f"Memory saved against {objective.label}"),
+            note(
+                "All plans within the limits, as the searches saw them, and the front of each sampler: less is better."
+            ),
+            figure_part(figures.further(comparison, objective), f"further-{objective.name}"),
+        ]
+    return parts
+
+
+def _device(comparison: Comparison) -> list[str]:
+    if comparison.device is None:
+        return []
+    return [
+        heading("What a device feels of the plan that is put forward"),
+        note(
+            f"Spikes counted on {comparison.device[0].images:,} test images. A synaptic operation is an addition that "
+            "a spike causes; energy takes 4.6 pJ a multiply-accumulate and 0.9 pJ an addition (45 nm), and no memory."
+        ),
+        html_table(*device_table(*comparison.device), words=(0,)),
+    ]
+
+
 def _plans(comparison: Comparison, provenance: Provenance | None) -> list[str]:
     """The plans of the table in detail, and from a size to a plan."""
     chosen = comparison.winner is not None
@@ -106,6 +134,7 @@ def _plans(comparison: Comparison, provenance: Provenance | None) -> list[str]:
             "In brackets: 95 % intervals, of the drop by the paired difference on the same images."
         ),
         plans_table(comparison),
+        *_device(comparison),
         *_gains(comparison),
         heading("From a size to a plan"),
         note("Of the plans on the common front of all samplers that fit, the most accurate on the selection set."),

@@ -32,6 +32,7 @@ def summary(comparison: Comparison, provenance: Provenance | None = None) -> dic
         "baseline": _baseline(comparison),
         "winner": _plan(comparison.winner),
         "nearest": _plan(comparison.nearest),
+        "device": _device(comparison),
         "repair": [gain.to_json() for gain in comparison.gains],
         "samplers": _samplers(comparison),
         "claims": [claim_to_json(claim) for claim in comparison_claims(comparison)],
@@ -61,6 +62,14 @@ def _baseline(comparison: Comparison) -> dict[str, Any]:
         "selection": comparison.baseline.told(),
         "test": comparison.test_baseline.to_json(),
     }
+
+
+def _device(comparison: Comparison) -> dict[str, Any] | None:
+    """What a device feels of the unpruned model and of the plan that is put forward."""
+    if comparison.device is None:
+        return None
+    unpruned, chosen = comparison.device
+    return {"unpruned": unpruned.to_json(), "chosen": chosen.to_json()}
 
 
 def _samplers(comparison: Comparison) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from primesvt.models import DataSet, PrimeSVTError, model_bytes, predict
-from primesvt.pruning import PruningPlan, prune, pruned_bytes
+from primesvt.models import DataSet, PrimeSVTError, count_work, model_bytes, predict
+from primesvt.pruning import PruningPlan, measure_named, prune, pruned_bytes
 from primesvt.search import Constraints, Evaluation, Evaluator, StoppingRule
 
 from ..conftest import noisy_data
@@ -165,3 +165,39 @@ def test_an_evaluation_is_data() -> None:
     assert evaluation.interval == pytest.approx((0.8256, 0.9448), abs=1e-4)
     baseline = Evaluation(right=93, images=100, bytes=1000, memory_saving=0.0, seconds=1.0)
     assert evaluation.drop_from(baseline) == pytest.approx(3)
+
+
+COUNTED = (measure_named("synops"), measure_named("macs"), measure_named("parameters"))
+
+
+@pytest.mark.parametrize("cache", [0, 2**30])
+def test_spikes_are_counted_in_the_same_pass(family: str, data: DataSet, cache: int) -> None:
+    """Also where plans share activations, so that most of them are not computed again."""
+    model = tiny_model(family)
+    evaluator = Evaluator(model, data.selection, cache=cache, measures=COUNTED)
+    plans = [PruningPlan(), PLAN, PruningPlan({"blocks.0.hidden": 0.75, "stem.3": 0.25}), PLAN, PruningPlan()]
+    evaluator.baseline()
+    for plan in plans:
+        measured = evaluator.evaluate(plan).measures
+        _, work = count_work(prune(model, plan), data.selection)
+        assert measured["synops"] == pytest.approx(work.synops, rel=1e-12)
+        assert measured["macs"] == work.macs
+    assert evaluator.baseline().evaluation.measures["synops"] > evaluator.evaluate(PLAN).measures["synops"]
+
+
+def test_what_was_measured_without_counting_is_counted_later(data: DataSet) -> None:
+    model = tiny_model()
+    without = Evaluator(model, data.selection).evaluate(PLAN)
+    evaluator = Evaluator(model, data.selection, measures=COUNTED)
+    assert evaluator.completed(without, PLAN).measures == evaluator.evaluate(PLAN).measures
+
+
+def test_a_plan_that_is_rejected_early_is_counted_on_the_images_seen() -> None:
+    model, data = told()
+    evaluator = Evaluator(model, data.selection, measures=COUNTED)
+    stopped = evaluator.evaluate(BAD, stopping(evaluator, risk=0.5, max_drop=3).rejection(evaluator.key(BAD), 0))
+    assert stopped.images < len(data.selection)
+    assert stopped.measures["synops"] > 0
+    # What was counted of the images seen is not counted again.
+    whole = evaluator.evaluate(BAD).measures["synops"]
+    assert whole == pytest.approx(count_work(prune(model, BAD), data.selection)[1].synops)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from primesvt.models.engine.activations import Activation, Frames, Plain
+from primesvt.models.engine.activations import Activation, Plain
 from primesvt.models.engine.probes import Attended, Dense, Driven, Window
 
 

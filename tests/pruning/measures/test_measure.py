@@ -18,3 +18,15 @@ def test_a_value_has_its_unit_and_its_digits() -> None:
 def test_names_that_every_trial_has_are_refused(name: str) -> None:
     with pytest.raises(PrimeSVTError, match=f"cannot be called '{name}'"):
         Measure(name=name, label="x", unit="", of=lambda _model: 0.0)
+
+
+def test_what_is_measured_is_said_once() -> None:
+    for said in ({}, {"of": lambda _model: 0.0, "of_work": lambda _work: 0.0}):
+        with pytest.raises(PrimeSVTError, match="'joy' must have one of: of, of_work"):
+            Measure(name="joy", label="x", unit="", **said)
+
+
+def test_a_measure_of_images_says_nothing_of_a_model_alone() -> None:
+    measure = Measure(name="joy", label="x", unit="", of_work=lambda _work: 1.0)
+    with pytest.raises(PrimeSVTError, match="looks at images"):
+        measure.value(nn.ReLU(), None)

@@ -1,0 +1,54 @@
+"""Short forms of limits and objectives."""
+
+import argparse
+import math
+
+import pytest
+
+from primesvt.search import Constraints
+from primesvt.studies.commands.arguments import add_search, settings_of
+from primesvt.studies.commands.quantities import quantity
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("1500000", 1.5e6),
+        ("1.5MB", 1.5e6),
+        ("800KiB", 800 * 1024),
+        ("4M", 4e6),
+        ("2g", 2e9),
+        ("8.25", 8.25),
+        ("1e6", 1e6),
+    ],
+)
+def test_numbers_with_units(text: str, number: float) -> None:
+    assert quantity(text) == number
+
+
+@pytest.mark.parametrize("text", ["", "MB", "1.2.3", "4 apples", "-1"])
+def test_what_is_no_number(text: str) -> None:
+    assert math.isnan(quantity(text))
+
+
+def settings(*words: str) -> tuple[tuple[str, ...], Constraints]:
+    parser = argparse.ArgumentParser()
+    add_search(parser)
+    found = settings_of(parser.parse_args(words), "random", 0)
+    return found.objectives, found.constraints
+
+
+def test_they_stand_for_the_long_ones() -> None:
+    long = settings(
+        "--objectives", "energy,synops", "--limit", "size=1500000", "--limit", "synops=4e6", "--limit", "energy=8"
+    )
+    objectives = ("--objective", "energy", "--objective", "memory", "--objective", "synops")
+    short = settings(*objectives, "--max-bytes", "1.5MB", "--max-synops", "4M", "--max-energy", "8")
+    assert short == long
+    assert settings() == ((), Constraints())
+
+
+def test_nonsense_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        settings("--max-bytes", "none")
+    assert "expected a number above 0, such as 1500000 or 1.5M, got 'none'" in capsys.readouterr().err
