@@ -76,8 +76,6 @@ TESTED_IN = {
     "studies/commands/robustness.py": "studies/test_cli.py",
     "studies/commands/search.py": "studies/test_cli.py",
     "studies/running/latency.py": "studies/commands/test_measure.py",
-    "studies/doubts.py": "studies/test_parser.py",
-    "studies/options_file.py": "studies/test_parser.py",
     "studies/main.py": "studies/test_cli.py",
     "studies/notebook/evaluate.py": "studies/notebook/test_search.py",
     "studies/notebook/finetune.py": "studies/notebook/test_prune.py",

@@ -189,7 +189,7 @@ def _sum(values, rows, columns, counted):  # type: ignore[no-untyped-def]  # pra
                 for c in range(channels):
                     fired += values[f, y, x, c]
                 uses += float(fired) * rows[y] * columns[x]
-                spikes += fired
+                spikes += float(fired)
         counted[0, f], counted[1, f] = uses, spikes
 
 
