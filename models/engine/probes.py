@@ -81,9 +81,19 @@ class Driven:
         (x,) = read
         steps, height, width, channels = shape_of(x, images)
         reach = self.rows.reach(height), self.columns.reach(width)
-        counted = _driven_by_bits(x, *reach) if isinstance(x, Spikes) else _driven_by_numbers(x, images, *reach)
-        uses, spikes = counted.reshape(2, steps, images)
-        return _with_neurons(uses, spikes, height * width * channels)
+        counted = np.empty((3, steps * images))
+        counted[2] = height * width * channels
+        if isinstance(x, Spikes):
+            with LOCK:
+                _count(x.bits.reshape(-1, *x.bits.shape[2:]), *reach, counted)
+        elif isinstance(x, Frames):
+            with LOCK:
+                _sum(x.values.reshape(-1, *x.shape[2:]), *reach, counted)
+        else:
+            # Float32 holds the whole numbers of a pixel exactly.
+            pixels = _sequence(x, images).sum(2).double().flatten(0, 1).numpy()
+            counted[:2] = (pixels @ reach[1]) @ reach[0], pixels.sum((1, 2))
+        return counted.reshape(3, steps, images)
 
 
 @dataclass(frozen=True)
@@ -114,15 +124,14 @@ class Attended:
 
     def __call__(self, read: Sequence[Activation], images: int) -> np.ndarray:
         """As :class:`Probe`; reads query, key and value."""
+        query, key, value = (shape_of(x, images) for x in read)
+        counted = np.empty((3, query[0] * images))
+        counted[2] = sum(math.prod(shape[1:]) for shape in (query, key, value))
+        wide, narrow = value[3] // self.heads, key[3] // self.heads
         bits = [_bits(x, images) for x in read]
-        steps, _, _, wide = shape_of(read[2], images)
-        # Of each frame: values and keys together, spikes of the query, spikes of key and value.
-        counted = np.zeros((3, len(bits[0])), np.int64)
         with LOCK:
-            _attend(*bits, *(shape_of(x, images)[3] // self.heads for x in read[:0:-1]), self.heads, counted)
-        together, driving, others = counted.reshape(3, steps, images)
-        neurons = sum(math.prod(shape_of(x, images)[1:]) for x in read)
-        return _with_neurons(together + wide // self.heads * driving, driving + others, neurons)
+            _attend(*bits, wide, narrow, self.heads, counted)
+        return counted.reshape(3, query[0], images)
 
 
 def shape_of(x: Activation, images: int) -> tuple[int, int, int, int]:
@@ -143,32 +152,9 @@ def _sequence(x: Plain, images: int) -> torch.Tensor:
     return tensor.reshape(-1, images, *tensor.shape[-3:])
 
 
-def _with_neurons(uses: np.ndarray, spikes: np.ndarray, neurons: int) -> np.ndarray:
-    return np.stack([uses, spikes, np.full(uses.shape, neurons)]).astype(np.float64)
-
-
-def _driven_by_bits(x: Spikes, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Uses and spikes, int64 ``[2, T * N]``."""
-    counted = np.zeros((2, x.bits.shape[0] * x.bits.shape[1]), np.int64)
-    with LOCK:
-        _count(x.bits.reshape(-1, *x.bits.shape[2:]), rows, columns, counted)
-    return counted
-
-
-def _driven_by_numbers(x: Frames | Plain, images: int, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Uses and spikes, float64 ``[2, T * N]``; float32 holds the whole numbers of a pixel exactly."""
-    if isinstance(x, Plain):
-        pixels = _sequence(x, images).sum(2).double().flatten(0, 1).numpy()
-        return np.stack([(pixels @ columns) @ rows, pixels.sum((1, 2))])
-    counted = np.zeros((2, x.shape[0] * x.shape[1]))
-    with LOCK:
-        _sum(x.values.reshape(-1, *x.shape[2:]), rows, columns, counted)
-    return counted
-
-
 def _bits(x: Activation, images: int) -> np.ndarray:
     """Spikes of all tokens, uint8 ``[T * N, H * W, ceil(C / 8)]``."""
-    frames = x if not isinstance(x, Plain) else Plain(_sequence(x, images)).frames()
+    frames = Plain(_sequence(x, images)).frames() if isinstance(x, Plain) else x
     spikes = frames.spikes() if isinstance(frames, Frames) else frames
     return spikes.bits.reshape(-1, math.prod(spikes.shape[2:4]), spikes.bits.shape[-1])
 
@@ -188,8 +174,7 @@ def _count(bits, rows, columns, counted):  # type: ignore[no-untyped-def]  # pra
                 weighted += fired * columns[x]
             uses += weighted * rows[y]
             spikes += alone
-        counted[0, f] = uses
-        counted[1, f] = spikes
+        counted[0, f], counted[1, f] = uses, spikes
 
 
 # Sums of whole numbers are the same in any order.
@@ -197,13 +182,15 @@ def _count(bits, rows, columns, counted):  # type: ignore[no-untyped-def]  # pra
 def _sum(values, rows, columns, counted):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     frames, height, width, channels = values.shape
     for f in prange(frames):
+        uses, spikes = 0.0, 0.0
         for y in range(height):
             for x in range(width):
                 fired = np.float32(0)
                 for c in range(channels):
                     fired += values[f, y, x, c]
-                counted[0, f] += fired * rows[y] * columns[x]
-                counted[1, f] += fired
+                uses += float(fired) * rows[y] * columns[x]
+                spikes += float(fired)
+        counted[0, f], counted[1, f] = uses, spikes
 
 
 @compiled(parallel=False, inline="always")
@@ -218,13 +205,15 @@ def _between(row, start, stop):  # type: ignore[no-untyped-def]  # pragma: no co
 
 @compiled
 def _attend(query, key, value, wide, narrow, heads, counted):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    """Counts of each frame; a head's value has ``wide`` channels, its query and key ``narrow``."""
+    """Uses and spikes of each frame; a head's value has ``wide`` channels, its query and key ``narrow``."""
     frames, tokens, _ = key.shape
     for f in prange(frames):
+        uses, spikes = 0, 0
         for p in range(tokens):
             for h in range(heads):
                 keys = _between(key[f, p], h * narrow, (h + 1) * narrow)
                 values = _between(value[f, p], h * wide, (h + 1) * wide)
-                counted[0, f] += keys * values
-                counted[1, f] += _between(query[f, p], h * narrow, (h + 1) * narrow)
-                counted[2, f] += keys + values
+                driving = _between(query[f, p], h * narrow, (h + 1) * narrow)
+                uses += keys * values + wide * driving
+                spikes += keys + values + driving
+        counted[0, f], counted[1, f] = uses, spikes

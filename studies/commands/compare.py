@@ -60,6 +60,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=8,
         help="plans of each study that are measured on the test set, at most (default: %(default)s)",
     )
+    parser.add_argument(
+        "--latency",
+        action="store_true",
+        help="export the chosen plan's model and the unpruned one, and time both in ONNX Runtime; takes a minute",
+    )
     add_output(
         parser,
         "report.html, summary.json, trials.csv, options.toml and the winner's model; an earlier one there goes on",
@@ -176,7 +181,7 @@ def compared_as(args: argparse.Namespace, subject: Subject, storage: BaseStorage
     _check_studies(args)
     runs = _runs(args, storage, subject)
     test = open_test_set(subject.model, subject.data)
-    comparison = compared(runs, test, subject.data, front=args.front)
+    comparison = compared(runs, test, subject.data, front=args.front, latency=args.latency)
     provenance = Provenance.of(
         runs,
         command=args.command_line,

@@ -14,7 +14,7 @@ from primesvt.models.options import check_options, option
 from primesvt.pruning import OperationEnergy, inference_state
 
 from ..reporting.tables import table
-from ..running.latency import Latency, measure_latency
+from ..running.latency import Latency, measure_latencies
 from ..running.progress import bar
 from .arguments import add_data, add_json, add_model, open_model_and_data, print_result
 from .options import add_options, options_of
@@ -54,7 +54,9 @@ def run(args: argparse.Namespace) -> None:
     asked, energy = options_of(args, Asked), options_of(args, OperationEnergy)
     model, data = open_model_and_data(args, asked.split)
     predictions, work = _count(model, data.role(asked.split).first(asked.images))
-    latency = measure_latency(model, batch=asked.batch, threads=asked.threads) if asked.latency else None
+    latency = None
+    if asked.latency:
+        (latency,) = measure_latencies([model], batch=asked.batch, threads=asked.threads)
     source = f"{work.images:,} {asked.split} images of {data.name}"
     result = {"images": work.images, "data": data.name, "split": asked.split, "accuracy": predictions.accuracy}
     result |= _numbers(model, work, energy) | {"latency": None if latency is None else latency.to_json()}

@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -24,7 +23,7 @@ from primesvt.search.samplers import NO_START
 from ..running.settings import StudySettings
 from ..running.study_run import StudyRun
 from .comparison import Comparison, ReportedPlan, StudyResult, best_plan, nearest_plan
-from .device import DeviceCost
+from .device import DeviceCost, device_costs
 from .history import History
 from .measurement import Measurement, TestSet
 from .pareto import pareto_front
@@ -44,6 +43,7 @@ def compare(
     data: str,
     *,
     front: int = 8,
+    latency: bool = False,
     on_measured: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Comparison:
     """Measure the studies' fronts on the test set, and put everything side by side.
@@ -53,6 +53,7 @@ def compare(
         test: The test set of their data set, with their model.
         data: Name of the data set.
         front: Plans of each study that are measured on the test set, at most; the best is always among them.
+        latency: Whether the plan that is put forward is exported and timed.
         on_measured: Called with the number of plans measured so far, and of all.
 
     Raises:
@@ -84,7 +85,7 @@ def compare(
         studies=tuple(results),
         gains=_gains(runs, shown, test),
         further=_further(runs),
-        device=_device(shown, test),
+        device=_device(shown, test, latency=latency),
     )
 
 
@@ -94,13 +95,17 @@ def _further(runs: Sequence[StudyRun]) -> tuple[Quantity, ...]:
     return tuple(one for one in goals[0][2:] if all(one in others for others in goals))
 
 
-def _device(shown: ReportedPlan | None, test: TestSet) -> tuple[DeviceCost, DeviceCost] | None:
+def _device(shown: ReportedPlan | None, test: TestSet, *, latency: bool) -> tuple[DeviceCost, DeviceCost] | None:
     if shown is None:
         return None
-    with suppress(PrimeSVTError):  # a model whose forward pass cannot be traced
-        unpruned, chosen = test.model, test.pruner.version(shown.plan).model
-        return DeviceCost.of(unpruned, test.images), DeviceCost.of(chosen, test.images)
-    return None
+    models = test.model, test.pruner.version(shown.plan).model
+    try:
+        unpruned, chosen = device_costs(models, test.images, latency=latency)
+    except PrimeSVTError:  # such as a model whose forward pass cannot be traced
+        if latency:
+            raise
+        return None
+    return unpruned, chosen
 
 
 def _gains(runs: Sequence[StudyRun], shown: ReportedPlan | None, test: TestSet) -> tuple[RepairGain, ...]:
@@ -196,7 +201,7 @@ def _result(run: StudyRun, label: str, plans: list[ReportedPlan]) -> StudyResult
         deterministic=settings.kind.deterministic,
         seed=settings.seed,
         over=run.over,
-        history=History.of(run.finished),
+        history=History.of(run.finished, settings.objectives),
         front=tuple(plan for plan in plans if not plan.selection.decided_early),
         best=None if best is None else by_number[best.number],
         nearest=None if best is not None or nearest is None else by_number[nearest.number],

@@ -12,7 +12,6 @@ from primesvt.search import (
     SAMPLING,
     accuracy_of,
     decided_early,
-    evaluation_of,
     is_feasible,
     saving_of,
     violation,
@@ -35,7 +34,7 @@ class History:
         seconds: Seconds spent up to and with each trial, the sampler's own time included.
         sampling: Seconds of the sampler's own, in all trials.
         redrawn: Plans that it drew again before they were measured, in all trials.
-        measures: Of every trial, each measure that all have, by name.
+        measures: Of every trial, its further objectives by name.
     """
 
     numbers: tuple[int, ...]
@@ -50,8 +49,13 @@ class History:
     measures: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, trials: Sequence[FrozenTrial]) -> Self:
-        """Read it off finished trials; a plan taken from another study costs what it cost there."""
+    def of(cls, trials: Sequence[FrozenTrial], measures: Sequence[str] = ()) -> Self:
+        """Read it off finished trials; a plan taken from another study costs what it cost there.
+
+        Args:
+            trials: The trials.
+            measures: Names of measures that all of them have.
+        """
         images, seconds = [0], [0.0]
         for trial in trials:
             duration = trial.duration.total_seconds() if trial.duration else 0.0
@@ -68,7 +72,7 @@ class History:
             seconds=tuple(seconds[1:]),
             sampling=sum(t.user_attrs.get(SAMPLING, 0.0) for t in trials),
             redrawn=sum(t.user_attrs.get(REDRAWN, 0) for t in trials),
-            measures=_measures(trials),
+            measures={name: tuple(t.user_attrs[name] for t in trials) for name in measures},
         )
 
     def hypervolume(self, reference: Point, *, feasible_only: bool) -> list[float]:
@@ -78,9 +82,3 @@ class History:
         counts = self.feasible if feasible_only else self.whole
         counted = [point if count else out for point, count in zip(self.points, counts, strict=True)]
         return hypervolume_history(counted, reference)
-
-
-def _measures(trials: Sequence[FrozenTrial]) -> dict[str, tuple[float, ...]]:
-    found = [evaluation_of(trial).measures for trial in trials]
-    names = [name for name in (found[0] if found else ()) if all(name in each for each in found)]
-    return {name: tuple(each[name] for each in found) for name in names}

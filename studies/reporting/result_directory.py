@@ -85,14 +85,16 @@ def open_test_set(model: nn.Module, data: DataSet) -> TestSet:
         return replace(opened, on_batch=lambda _: None)
 
 
-def compared(runs: Sequence[StudyRun], test: TestSet, data: DataSet, *, front: int) -> Comparison:
+def compared(
+    runs: Sequence[StudyRun], test: TestSet, data: DataSet, *, front: int, latency: bool = False
+) -> Comparison:
     """Measure the studies' fronts on the test set, with a progress bar.
 
     Raises:
         PrimeSVTError: The studies cannot be compared.
     """
     with bar("test set: fronts") as progress:
-        return compare(runs, test, data.name, front=front, on_measured=progress.update)
+        return compare(runs, test, data.name, front=front, latency=latency, on_measured=progress.update)
 
 
 def write(

@@ -3,6 +3,7 @@
 import statistics
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -38,23 +39,36 @@ class Latency:
         return asdict(self)
 
 
-def measure_latency(model: nn.Module, *, batch: int = 1, threads: int = 1, repetitions: int = 50) -> Latency:
-    """Export a model for one size of batch, and time it on images of noise: dense kernels take as long for any image.
+def measure_latencies(
+    models: Sequence[nn.Module], *, batch: int = 1, threads: int = 1, repetitions: int = 50
+) -> list[Latency]:
+    """Export models for one size of batch, and time them on images of noise, for which dense kernels take as long.
+
+    They are asked in turn, so that whatever else the machine does slows all of them.
+
+    Args:
+        models: Models of PrimeSVT, which read images of one size.
+        batch: Images at a time.
+        threads: Threads of ONNX Runtime.
+        repetitions: How often each is asked.
 
     Raises:
-        PrimeSVTError: The model cannot be exported, or ONNX Runtime is missing.
+        PrimeSVTError: A model cannot be exported, or ONNX Runtime is missing.
     """
-    config = config_of(model)
+    config = config_of(models[0])
     images = torch.randn(batch, config.in_channels, *config.image_size, generator=torch.Generator().manual_seed(0))
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "model.onnx")
-        export_onnx(model, file, batch=batch)
-        runner = run_onnx(file, threads=threads)
-    times = []
+        runners = []
+        for number, model in enumerate(models):
+            file = Path(folder, f"{number}.onnx")
+            export_onnx(model, file, batch=batch)
+            runners.append(run_onnx(file, threads=threads))
+    times: list[list[float]] = [[] for _ in models]
     for repetition in range(-_WARM_UP, repetitions):
-        started = time.perf_counter()
-        runner(images)
-        if repetition >= 0:
-            times.append(time.perf_counter() - started)
-    median = 1_000 * statistics.median(times)
-    return Latency(milliseconds=median, batch=batch, threads=threads, repetitions=repetitions)
+        for runner, seconds in zip(runners, times, strict=True):
+            started = time.perf_counter()
+            runner(images)
+            if repetition >= 0:
+                seconds.append(time.perf_counter() - started)
+    medians = [1_000 * statistics.median(seconds) for seconds in times]
+    return [Latency(milliseconds=ms, batch=batch, threads=threads, repetitions=repetitions) for ms in medians]
