@@ -1,7 +1,7 @@
 """A comparison: several studies on one model, data set and constraint set, and what their plans do on the test set."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -105,6 +105,8 @@ class Comparison:
         robustness: Accuracy with one layer pruned, or None where no study measured it.
         studies: The studies.
         gains: What each repair step adds to the plan that is put forward; empty where it is not repaired.
+        finetuned: What samplers' best plans do on the test set after fine-tuning, by the study that found them; empty
+            where none was.
     """
 
     family: str
@@ -118,6 +120,7 @@ class Comparison:
     robustness: Robustness | None
     studies: tuple[StudyResult, ...]
     gains: tuple[RepairGain, ...] = ()
+    finetuned: Mapping[str, Measurement] = field(default_factory=dict)
 
     @cached_property
     def samplers(self) -> dict[str, list[StudyResult]]:
