@@ -68,6 +68,7 @@ PAGES = {
         {"csv_format.py", "loudness.py", "recentre.py", "plan.json", "widest.py", "timid.py", "pyproject.toml"},
         ("model/config.json", '"family": "spikformer"'),
     ),
+    "python.md": (set(), ("smaller/config.json", '"family": "spike-driven-transformer"')),
 }
 # Pages of words and measured figures, in which nothing runs; and the benchmark that prints the figures, if one does.
 FIGURES = {"criteria.md": "criteria.py", "samplers.md": None, "measures.md": None, "index.md": None}

@@ -2,12 +2,12 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from optuna.storages import BaseStorage
 
-from primesvt.models import DEMO, PrimeSVTError
+from primesvt.models import DEMO, DataSet, PrimeSVTError, Recipe, config_of, frame_of, open_data
 from primesvt.search.samplers import PRIORITIZED, SAMPLERS
 
 from ..exit_codes import LIMIT_MISSED, NONE_FOUND
@@ -15,12 +15,23 @@ from ..reporting.chosen import best_of_samplers, limits_kept
 from ..reporting.comparison import Comparison
 from ..reporting.device import device_table
 from ..reporting.evidence import gains_table, sampler_table
+from ..reporting.finetuned import PlanTuning, tuned_table
 from ..reporting.measurement import TestSet
 from ..reporting.provenance import Provenance
-from ..reporting.result_directory import MODEL, REPORT, compared, open_test_set, prepare, storage_in, write
+from ..reporting.result_directory import (
+    MODEL,
+    REPORT,
+    compared,
+    finetuned_in,
+    open_test_set,
+    prepare,
+    storage_in,
+    write,
+)
 from ..reporting.summary import summary
 from ..reporting.tables import table
 from ..reporting.verdict import Conclusion, verdict, words
+from ..running.finetuning import GENTLE
 from ..running.progress import say
 from ..running.runner import RunOptions
 from ..running.settings import StudySettings
@@ -44,7 +55,10 @@ from .arguments import (
     settings_of,
 )
 from .arms import arms, at_its_best
+from .options import add_options, options_of
 
+# Of the recipe; the rest is as `primesvt finetune` has it.
+_RECIPE = ("batch_size", "learning_rate", "shift", "flip", "distillation", "frozen_statistics")
 _CODES = {Conclusion.KEPT: 0, Conclusion.MISSED: LIMIT_MISSED, Conclusion.NONE_FOUND: NONE_FOUND}
 
 
@@ -70,6 +84,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "report.html, summary.json, trials.csv, options.toml and the winner's model; an earlier one there goes on",
     )
     add_search(parser)
+    _add_finetuning(parser)
     add_cache(parser)
     add_json(parser)
 
@@ -114,6 +129,20 @@ def _add_studies(parser: argparse.ArgumentParser) -> None:
     _add_place(parser)
 
 
+def _add_finetuning(parser: argparse.ArgumentParser) -> None:
+    """Whether plans are fine-tuned in the end, and how."""
+    group = parser.add_argument_group("fine-tuning")
+    group.add_argument(
+        "--finetune",
+        metavar="EPOCHS",
+        type=positive,
+        help="fine-tune every sampler's best plan in the end, with the unpruned model as teacher, and measure it on "
+        "the test set (default: not)",
+    )
+    group.add_argument("--train-data", metavar="PATH", help="learn the fit images of this data set (default: --data's)")
+    add_options(group, Recipe, only=_RECIPE, defaults=vars(GENTLE), prefix="finetune")
+
+
 def _add_place(parser: argparse.ArgumentParser) -> None:
     """Where the studies are kept, and by which names."""
     parser.add_argument(
@@ -139,11 +168,13 @@ def run(args: argparse.Namespace) -> int:
     prepare(args.output, args.options_text)
     url = args.storage or storage_in(args.output)
     result = compared_as(args, subject, open_storage(url, create=not args.studies), url)
+    result = written(args, subject.data, result, args.output)
     comparison, provenance = result.comparison, result.provenance
-    write(args.output, comparison, result.test.pruner, result.runs, provenance)
     text = comparison_text(comparison) + f"\nreport: {args.output / REPORT}"
     if comparison.winner is not None:
         text += f"\nmodel of the chosen plan: {args.output / MODEL}"
+    if comparison.winner is not None and comparison.finetuned:
+        text += f"\nthe same, fine-tuned: {finetuned_in(args.output) / comparison.winner.study}"
     print_result(args, summary(comparison, provenance), text)
     return _CODES[verdict(comparison).conclusion]
 
@@ -194,6 +225,31 @@ def compared_as(args: argparse.Namespace, subject: Subject, storage: BaseStorage
     return Result(comparison, runs, test, provenance)
 
 
+def written(args: argparse.Namespace, data: DataSet, result: Result, directory: Path) -> Result:
+    """Write a comparison, fine-tune its plans where that is asked for, and write what that adds.
+
+    Args:
+        args: The options.
+        data: The data set.
+        result: What was compared.
+        directory: A directory that is prepared.
+
+    Raises:
+        PrimeSVTError: The directory cannot be written, or the training cannot go on.
+        KeyboardInterrupt: The user stopped it; the comparison is there, and the training goes on.
+    """
+    write(directory, result.comparison, result.test.pruner, result.runs, result.provenance)
+    if args.finetune is None:
+        return result
+    if args.train_data is not None:
+        data = replace(data, fit=open_data(args.train_data, frame_of(config_of(result.test.model))).fit)
+    given = {**vars(GENTLE), "epochs": args.finetune, "seed": args.seed}
+    tuning = PlanTuning(finetuned_in(directory), options_of(args, Recipe, given, prefix="finetune"), data)
+    result = replace(result, comparison=tuning.tuned(result.comparison, result.test))
+    write(directory, result.comparison, result.test.pruner, result.runs, result.provenance)
+    return result
+
+
 def _check_studies(args: argparse.Namespace) -> None:
     """Refuse limits or settings beside studies that have theirs."""
     said = "space" in args or "start" in args or settings_of(args, PRIORITIZED, args.seed) != StudySettings()
@@ -239,5 +295,8 @@ def comparison_text(comparison: Comparison) -> str:
         parts.append(table(*device_table(*comparison.device)))
     if comparison.gains:
         parts.append(table(*gains_table(comparison)))
-    rest = "\n".join(f"- {sentence}" for sentence in said[first:])
-    return "\n\n".join([*parts, rest] if rest else parts) + "\n"
+    if rest := "\n".join(f"- {sentence}" for sentence in said[first:]):
+        parts.append(rest)
+    if comparison.finetuned:
+        parts.append(tuned_table(comparison))
+    return "\n\n".join(parts) + "\n"

@@ -17,11 +17,14 @@ from primesvt.models import (
     config_of,
     device_model,
     find_device,
+    load_model,
+    model_bytes,
     predict,
 )
 from primesvt.models.options import check_options, option
 
-from ..reporting.evaluated import Evaluated
+from ..reporting.evaluated import Against, Evaluated
+from ..running.in_turn import answers_in_turn, check_comparable
 from ..running.progress import bar
 from .arguments import add_data, add_device, add_images, add_json, add_model, open_model_and_data, print_result
 from .options import add_options, options_of
@@ -52,52 +55,70 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_data(parser)
     add_device(parser)
     add_options(parser, Asked)
+    parser.add_argument(
+        "--against",
+        metavar="MODEL",
+        help="compare with this model, such as the unpruned one: points lost with their paired interval, equal "
+        "classes, bytes and time, both asked in turn",
+    )
     add_images(parser, "only N images, always the same (default: all)")
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     """Run the command."""
-    result = evaluated_as(args, *open_model_and_data(args, options_of(args, Asked).split))
+    model, data = open_model_and_data(args, options_of(args, Asked).split)
+    result = evaluated_as(args, model, data, load_model(args.against) if args.against else None)
     print_result(args, result.to_json(), result.text)
 
 
-def evaluated_as(args: argparse.Namespace, model: nn.Module, data: DataSet) -> Evaluated:
+def evaluated_as(
+    args: argparse.Namespace, model: nn.Module, data: DataSet, original: nn.Module | None = None
+) -> Evaluated:
     """Ask a model as the options say.
 
     Args:
         args: The options.
         model: Any model of PrimeSVT.
         data: Its data set.
+        original: A model to compare it with.
 
     Raises:
-        PrimeSVTError: The device is missing, or the images do not fit the model.
+        PrimeSVTError: The device is missing, the images do not fit the model, or the original does not.
     """
     asked, device = options_of(args, Asked), find_device(args.device)
     images = data.role(asked.split).first(args.images)
+    against = None if original is None else _against(model, original, images, device, asked.precision)
     return Evaluated(
-        predictions=_predict(model, images, device, asked.precision),
+        predictions=_predict(model, images, device, asked.precision) if against is None else against.predictions,
         data=data.name,
         split=asked.split,
         precision=asked.precision,
         exact=_predict(model, images, device, "float32") if asked.precision != "float32" else None,
+        against=against,
+    )
+
+
+def _against(
+    model: nn.Module, original: nn.Module, images: ImageSet, device: torch.device, precision: Precision
+) -> Against:
+    check_comparable(model, original)
+    prepared, other = (device_model(each, device, precision) for each in (model, original))
+    with bar("evaluate both in turn") as progress:
+        answers = answers_in_turn(prepared, other, images, progress.counting(2 * len(images)))
+    return Against(
+        predictions=answers[0], original=answers[1], bytes=model_bytes(model), original_bytes=model_bytes(original)
     )
 
 
 def _predict(model: nn.Module, images: ImageSet, device: torch.device, precision: Precision) -> Predictions:
-    seen, prepared = 0, device_model(model, device, precision)
+    prepared = device_model(model, device, precision)
     # That of every other batch: a CUDA graph is of one shape.
     batch = batch_size_of(config_of(model))
     with bar(f"evaluate in {precision}" if precision != "float32" else "evaluate") as progress:
-
-        def count(answered: int) -> None:
-            nonlocal seen
-            seen += answered
-            progress.update(seen, len(images))
-
         # Kernels are compiled, and shapes tried out, before the clock runs.
         if isinstance(prepared, DeviceModel) and device.type != "cpu":
             prepared.warm_up(next(images.batches(prepared.config, batch))[0])
         else:
             predict(prepared, images.first(batch))
-        return predict(prepared, images, on_batch=count)
+        return predict(prepared, images, on_batch=progress.counting(len(images)))

@@ -54,6 +54,7 @@ class Compared:
 
     def _row(self, sampler: str, plan: ReportedPlan) -> dict[str, Any]:
         low, high = plan.test.drop_interval
+        tuned = self.comparison.finetuned.get(plan.study)
         return {
             "sampler": sampler,
             "limits_kept": limits_kept(self.comparison, plan),
@@ -63,6 +64,7 @@ class Compared:
             "points_lost": plan.test.drop,
             "least_lost": low,
             "most_lost": high,
+            "finetuned_accuracy": None if tuned is None else tuned.accuracy,
             "study": plan.study,
             "trial": plan.trial,
         }
@@ -147,14 +149,18 @@ def compare(
     args = asked(command, {**named(model=model, data=data, storage=storage, output=output), **options})
     with session(quiet):
         subject = subject_of(args, model, data)
+        if args.finetune is not None and output is None:
+            raise PrimeSVTError(
+                "finetune needs output=DIRECTORY: fine-tuned models and interrupted trainings lie there."
+            )
         if output is not None:
             prepare(Path(output), args.options_text)
             storage = storage_in(Path(output)) if storage is None else storage
         kept = storage_of(storage, create=not args.studies)
-        compared = Compared(command.compared_as(args, subject, kept, _name(storage)), args.options_text)
+        result = command.compared_as(args, subject, kept, _name(storage))
         if output is not None:
-            compared.save(output)
-    return compared
+            result = command.written(args, subject.data, result, Path(output))
+    return Compared(result, args.options_text)
 
 
 def _name(storage: Storage) -> str:

@@ -6,23 +6,32 @@ from ..commands import evaluate as command
 from ..commands.options import options_of
 from ..reporting.evaluated import Evaluated
 from .asked import asked, takes_options
-from .subject import Data, Model, named, session, subject_of
+from .subject import Data, Model, model_of, named, session, subject_of
 
 
 @takes_options(command)
-def evaluate(model: Model = "demo", data: Data = None, *, quiet: bool = False, **options: Any) -> Evaluated:
+def evaluate(
+    model: Model = "demo",
+    data: Data = None,
+    *,
+    against: Model | None = None,
+    quiet: bool = False,
+    **options: Any,
+) -> Evaluated:
     """Measure the accuracy of a model on the selection set or the test set, as ``primesvt evaluate`` does.
 
     Args:
         model: A model directory, "demo" for the embedded model, or a model.
         data: A path, a data set that is open, or None for the embedded sample of Fashion-MNIST.
+        against: A model to compare it with, such as the unpruned one: its directory, "demo", or itself.
         quiet: Show no progress.
         options: Those of ``primesvt evaluate``, by name: ``split="selection", images=1000``.
 
     Raises:
         PrimeSVTError: An option makes no sense, or the images do not fit the model.
     """
-    args = asked(command, {**named(model=model, data=data), **options})
+    args = asked(command, {**named(model=model, data=data, against=against), **options})
     with session(quiet):
         subject = subject_of(args, model, data, options_of(args, command.Asked).split)
-        return command.evaluated_as(args, subject.model, subject.data)
+        original = None if against is None else model_of(against)
+        return command.evaluated_as(args, subject.model, subject.data, original)

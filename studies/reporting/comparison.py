@@ -1,7 +1,7 @@
 """A comparison: several studies on one model, data set and constraint set, and what their plans do on the test set."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -110,6 +110,8 @@ class Comparison:
         further: What the studies optimize beside memory saving and accuracy.
         device: What a device feels of the unpruned model and of the plan that is put forward; None where there is no
             plan, or spikes cannot be counted.
+        finetuned: What samplers' best plans do on the test set after fine-tuning, by the study that found them; empty
+            where none was.
     """
 
     family: str
@@ -125,6 +127,7 @@ class Comparison:
     gains: tuple[RepairGain, ...] = ()
     further: tuple[Quantity, ...] = ()
     device: tuple[DeviceCost, DeviceCost] | None = None
+    finetuned: Mapping[str, Measurement] = field(default_factory=dict)
 
     @cached_property
     def samplers(self) -> dict[str, list[StudyResult]]:

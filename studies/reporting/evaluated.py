@@ -11,6 +11,71 @@ from .measurement import Measurement
 
 
 @dataclass(frozen=True, kw_only=True)
+class Against:
+    """A model beside its original, asked in turn for the same images.
+
+    Args:
+        predictions: The model's answers.
+        original: The original's answers.
+        bytes: Of the model.
+        original_bytes: Of the original.
+    """
+
+    predictions: Predictions
+    original: Predictions
+    bytes: int
+    original_bytes: int
+
+    @property
+    def paired(self) -> Measurement:
+        """What was lost and gained, image by image."""
+        return Measurement.compare(self.predictions, self.original)
+
+    @property
+    def agreement(self) -> float:
+        """Share of the images that both give the same class, right or wrong, in [0, 1]."""
+        return float(np.mean(self.predictions.classes == self.original.classes))
+
+    @property
+    def memory_saving(self) -> float:
+        """Share of the original's bytes that the model saves."""
+        return 1 - self.bytes / self.original_bytes
+
+    @property
+    def ms_per_image(self) -> tuple[float, float]:
+        """Milliseconds that the model and its original take for an image, without the time to read it."""
+        images = len(self.original.labels)
+        return 1e3 * self.predictions.seconds / images, 1e3 * self.original.seconds / images
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        ours, theirs = self.ms_per_image
+        return {
+            "accuracy": self.original.accuracy,
+            "drop": self.paired.drop,
+            "drop_interval": list(self.paired.drop_interval),
+            "lost": self.paired.lost,
+            "gained": self.paired.gained,
+            "agreement": self.agreement,
+            "bytes": [self.bytes, self.original_bytes],
+            "memory_saving": self.memory_saving,
+            "ms_per_image": [ours, theirs],
+        }
+
+    @property
+    def text(self) -> str:
+        """For a person."""
+        paired, (low, high), (ours, theirs) = self.paired, self.paired.drop_interval, self.ms_per_image
+        return (
+            f"against the original's {self.original.accuracy:.2%}: {paired.drop:.2f} points lost (95 % interval "
+            f"{low:.2f} to {high:.2f}, paired), {paired.lost:,} right answers lost and {paired.gained:,} gained; the "
+            f"same class on {self.agreement:.2%} of the images\n"
+            f"{self.bytes:,} of {self.original_bytes:,} bytes, {self.memory_saving:.2%} saved\n"
+            f"{ours:.3g} ms an image, the original {theirs:.3g} ms ({theirs / ours:.2f} times), in turn in one run"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Evaluated:
     """What a model answers on a set of images.
 
@@ -20,6 +85,7 @@ class Evaluated:
         split: Which of its sets.
         precision: Of convolutions and matrix products.
         exact: Its answers in float32, where the precision is another one.
+        against: The same beside its original, where there is one.
     """
 
     predictions: Predictions
@@ -27,6 +93,7 @@ class Evaluated:
     split: str
     precision: Precision = "float32"
     exact: Predictions | None = None
+    against: Against | None = None
 
     @property
     def accuracy(self) -> float:
@@ -54,6 +121,8 @@ class Evaluated:
         }
         if self.exact is not None:
             result |= {"precision": self.precision, "against_float32": _changes(self.predictions, self.exact)}
+        if self.against is not None:
+            result["against"] = self.against.to_json()
         return result
 
     @property
@@ -68,7 +137,7 @@ class Evaluated:
             text += f"\nasked by PyTorch's own kernels, as {self.predictions.reason}"
         if self.exact is not None:
             text += f"\n{self.precision}, compared with float32 on the same images: {self._cost(self.exact)}"
-        return text
+        return text if self.against is None else f"{text}\n{self.against.text}"
 
     def _cost(self, exact: Predictions) -> str:
         """What a lower precision changed, in words."""

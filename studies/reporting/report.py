@@ -7,13 +7,17 @@ from primesvt.pruning import Robustness
 
 from . import figures
 from .chosen import best_of_samplers, limits_kept, stopped_early
-from .comparison import Comparison
+from .comparison import Comparison, ReportedPlan
 from .device import device_table
 from .evidence import claims_table, gains_table, sampler_table
+from .measurement import Measurement
 from .page import bullets, figure_part, heading, html_table, note, page
 from .picker import picker
 from .provenance import Provenance
 from .verdict import verdict, words
+
+# Where fine-tuned models lie in the directory of a comparison.
+FINETUNED = "finetuned"
 
 
 def report_page(comparison: Comparison, provenance: Provenance | None = None) -> str:
@@ -244,7 +248,19 @@ def plans_table(comparison: Comparison) -> str:
             ]
         )
         marked.append(plan == comparison.winner)
+        if (tuned := comparison.finetuned.get(plan.study)) is not None:
+            rows.append(_tuned_row(plan, tuned))
+            marked.append(False)
     return html_table(header, rows, marked=marked, words=(0, 1))
+
+
+def _tuned_row(plan: ReportedPlan, tuned: Measurement) -> list[str]:
+    low, high = tuned.drop_interval
+    return [
+        "the same, fine-tuned", "", f"{plan.selection.bytes:,}", f"{plan.selection.memory_saving:.2%}",
+        f"{tuned.drop:.2f} [{low:.2f},\u00a0{high:.2f}]", _accuracy(tuned.accuracy, tuned.interval), "",
+        f"{FINETUNED}/{plan.study}",
+    ]  # fmt: skip
 
 
 def _accuracy(value: float, interval: tuple[float, float]) -> str:

@@ -18,7 +18,7 @@ from .comparison import Comparison
 from .measurement import TestSet
 from .output_file import write_text
 from .provenance import Provenance
-from .report import report_page
+from .report import FINETUNED, report_page
 from .summary import summary
 from .trials import trials_csv
 
@@ -29,7 +29,6 @@ MODEL = "model"
 PLAN = "plan.json"
 STORAGE = "studies.db"
 OPTIONS = "options.toml"
-FINETUNED = "finetuned"
 _MARKER = ".primesvt"
 
 
@@ -59,6 +58,11 @@ def prepare(directory: Path, options: str = "") -> None:
         write_text(directory / OPTIONS, options)
 
 
+def finetuned_in(directory: Path) -> Path:
+    """Where fine-tuned models lie in the output directory, by the names of their studies."""
+    return directory / FINETUNED
+
+
 def storage_in(directory: Path) -> str:
     """URL of the storage inside the output directory."""
     return f"sqlite:///{directory / STORAGE}"
@@ -73,14 +77,8 @@ def open_test_set(model: nn.Module, data: DataSet) -> TestSet:
         model: The unpruned model.
         data: The data set.
     """
-    seen = 0
     with bar("test set: unpruned model") as progress:
-
-        def count(batch: int) -> None:
-            nonlocal seen
-            seen += batch
-            progress.update(seen, len(data.test))
-
+        count = progress.counting(len(data.test))
         opened = TestSet.open(model, data.test, count, Calibration(data.calibration, MOST_CALIBRATION))
         return replace(opened, on_batch=lambda _: None)
 

@@ -34,6 +34,7 @@ def summary(comparison: Comparison, provenance: Provenance | None = None) -> dic
         "nearest": _plan(comparison.nearest),
         "device": _device(comparison),
         "repair": [gain.to_json() for gain in comparison.gains],
+        "finetuned": {study: test.to_json() for study, test in comparison.finetuned.items()},
         "samplers": _samplers(comparison),
         "claims": [claim_to_json(claim) for claim in comparison_claims(comparison)],
         "memory_saving_within_limits": {s.sampler: s.to_json() for s in savings(comparison)},

@@ -1,7 +1,7 @@
 """Progress of long work, on the error stream, so that results on the output stream stay clean."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -41,6 +41,17 @@ class Bar:
         if not console.is_terminal and tenth > self._told:
             self._told = tenth
             console.print(f"{self._title}: {done:g} of {total:g} {found}".rstrip(), soft_wrap=True)
+
+    def counting(self, total: int) -> Callable[[int], None]:
+        """What is called after every batch with the number of its images, of ``total`` in all."""
+        done = 0
+
+        def count(batch: int) -> None:
+            nonlocal done
+            done += batch
+            self.update(done, total)
+
+        return count
 
     def status(self, status: Status, left: float | None = None, own: float | None = None) -> None:
         """Show where a study is.

@@ -63,6 +63,29 @@ def test_evaluate_in_bfloat16_tells_what_it_costs(primesvt, model_dir, data_file
     assert same["accuracy"] == exact["accuracy"]
 
 
+def test_evaluate_against_the_original(primesvt, model_dir, data_file, tmp_path) -> None:
+    plan = tmp_path / "plan.json"
+    plan.write_text(json.dumps({"criterion": "l2", "ratios": {"blocks.0.hidden": 0.5, "position": 0.25}}))
+    pruned = primesvt("prune", model_dir, "--plan", plan, "-o", tmp_path / "pruned", "--json").json
+    command = ("evaluate", tmp_path / "pruned", "--data", data_file, "--against", model_dir)
+    result = primesvt(*command, "--json").json
+    told, unpruned = result["against"], primesvt("evaluate", model_dir, "--data", data_file, "--json").json
+    assert told["accuracy"] == unpruned["accuracy"]
+    assert told["drop"] == pytest.approx(100 * (told["accuracy"] - result["accuracy"]))
+    assert told["drop"] == pytest.approx(100 * (told["lost"] - told["gained"]) / 120)
+    assert told["drop_interval"][0] <= told["drop"] <= told["drop_interval"][1]
+    assert told["bytes"] == [pruned["bytes_after"], pruned["bytes_before"]]
+    assert told["memory_saving"] == pytest.approx(pruned["memory_saving"])
+    assert min(told["ms_per_image"]) > 0
+    assert 1 - told["agreement"] >= (told["lost"] + told["gained"]) / 120 - 1e-9
+    text = primesvt(*command).out
+    assert re.search(r"points lost \(95 % interval .* paired\).*the same class on [\d.]+% of the images", text)
+    same = primesvt("evaluate", model_dir, "--data", data_file, "--against", model_dir, "--json").json["against"]
+    assert (same["agreement"], same["drop"], same["memory_saving"]) == (1, 0, 0)
+    other = primesvt("evaluate", model_dir, "--data", data_file, "--against", "demo")
+    assert (other.code, "the one it is compared with reads 28x28 pixels" in other.err) == (2, True)
+
+
 def test_prune_by_a_plan(primesvt, model_dir, tmp_path) -> None:
     plan = tmp_path / "plan.json"
     plan.write_text(json.dumps({"criterion": "l2", "ratios": {"blocks.0.hidden": 0.5, "position": 0.25}}))

@@ -10,10 +10,10 @@ from typing import cast
 import pytest
 from optuna.storages import InMemoryStorage
 
-from primesvt.models import fingerprint, load_model
+from primesvt.models import fingerprint, load_model, model_bytes
 from primesvt.search import Constraints, decided_early
 from primesvt.search.samplers import PrioritizedOptions
-from primesvt.studies.reporting import figures
+from primesvt.studies.reporting import figures, finetuned
 from primesvt.studies.reporting.comparing import compare
 from primesvt.studies.reporting.measurement import TestSet
 from primesvt.studies.reporting.pareto import hypervolume
@@ -28,6 +28,41 @@ from primesvt.studies.running.subject import Subject
 from ...search.models import told
 
 SMALL = ("--step", "0.1", "--max-ratio", "0.9", "--rates", "0.5,0.9", "--front", "3")
+
+
+def test_plans_are_finetuned_once(primesvt, model_dir, data_file, tmp_path, monkeypatch) -> None:
+    out = tmp_path / "result"
+    command = (
+        "compare", model_dir, "--data", data_file, "--samplers", "uniform,random", "--seeds", "1", "--trials", "4",
+        "--max-drop", "60", "--min-saving", "0.2", "--multiple", "2", "--step", "0.1", "--front", "1", "-o", out,
+        "--finetune", "1", "--finetune-no-flip", "--finetune-batch-size", "16",
+    )  # fmt: skip
+    trained: list[str] = []
+    stop = finetuned.fine_tune
+
+    def interrupted(job, model, data, teacher):
+        trained.append(job.directory.name)
+        if len(trained) == 2:
+            raise KeyboardInterrupt
+        return stop(job, model, data, teacher)
+
+    monkeypatch.setattr(finetuned, "fine_tune", interrupted)
+    assert primesvt(*command).code == 130
+    assert (out / "report.html").is_file()
+    result = primesvt(*command, "--json").json
+    assert trained == ["uniform-seed0", "random-seed0", "random-seed0"], "what was done is not done again"
+    assert set(result["finetuned"]) == set(trained)
+    told = result["finetuned"][result["winner"]["study"]]
+    place = out / "finetuned" / result["winner"]["study"]
+    assert primesvt("evaluate", place, "--data", data_file, "--json").json["accuracy"] == told["accuracy"]
+    record = json.loads((place / "training.json").read_text())
+    assert (record["recipe"]["epochs"], record["recipe"]["flip"], record["recipe"]["distillation"]) == (1, False, 1)
+    assert (out / "report.html").read_text().count("the same, fine-tuned") == 2
+    assert model_bytes(load_model(place)) == result["winner"]["bytes"]
+    # Trained otherwise, it is another model.
+    other = primesvt(*command, "--finetune-learning-rate", "0.001")
+    assert len(trained) == 5
+    assert other.out.count("the same, fine-tuned") == 3
 
 
 def test_report_summary_and_model(primesvt, model_dir, data_file, tmp_path) -> None:

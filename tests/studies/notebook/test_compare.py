@@ -32,6 +32,11 @@ def test_a_comparison_in_memory_and_on_disk(tmp_path) -> None:
     assert written["provenance"]["command"].startswith("primesvt compare")
 
 
+def test_finetuning_needs_a_place() -> None:
+    with pytest.raises(primesvt.PrimeSVTError, match="finetune needs output=DIRECTORY"):
+        primesvt.compare(tiny_model(), noisy_data(), finetune=1, quiet=True)
+
+
 def test_no_plan_within_the_limits_is_said() -> None:
     none = {**SMALL, "limits": {"state-bytes": 1}, "redraws": 0, "trials": 1}
     with pytest.raises(primesvt.PrimeSVTError, match="No study found a plan that keeps the limits"):

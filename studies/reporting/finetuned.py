@@ -1,0 +1,106 @@
+"""The plans of a comparison fine-tuned: every sampler's best one, measured once more on the test set."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from primesvt.models import DataSet, PrimeSVTError, Recipe, fingerprint, load_model
+
+from ..running.finetuning import fine_tune
+from ..running.train_run import LOG, TrainJob
+from .chosen import best_of_samplers
+from .comparison import Comparison, ReportedPlan
+from .measurement import Measurement, TestSet
+from .tables import table
+
+
+@dataclass(frozen=True)
+class PlanTuning:
+    """How the plans of a comparison are fine-tuned: by the answers of the unpruned model.
+
+    Args:
+        directory: Gets a model directory for every study that found a sampler's best plan, by the study's name.
+        recipe: How to train.
+        data: Its fit set is learnt, its selection set tells which epoch is the best.
+    """
+
+    directory: Path
+    recipe: Recipe
+    data: DataSet
+
+    def tuned(self, comparison: Comparison, test: TestSet) -> Comparison:
+        """The comparison with what its samplers' best plans do on the test set after fine-tuning.
+
+        A training that was interrupted goes on, and one that is done is not done again.
+
+        Args:
+            comparison: What was measured before.
+            test: The test set, with the unpruned model.
+
+        Raises:
+            PrimeSVTError: There is nothing to learn from, the training diverged, or a directory cannot be written.
+        """
+        found = {
+            plan.study: test.compare(self._model(plan, test))
+            for plan in best_of_samplers(comparison).values()
+            if plan is not None and plan.feasible
+        }
+        return replace(comparison, finetuned=found)
+
+    def _model(self, plan: ReportedPlan, test: TestSet) -> nn.Module:
+        pruned, place = test.pruner.prune(plan.plan), self.directory / plan.study
+        facts = {
+            "pruned": fingerprint(pruned),
+            "teacher": fingerprint(test.model),
+            "fit": self.data.fit.fingerprint,
+            "selected": self.data.selection.fingerprint,
+        }
+        if _is_done(place, {**facts, "recipe": asdict(self.recipe)}):
+            return load_model(place)
+        job = TrainJob(
+            directory=place, recipe=self.recipe, title=f"fine-tune {plan.study}", overwrite=True, facts=facts
+        )
+        fine_tune(job, pruned, self.data, test.model)
+        return pruned
+
+
+def tuned_table(comparison: Comparison) -> str:
+    """The unpruned model, every sampler's best plan, and the same fine-tuned, on the test set, for the terminal."""
+    cells = [_cells("unpruned", comparison.bytes, comparison, comparison.test_baseline)]
+    for sampler, plan in best_of_samplers(comparison).items():
+        if plan is None or not plan.feasible:
+            cells.append([sampler, "", "no plan within the limits", "", "", ""])
+            continue
+        cells.append(_cells(sampler, plan.selection.bytes, comparison, plan.test))
+        if (tuned := comparison.finetuned.get(plan.study)) is not None:
+            cells.append(_cells("  the same, fine-tuned", plan.selection.bytes, comparison, tuned))
+    images = comparison.test_baseline.images
+    return table(
+        ["model", "bytes", "saved", f"accuracy on {images:,} test images", "95 % interval", "points lost"], cells
+    )
+
+
+def _cells(name: str, size: int, comparison: Comparison, test: Measurement) -> list[str]:
+    low, high = test.interval
+    return [
+        name,
+        f"{size:,}",
+        f"{1 - size / comparison.bytes:.2%}",
+        f"{test.accuracy:.2%}",
+        f"{low:.2%} to {high:.2%}",
+        f"{test.drop:.2f}",
+    ]
+
+
+def _is_done(place: Path, facts: Mapping[str, Any]) -> bool:
+    """Whether a directory holds what this training left."""
+    try:
+        record = json.loads((place / LOG).read_text(encoding="utf-8"))
+        load_model(place)
+    except (OSError, ValueError, PrimeSVTError):
+        return False
+    return isinstance(record, dict) and all(record.get(name) == value for name, value in facts.items())
