@@ -39,6 +39,7 @@ from ..running.several import run_studies, studies_of
 from ..running.storage import open_storage
 from ..running.study_run import StudyRun, finished_run
 from ..running.subject import Subject
+from ..running.train_run import was_mirrored
 from ..running.unseen import look_before
 from .arguments import (
     add_cache,
@@ -58,7 +59,7 @@ from .arms import arms, at_its_best
 from .options import add_options, options_of
 
 # Of the recipe; the rest is as `primesvt finetune` has it.
-_RECIPE = ("batch_size", "learning_rate", "shift", "flip", "distillation", "frozen_statistics")
+_RECIPE = ("batch_size", "learning_rate", "shift", "distillation", "frozen_statistics")
 _CODES = {Conclusion.KEPT: 0, Conclusion.MISSED: LIMIT_MISSED, Conclusion.NONE_FOUND: NONE_FOUND}
 
 
@@ -243,7 +244,7 @@ def written(args: argparse.Namespace, data: DataSet, result: Result, directory: 
         return result
     if args.train_data is not None:
         data = replace(data, fit=open_data(args.train_data, frame_of(config_of(result.test.model))).fit)
-    given = {**vars(GENTLE), "epochs": args.finetune, "seed": args.seed}
+    given = {**vars(GENTLE), "epochs": args.finetune, "seed": args.seed, "flip": was_mirrored(args.model)}
     tuning = PlanTuning(finetuned_in(directory), options_of(args, Recipe, given, prefix="finetune"), data)
     result = replace(result, comparison=tuning.tuned(result.comparison, result.test))
     write(directory, result.comparison, result.test.pruner, result.runs, result.provenance)

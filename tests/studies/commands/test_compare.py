@@ -35,7 +35,7 @@ def test_plans_are_finetuned_once(primesvt, model_dir, data_file, tmp_path, monk
     command = (
         "compare", model_dir, "--data", data_file, "--samplers", "uniform,random", "--seeds", "1", "--trials", "4",
         "--max-drop", "60", "--min-saving", "0.2", "--multiple", "2", "--step", "0.1", "--front", "1", "-o", out,
-        "--finetune", "1", "--finetune-no-flip", "--finetune-batch-size", "16",
+        "--finetune", "1", "--finetune-batch-size", "16",
     )  # fmt: skip
     trained: list[str] = []
     stop = finetuned.fine_tune
