@@ -31,17 +31,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_options(parser, Recipe, only=_RECIPE, defaults=vars(GENTLE))
     mirrored = parser.add_mutually_exclusive_group()
     mirrored.add_argument(
-        "--flip",
-        action="store_true",
-        default=argparse.SUPPRESS,
-        help="mirror images at random (default: as DIR's training did, or the teacher's; no where neither says it)",
-    )
-    mirrored.add_argument(
         "--no-flip",
         dest="flip",
         action="store_false",
         default=argparse.SUPPRESS,
         help="do not mirror images, whatever the training did",
+    )
+    mirrored.add_argument(
+        "--flip",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="mirror images at random (default: as DIR's training did, or the teacher's; no where neither says it)",
     )
     add_output(parser, "the fine-tuned model (and its resume file until then)")
     add_overwrite(parser)

@@ -48,7 +48,7 @@ def asked(command: ModuleType, said: Mapping[str, Any]) -> argparse.Namespace:
             guess = meant(name, known) or f". It has {', '.join(sorted(known))}."
             raise PrimeSVTError(f"{parser.prog} has no option {name!r}{guess}")
         if value is not None:
-            words += _words(name, value, known[name])
+            words += _words(name, value, _switch(parser, name, value, known[name]))
     namespace = argparse.Namespace(command_line=(*parser.prog.split(), *words))
     found: argparse.Namespace = parser.parse_args(words, namespace)
     return found
@@ -85,7 +85,16 @@ def _by_name(parser: argparse.ArgumentParser) -> dict[str, argparse.Action]:
     """Every option that the help shows, by its flag and by the name of its value."""
     shown = [each for each in parser._actions if each.help != argparse.SUPPRESS and each.dest not in _OWN]
     flags = {flag[2:].replace("-", "_"): each for each in shown for flag in each.option_strings if flag[:2] == "--"}
-    return {**{each.dest: each for each in shown}, **flags}
+    # Of flags that share a value, the first is the general one: the others are short for some of its values.
+    return {**{each.dest: each for each in reversed(shown)}, **flags}
+
+
+def _switch(parser: argparse.ArgumentParser, name: str, value: Any, action: argparse.Action) -> argparse.Action:
+    """Of two flags that put one value on and off, as `--flip` and `--no-flip`, the one that says a value."""
+    if name != action.dest or not isinstance(value, bool):
+        return action
+    same = (each for each in parser._actions if each.dest == name and each.nargs == 0 and each.const is value)
+    return next(same, action)
 
 
 def _words(name: str, value: Any, action: argparse.Action) -> list[str]:

@@ -84,7 +84,7 @@ def test_another_teacher_is_another_training(primesvt, model_dir, data_file, tmp
 
 def test_fine_tuning_mirrors_as_the_training_did(primesvt, model_dir, data_file, tmp_path, monkeypatch) -> None:
     recipes = []
-    monkeypatch.setattr(finetune, "run_training", lambda job, *_: recipes.append(job.recipe) or 1 / 0)
+    monkeypatch.setattr(finetune, "fine_tune", lambda job, *_: recipes.append(job.recipe) or 1 / 0)
     mirrored = shutil.copytree(model_dir, tmp_path / "mirrored")
     log = json.loads((mirrored / "training.json").read_text())
     (mirrored / "training.json").write_text(json.dumps({**log, "recipe": {**log["recipe"], "flip": True}}))

@@ -7,7 +7,7 @@ import pytest
 
 from primesvt.models import PrimeSVTError
 from primesvt.studies.cli import make_parser
-from primesvt.studies.commands import compare, finetune, search
+from primesvt.studies.commands import compare, finetune, search, train
 from primesvt.studies.notebook.asked import asked, takes_options
 
 
@@ -33,7 +33,10 @@ def test_names_are_the_options_of_the_command_line() -> None:
 def test_a_value_that_is_off_and_the_flag_that_puts_it_off_are_one() -> None:
     assert asked(finetune, {"flip": False}).flip is False
     assert asked(finetune, {"no_flip": True}).flip is False
-    assert "flip" not in asked(finetune, {"flip": True})
+    assert asked(finetune, {"flip": True}).flip is True
+    assert "flip" not in asked(finetune, {"epochs": 2})
+    assert asked(train, {"flip": False}).flip is False
+    assert "flip" not in asked(train, {"flip": True})
 
 
 def test_nothing_has_to_be_said() -> None:
