@@ -5,7 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from primesvt.pruning import Robustness
+from primesvt.pruning import Robustness, measure_named
+from primesvt.search import Goals
+from primesvt.studies.reporting.device import DeviceCost
 from primesvt.studies.reporting.report import report_page, robustness_page
 
 from .comparisons import comparison, plan, study
@@ -56,3 +58,21 @@ def test_robustness_alone_has_no_limit() -> None:
     page = body(robustness_page(Robustness(0.9, {"stem": {0.5: 0.8}}, frozenset({("stem", 0.5)}))))
     assert "With ~: estimated" in page
     assert "red line" not in page
+
+
+def test_a_third_objective_has_a_front_and_the_chosen_plan_its_energy() -> None:
+    goals = Goals.of([measure_named("energy")]).objectives[2:]
+    one = study("a", 0, plan("", 0.5, 1.0))
+    history = replace(one.history, measures={"energy": tuple(range(10))})
+    compared = comparison([replace(one, history=history)])
+    cost = DeviceCost(bytes=100, synops=2e6, macs=1e5, energy=2.26, state_bytes=40, images=9)
+    baseline = replace(compared.baseline, measures={"energy": 9.0})
+    compared = replace(compared, baseline=baseline, further=goals, device=(cost, replace(cost, bytes=50, energy=1.13)))
+    page = body(report_page(compared))
+    assert "<h2>Memory saved against energy</h2>" in page
+    table = page[page.index("<h2>What a device feels of the plan that is put forward</h2>") :]
+    assert "Spikes counted on 9 test images" in table
+    assert ">50.00%<" in table[: table.index("</table>")]
+    without = body(report_page(pair()))
+    assert "Memory saved against" not in without
+    assert "What a device feels" not in without
