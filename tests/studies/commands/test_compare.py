@@ -60,7 +60,7 @@ def test_plans_are_finetuned_once(primesvt, model_dir, data_file, tmp_path, monk
     assert (out / "report.html").read_text().count("the same, fine-tuned") == 2
     assert model_bytes(load_model(place)) == result["winner"]["bytes"]
     # Trained otherwise, it is another model.
-    other = primesvt(*command, "--finetune-learning-rate", "0.001")
+    other = primesvt(*command, "--finetune-learning-rate", "0.002")
     assert len(trained) == 5
     assert other.out.count("the same, fine-tuned") == 3
 
