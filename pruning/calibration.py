@@ -40,7 +40,9 @@ class Calibration:
                 f"The number of calibration images must be 1 to {MOST_CALIBRATION:,}, got {self.count}."
             )
         if not len(self.images):
-            raise PrimeSVTError("The calibration set is empty: the data has too few images.")
+            raise PrimeSVTError(
+                f"The calibration set is empty: {self.images.lacking or 'the data has too few images'}."
+            )
 
     def __len__(self) -> int:
         return min(self.count, len(self.images))

@@ -229,8 +229,9 @@ def split(
     """
     parts = {"training": train, "validation": validation, "test": test}
     _check_parts(name, classes, {what: part for what, part in parts.items() if part is not None})
-    lacking = f"{name} has test images only; a share of them can be selected on (--selection-from-test)"
-    sets = {role: ImageSet(role, *test, np.arange(0), classes, lacking) for role in ROLES}
+    lacking = dict.fromkeys(ROLES, f"{name} has no training images")
+    lacking["selection"] = f"{name} has test images only; a share of them can be selected on (--selection-from-test)"
+    sets = {role: ImageSet(role, *test, np.arange(0), classes, lacking[role]) for role in ROLES}
 
     def add(part: Part, *shares: tuple[Role, int]) -> None:
         source, labels = part

@@ -25,6 +25,7 @@ from ..reporting.result_directory import (
     finetuned_in,
     open_test_set,
     prepare,
+    save_options,
     storage_in,
     write,
 )
@@ -211,6 +212,8 @@ def compared_as(args: argparse.Namespace, subject: Subject, storage: BaseStorage
         KeyboardInterrupt: The user stopped it; all finished trials stay in the storage.
     """
     _check_studies(args)
+    if args.finetune is not None and args.train_data is None:
+        subject.data.fit.check(config_of(subject.model))
     runs = _runs(args, storage, subject)
     test = open_test_set(subject.model, subject.data)
     comparison = compared(runs, test, subject.data, front=args.front, latency=args.latency)
@@ -239,6 +242,7 @@ def written(args: argparse.Namespace, data: DataSet, result: Result, directory: 
         PrimeSVTError: The directory cannot be written, or the training cannot go on.
         KeyboardInterrupt: The user stopped it; the comparison is there, and the training goes on.
     """
+    save_options(directory, args.options_text)
     write(directory, result.comparison, result.test.pruner, result.runs, result.provenance)
     if args.finetune is None:
         return result

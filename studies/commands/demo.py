@@ -13,7 +13,16 @@ from ..reporting.comparison import Comparison
 from ..reporting.device import device_table
 from ..reporting.finetuned import PlanTuning, tuned_table
 from ..reporting.provenance import Provenance
-from ..reporting.result_directory import REPORT, compared, finetuned_in, open_test_set, prepare, storage_in, write
+from ..reporting.result_directory import (
+    REPORT,
+    compared,
+    finetuned_in,
+    open_test_set,
+    prepare,
+    save_options,
+    storage_in,
+    write,
+)
 from ..reporting.tables import table
 from ..reporting.verdict import words
 from ..running.finetuning import GENTLE
@@ -64,6 +73,7 @@ def run(args: argparse.Namespace) -> None:
     ]
     say(f"Demo model: {model_bytes(model):,} bytes. Searching on {IMAGES:,} selection images of {data.name}.")
     runs = run_studies(storage, Subject(model, data), studies_of(arms, seeds=1))
+    save_options(args.output, args.options_text)
     test = open_test_set(model, data)
     comparison = compared(runs, test, data, front=FRONT)
     provenance = Provenance.of(

@@ -6,7 +6,7 @@ from pathlib import Path
 from torch import nn
 
 from primesvt.models import DataSet
-from primesvt.pruning import Calibration, PruningPlan, Robustness, measure_robustness
+from primesvt.pruning import PruningPlan, Robustness, measure_robustness
 from primesvt.search import Evaluator
 from primesvt.search.samplers import PrioritizedOptions
 
@@ -63,7 +63,7 @@ def robustness_as(args: argparse.Namespace, model: nn.Module, data: DataSet) -> 
     """
     rates, settings = options_of(args, PrioritizedOptions).rates, options_of(args, StudySettings)
     layers = settings.chosen_layers(model)
-    calibration = Calibration(data.calibration, settings.calibration)
+    calibration = settings.calibration_of(data)
     evaluator = Evaluator(model, settings.selection(data), cache=args.cache, calibration=calibration)
     total, done = len(layers) * len(rates) + 1, 0
     with bar("robustness") as progress:

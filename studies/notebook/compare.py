@@ -17,7 +17,7 @@ from ..reporting import figures
 from ..reporting.chosen import best_of_samplers, limits_kept
 from ..reporting.comparison import Comparison, ReportedPlan
 from ..reporting.report import report_page
-from ..reporting.result_directory import prepare, storage_in, write
+from ..reporting.result_directory import prepare, save_options, storage_in, write
 from ..reporting.summary import summary
 from .asked import asked, takes_options
 from .frames import frame, trials_frame
@@ -117,7 +117,8 @@ class Compared:
         Raises:
             PrimeSVTError: It cannot be written.
         """
-        prepare(Path(directory), self.options_text)
+        prepare(Path(directory))
+        save_options(Path(directory), self.options_text)
         write(Path(directory), self.comparison, self.result.test.pruner, self.result.runs, self.result.provenance)
 
 

@@ -37,7 +37,8 @@ def prepare(directory: Path, options: str = "") -> None:
 
     Args:
         directory: The directory.
-        options: The file with which the command can be run again, which is there also where the run is interrupted.
+        options: The file with which the command can be run again, which is there also where the run is interrupted;
+            those of an earlier run stay until :func:`save_options`, as this one may be refused.
 
     Raises:
         PrimeSVTError: It holds what no comparison wrote, or cannot be made.
@@ -54,8 +55,21 @@ def prepare(directory: Path, options: str = "") -> None:
         marker.write_text("A result of PrimeSVT: running the comparison again replaces it.\n", encoding="utf-8")
     except OSError as error:
         raise PrimeSVTError(f"Cannot write to {directory}: {error.strerror or error}.") from error
-    if options:
-        write_text(directory / OPTIONS, options)
+    if options and not (directory / OPTIONS).exists():
+        save_options(directory, options)
+
+
+def save_options(directory: Path, options: str) -> None:
+    """Write the file of options beside the results that were made with them, once there are any.
+
+    Args:
+        directory: A directory that :func:`prepare` made.
+        options: The file with which the command can be run again.
+
+    Raises:
+        PrimeSVTError: The directory cannot be written.
+    """
+    write_text(directory / OPTIONS, options)
 
 
 def finetuned_in(directory: Path) -> Path:
@@ -79,7 +93,9 @@ def open_test_set(model: nn.Module, data: DataSet) -> TestSet:
     """
     with bar("test set: unpruned model") as progress:
         count = progress.counting(len(data.test))
-        opened = TestSet.open(model, data.test, count, Calibration(data.calibration, MOST_CALIBRATION))
+        # Studies that need calibration images have been refused already where there are none.
+        calibration = Calibration(data.calibration, MOST_CALIBRATION) if len(data.calibration) else None
+        opened = TestSet.open(model, data.test, count, calibration)
         return replace(opened, on_batch=lambda _: None)
 
 

@@ -290,9 +290,14 @@ class StudySettings:
         """The images that the search looks at."""
         return data.selection.first(self.images)
 
-    def calibration_of(self, data: DataSet) -> Calibration:
-        """The images that criteria and repair steps look at."""
-        return Calibration(data.calibration, self.calibration)
+    def calibration_of(self, data: DataSet) -> Calibration | None:
+        """The images that criteria and repair steps look at; None where the data has none, and nothing looks at any.
+
+        Raises:
+            PrimeSVTError: The data has none, but the criterion or a repair step needs some.
+        """
+        needed = bool(self.repair) or criterion(self.criterion).needs_statistics
+        return Calibration(data.calibration, self.calibration) if needed or len(data.calibration) else None
 
     def check_reachable(self, model: nn.Module, space: SearchSpace) -> None:
         """Refuse a memory target that no plan of the space meets.

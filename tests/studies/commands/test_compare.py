@@ -1,12 +1,14 @@
 """A comparison from the command line: the directory it writes, and what its words say."""
 
 import json
+import re
 import shutil
 import tomllib
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import cast
 
+import numpy as np
 import pytest
 from optuna.storages import InMemoryStorage
 
@@ -341,3 +343,21 @@ def test_what_is_reported_is_repaired_with_all_calibration_images(primesvt, mode
     assert fingerprint(load_model(tmp_path / "few")) != fingerprint(load_model(tmp_path / "pruned"))
     measured = primesvt("evaluate", tmp_path / "pruned", "--data", data_file, "--json").json
     assert measured["accuracy"] == pytest.approx(ran.json["winner"]["test"]["accuracy"])
+
+
+def test_test_images_alone_are_enough(primesvt, model_dir, data_file, tmp_path) -> None:
+    """ImageNet's validation set, a part of it to select on: only what looks at training images needs some."""
+    with np.load(data_file) as arrays:
+        np.savez(tmp_path / "test.npz", **{name: arrays[name] for name in arrays if name.startswith("test")})
+    out = tmp_path / "out"
+    command = (
+        "compare", model_dir, "--data", tmp_path / "test.npz", "--selection-from-test", "0.5", "--samplers", "uniform",
+        "--trials", "1", "--max-drop", "90", "--min-saving", "0.1", "-o", out,
+    )  # fmt: skip
+    lacks = "set is empty: .* has no training images"
+    assert re.search(f"calibration {lacks}", primesvt(*command, "--repair", "norm").err)
+    assert re.search(f"fit {lacks}", primesvt(*command, "--finetune", "1").err)
+    assert primesvt(*command).code in (0, 3)
+    options = (out / "options.toml").read_text()
+    assert "exclude-layers" in primesvt(*command, "--exclude-layers", "stem.*").err
+    assert (out / "options.toml").read_text() == options
