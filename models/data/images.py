@@ -1,6 +1,7 @@
 """Images in an array, in memory or memory-mapped, and images in files."""
 
 import hashlib
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -200,10 +201,19 @@ def read_frames(file: Path) -> np.ndarray:
         PrimeSVTError: The file is damaged, or holds something else.
     """
     try:
+        if not zipfile.is_zipfile(file):
+            # Numpy would take it for a pickle, and say how to run it.
+            raise ValueError("it is no .npz file")
         with np.load(file, allow_pickle=False) as arrays:
-            frames: np.ndarray = arrays["frames"]
+            names = arrays.files
+            frames: np.ndarray | None = arrays["frames"] if "frames" in names else None
     except Exception as error:  # zipfile, its decompressors and numpy raise whatever the damaged bytes lead to
-        raise PrimeSVTError(f"Cannot read the event frames {file}: {error}.") from error
+        raise PrimeSVTError(f"Cannot read the event frames {file}: {str(error).rstrip('.')}.") from error
+    if frames is None:
+        raise PrimeSVTError(
+            f"{file} holds no frames [T, C, H, W], but {', '.join(sorted(names)[:8]) or 'nothing'}. Events must be "
+            'integrated into frames first, such as by SpikingJelly (data_type="frame").'
+        )
     if frames.ndim != 4 or frames.dtype.kind not in "uif" or 0 in frames.shape:
         raise PrimeSVTError(f"{file}: frames must be numbers [T, C, H, W], got {frames.dtype} {list(frames.shape)}.")
     return frames

@@ -154,6 +154,8 @@ def _open_database(url: str, connect_args: Mapping[str, Any]) -> RDBStorage:
 
 
 def _check_file(path: Path, create: bool) -> None:
+    if path.is_dir():
+        raise OSError("it is a directory; name a file in it")
     if not path.parent.is_dir():
         raise OSError(f"the directory {path.parent} does not exist")
     if not create and not path.exists():

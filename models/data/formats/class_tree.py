@@ -1,6 +1,7 @@
 """Files in a folder per class, in parts or not: what trees of images and of event frames have in common.
 
-Parts are folders: ``train``; ``val``, ``valid`` or ``validation``; ``test``. With ``test`` beside it, the validation
+Parts are folders, in capitals or not: ``train`` or ``training``; ``val``, ``valid`` or ``validation``; ``test`` or
+``testing``. With ``test`` beside it, the validation
 part is the selection set; without, it is the test set, as ImageNet's is. A tree of class folders alone is cut once: of
 the files of every class, in the order of their names, a fixed permutation takes a share for the test set.
 Hidden files and folders are no part of a data set, at any depth.
@@ -15,7 +16,7 @@ import numpy as np
 from ...errors import PrimeSVTError
 from ..data_set import DataSet, ImageSource, split
 
-TRAIN, VALIDATION, TEST = ("train",), ("val", "valid", "validation"), ("test",)
+TRAIN, VALIDATION, TEST = ("train", "training"), ("val", "valid", "validation"), ("test", "testing")
 Files = tuple[tuple[Path, ...], np.ndarray]
 
 
@@ -35,10 +36,10 @@ class ClassTree:
 
     @property
     def parts(self) -> dict[str, Path]:
-        """The parts that are there: train, validation and test."""
+        """The parts that are there."""
         named = {"train": TRAIN, "validation": VALIDATION, "test": TEST}
-        found = {part: [self.directory / name for name in names] for part, names in named.items()}
-        there = {part: [place for place in places if place.is_dir()] for part, places in found.items()}
+        folders = sorted(place for place in self.directory.iterdir() if place.is_dir())
+        there = {part: [place for place in folders if place.name.lower() in names] for part, names in named.items()}
         if twice := next((places for places in there.values() if len(places) > 1), None):
             raise PrimeSVTError(
                 f"{self.directory} has {' and '.join(f'{place.name}/' for place in twice)}, which mean the same; "
@@ -71,7 +72,10 @@ class ClassTree:
             if extra := sorted(set(class_folders(place)) - set(classes)):
                 raise PrimeSVTError(f"{place} has classes that {first.name}/ has not: {', '.join(extra[:5])}.")
         if places.keys() == {"train"}:
-            raise PrimeSVTError(f"{self.directory} has train/ but neither test/ nor val/.")
+            raise PrimeSVTError(
+                f"{self.directory} has {first.name}/ but neither test/ nor val/; give {first}, and a share of it is "
+                "the test set (--test-fraction)."
+            )
 
         listed = {part: self._listed(place, classes) for part, place in places.items()}
         notes: tuple[str, ...] = ()
@@ -79,7 +83,7 @@ class ClassTree:
             listed["train"], listed["test"] = cut(self._listed(self.directory, classes), test_fraction)
             notes = (
                 f"{self.directory} has no train/ and test/: {len(listed['test'][0]):,} of its files, "
-                f"{test_fraction:g} of every class by a fixed rule, are the test set.",
+                f"{test_fraction:g} of every class by a fixed rule, at least one, are the test set.",
             )
         elif "test" not in listed:
             notes = (f"{places['validation'].name}/ is the test set, as there is no test/.",)

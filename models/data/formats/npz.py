@@ -7,6 +7,7 @@ uncompressed (``numpy.savez``) are memory-mapped; Python objects are never loade
 
 import math
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
@@ -22,7 +23,11 @@ MAX_CLASSES = 100_000
 # Images and labels of each part, by every name that they are known by: ours and MedMNIST's, and Keras'.
 _NAMES = {
     "train": (("train_images", "train_labels"), ("x_train", "y_train")),
-    "validation": (("val_images", "val_labels"), ("x_val", "y_val")),
+    "validation": tuple(
+        names
+        for name in ("val", "valid", "validation")
+        for names in ((f"{name}_images", f"{name}_labels"), (f"x_{name}", f"y_{name}"))
+    ),
     "test": (("test_images", "test_labels"), ("x_test", "y_test")),
 }
 _CHANNELS = (1, 2, 3, 4)
@@ -35,16 +40,8 @@ def _recognises(path: Path) -> bool:
 
 def _open(file: Path, _opening: Opening) -> DataSet:
     arrays = load_npz(file)
-    found = {part: names for part, spellings in _NAMES.items() for names in spellings if arrays.keys() & set(names)}
-    lacking = [name for names in found.values() for name in names if name not in arrays]
-    if lacking or "test" not in found:
-        lacking = lacking or list(_NAMES["test"][0])
-        raise PrimeSVTError(
-            f"{file} lacks {', '.join(lacking)}; it must have train_images, train_labels, test_images and test_labels, "
-            f"and may have val_images and val_labels, or the same as x_train, y_train...; it has "
-            f"{', '.join(sorted(arrays)[:8]) or 'nothing'}."
-        )
     notes: set[str] = set()
+    found = _parts(file, arrays, notes)
     parts = {
         part: (ArrayImages(_images(file, names[0], arrays[names[0]], notes)), _labels(file, names[1], arrays[names[1]]))
         for part, names in found.items()
@@ -57,8 +54,9 @@ def _open(file: Path, _opening: Opening) -> DataSet:
     count = max(int(labels.max(initial=0)) for _, labels in parts.values()) + 1
     if count > MAX_CLASSES:
         raise PrimeSVTError(f"{file}: labels must be 0 to {MAX_CLASSES - 1}, got {count - 1}.")
-    if "validation" in found:
-        notes.add(f"{found['validation'][0]} are the selection set.")
+    lowest = min((int(labels.min()) for _, labels in parts.values() if len(labels)), default=0)
+    if lowest > 0 and "classes" not in arrays:
+        notes.add(f"Labels begin with {lowest}, but count from 0: they are taken for {count} classes.")
     return split(
         str(file),
         _class_names(file, arrays["classes"]) if "classes" in arrays else tuple(map(str, range(count))),
@@ -67,6 +65,29 @@ def _open(file: Path, _opening: Opening) -> DataSet:
         validation=parts.get("validation"),
         notes=tuple(sorted(notes)),
     )
+
+
+def _parts(file: Path, arrays: Mapping[str, np.ndarray], notes: set[str]) -> dict[str, tuple[str, str]]:
+    """Names of the images and labels of every part; a validation part is the test set where there is no other."""
+    spelled = {part: [names for names in known if arrays.keys() & set(names)] for part, known in _NAMES.items()}
+    if several := next((known for known in spelled.values() if len(known) > 1), None):
+        named = ", ".join(name for names in several for name in names if name in arrays)
+        raise PrimeSVTError(f"{file} names the arrays of one part in several ways ({named}); keep one.")
+    found = {part: known[0] for part, known in spelled.items() if known}
+    lacking = [name for names in found.values() for name in names if name not in arrays]
+    if lacking or not found.keys() & {"test", "validation"}:
+        lacking = lacking or list(_NAMES["test"][0])
+        raise PrimeSVTError(
+            f"{file} lacks {', '.join(lacking)}; it must have train_images, train_labels, test_images and test_labels, "
+            f"and may have val_images and val_labels, or the same as x_train, y_train...; it has "
+            f"{', '.join(sorted(arrays)[:8]) or 'nothing'}."
+        )
+    if "test" not in found:
+        found["test"] = found.pop("validation")
+        notes.add(f"{found['test'][0]} are the test set, as there are no test images.")
+    elif "validation" in found:
+        notes.add(f"{found['validation'][0]} are the selection set.")
+    return found
 
 
 def _images(file: Path, name: str, array: np.ndarray, notes: set[str]) -> np.ndarray:
@@ -93,9 +114,16 @@ def _labels(file: Path, name: str, array: np.ndarray) -> np.ndarray:
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1 or array.dtype.kind not in "iu":
-        more = "; images with several labels each are no classification" if array.ndim == 2 else ""
-        raise PrimeSVTError(f"{file}: {name} must be integers [N] or [N, 1], got {_describe(array)}{more}.")
+        raise PrimeSVTError(f"{file}: {name} must be integers [N] or [N, 1], got {_describe(array)}{_instead(array)}.")
     return np.asarray(array).astype(np.int64)
+
+
+def _instead(array: np.ndarray) -> str:
+    """What to do about labels of more than one column."""
+    if array.ndim != 2 or array.dtype.kind not in "biuf":
+        return ""
+    one_hot = len(array) and bool((((array == 0) | (array == 1)).all()) and (array.sum(1) == 1).all())
+    return "; store their argmax(axis=1)" if one_hot else "; images with several labels each are no classification"
 
 
 def _class_names(file: Path, names: np.ndarray) -> tuple[str, ...]:

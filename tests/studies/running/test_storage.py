@@ -86,7 +86,7 @@ def test_a_file_that_is_no_database_is_left_as_it_is(tmp_path: Path, name: str) 
 
 
 def test_a_directory_is_no_database(tmp_path: Path) -> None:
-    assert "unable to open database file" in refused(str(tmp_path))
+    assert "it is a directory; name a file in it" in refused(str(tmp_path))
 
 
 def test_a_journal_that_is_none(tmp_path: Path) -> None:

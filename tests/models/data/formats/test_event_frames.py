@@ -55,7 +55,7 @@ def test_damage_is_named(tmp_path: Path) -> None:
     np.savez(files[2], frames=np.zeros((4, 2)))
     np.savez(files[3], frames=np.full((4, 2, 6, 5), np.inf))
     for i, message in enumerate(
-        ("Cannot read the event", "Cannot read the event", r"\[T, C, H, W\]", "NaN or infinity")
+        ("it is no .npz file", "holds no frames .* but other. Events must be", r"\[T, C, H, W\]", "NaN or infinity")
     ):
         with pytest.raises(PrimeSVTError, match=message) as error:
             data.fit.source.read(np.array([i]))

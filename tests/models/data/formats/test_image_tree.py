@@ -59,6 +59,16 @@ def test_a_validation_part_is_the_selection_set(tmp_path: Path, name: str) -> No
     assert data.notes == (f"{name}/ is the selection set.",)
 
 
+def test_parts_by_other_names(tmp_path: Path) -> None:
+    """They would be classes otherwise: two of them, by luck as many as the model has."""
+    tree(tmp_path)
+    (tmp_path / "train").rename(tmp_path / "Training")
+    (tmp_path / "test").rename(tmp_path / "TESTING")
+    data = open_data(tmp_path, FRAME)
+    assert data.classes == ("ant", "bee")
+    assert (len(data.selection), len(data.calibration), len(data.fit), len(data.test)) == (10, 2, 18, 4)
+
+
 def test_two_names_of_the_same_part(tmp_path: Path) -> None:
     tree(tmp_path)
     shutil.copytree(tmp_path / "test", tmp_path / "val")
@@ -90,7 +100,7 @@ def test_class_folders_alone_are_cut_once(tmp_path: Path) -> None:
     tree(tmp_path)
     data = open_data(tmp_path / "train", FRAME)
     assert len(data.test) == 4  # a tenth of 15 of each class
-    assert data.notes[0].endswith("4 of its files, 0.1 of every class by a fixed rule, are the test set.")
+    assert data.notes[0].endswith("4 of its files, 0.1 of every class by a fixed rule, at least one, are the test set.")
     again = open_data(tmp_path / "train", FRAME)
     assert data.test.source.files == again.test.source.files
     assert not set(data.test.source.files) & set(data.fit.source.files)
@@ -153,7 +163,7 @@ def test_a_tree_that_is_no_data_set(tmp_path: Path) -> None:
     with pytest.raises(PrimeSVTError, match="Image files have 1 or 3 channels, but the model reads 2"):
         open_data(tmp_path / "a", (2, 8, 8))
     shutil.rmtree(tmp_path / "a" / "test")
-    with pytest.raises(PrimeSVTError, match="has train/ but neither test/ nor val/"):
+    with pytest.raises(PrimeSVTError, match=r"has train/ but neither test/ nor val/; give .*train, and a share"):
         open_data(tmp_path / "a", FRAME)
     tree(tmp_path / "b", ("ant",))
     with pytest.raises(PrimeSVTError, match="a folder for each of at least two classes"):

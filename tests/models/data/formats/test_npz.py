@@ -77,6 +77,30 @@ def test_a_file_of_medmnist(tmp_path: Path) -> None:
     assert data.test.labels.tolist() == [0, 1, 2, 0, 1, 2]
 
 
+@pytest.mark.parametrize("names", [("valid_images", "valid_labels"), ("x_validation", "y_validation")])
+def test_a_validation_part_by_other_names(tmp_path: Path, names: tuple[str, str]) -> None:
+    given = arrays()
+    images, labels = given["test_images"][:3], given["test_labels"][:3]
+    np.savez(tmp_path / "v.npz", **given, **{names[0]: images, names[1]: labels})
+    assert np.array_equal(open_data(tmp_path / "v.npz").selection.source.array, images)
+
+
+@pytest.mark.parametrize("train", [True, False])
+def test_validation_images_are_the_test_set_where_there_is_no_other(tmp_path: Path, train: bool) -> None:
+    given = {name.replace("test", "val"): array for name, array in arrays().items() if train or "train" not in name}
+    np.savez(tmp_path / "v.npz", **given)
+    data = open_data(tmp_path / "v.npz")
+    assert (len(data.test), len(data.selection) > 0) == (6, train)
+    assert data.notes == ("val_images are the test set, as there are no test images.",)
+
+
+def test_labels_that_begin_with_one(tmp_path: Path) -> None:
+    np.savez(tmp_path / "o.npz", **arrays(train_labels=np.arange(30) % 3 + 1, test_labels=np.arange(6) % 3 + 1))
+    assert open_data(tmp_path / "o.npz").notes == (
+        "Labels begin with 1, but count from 0: they are taken for 4 classes.",
+    )
+
+
 def test_the_names_of_keras(tmp_path: Path) -> None:
     given = {name.replace("images", "x").replace("labels", "y"): array for name, array in arrays().items()}
     np.savez(tmp_path / "k.npz", **{f"{name[-1]}_{name[:-2]}": array for name, array in given.items()})
@@ -158,6 +182,9 @@ BAD_ARRAYS = [
     ({"train_labels": np.arange(29) % 3}, "30 training images but 29 labels"),
     ({"train_labels": np.zeros(30)}, r"train_labels must be integers \[N\] or \[N, 1\], got float64 \[30\]"),
     ({"train_labels": np.zeros((30, 2), int)}, "train_labels must be integers .* several labels each"),
+    ({"train_labels": np.eye(3)[np.arange(30) % 3]}, r"train_labels must be integers .*; store their argmax\(axis=1\)"),
+    ({"x_valid": np.zeros((3, 5, 4), np.uint8)}, "lacks y_valid"),
+    ({"y_train": np.zeros(30, int)}, r"in several ways \(train_images, train_labels, y_train\); keep one"),
     ({"val_images": np.zeros((3, 5, 4), np.uint8)}, "lacks val_labels"),
     (
         {"val_images": np.zeros((0, 5, 4), np.uint8), "val_labels": np.zeros(0, int)},
