@@ -52,6 +52,7 @@ COMMANDS = (
     dashboard,
     demo,
 )
+NAMES = tuple(command.__name__.rpartition(".")[2].rstrip("_") for command in COMMANDS)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -64,14 +65,13 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"primesvt {version_of('primesvt')}")
     add_print_completion(parser)
-    names = [command.__name__.rpartition(".")[2].rstrip("_") for command in COMMANDS]
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=CommandParser)
-    for name, command in zip(names, COMMANDS, strict=True):
+    for name, command in zip(NAMES, COMMANDS, strict=True):
         text = (command.__doc__ or "").strip()
         own = subparsers.add_parser(name, help=text.splitlines()[0], description=text)
         command.add_arguments(own)
         own.add_config()
-        own.commands = names
+        own.commands = NAMES
         own.set_defaults(run=command.run)
     return parser
 

@@ -81,7 +81,6 @@ TESTED_IN = {
     "studies/notebook/finetune.py": "studies/notebook/test_prune.py",
     "studies/notebook/frames.py": "studies/notebook/test_search.py",
     "studies/notebook/robustness.py": "studies/notebook/test_search.py",
-    "studies/notebook/subject.py": "studies/notebook/test_search.py",
     "studies/reporting/evaluated.py": "studies/test_cli.py",
     "studies/reporting/comparing.py": "studies/commands/test_compare.py",
     "studies/reporting/comparison.py": "studies/commands/test_compare.py",

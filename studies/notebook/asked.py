@@ -7,13 +7,18 @@ that is said twice.
 
 import argparse
 import inspect
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn, TypeVar
 
+import numpy as np
+
 from primesvt.models import PrimeSVTError, meant
 
+from ..cli import NAMES
+from ..doubts import doubts
 from ..options_file import words_of
 from ..parser import FILE, CommandParser
 
@@ -51,6 +56,8 @@ def asked(command: ModuleType, said: Mapping[str, Any]) -> argparse.Namespace:
             words += _words(name, value, _switch(parser, name, value, known[name]))
     namespace = argparse.Namespace(command_line=(*parser.prog.split(), *words))
     found: argparse.Namespace = parser.parse_args(words, namespace)
+    for doubt in doubts(found):
+        warnings.warn(doubt, stacklevel=3)
     return found
 
 
@@ -75,6 +82,8 @@ def _parser(command: ModuleType) -> _Asked:
     parser = _Asked(prog=f"primesvt {command.__name__.rpartition('.')[2].rstrip('_')}")
     command.add_arguments(parser)
     parser.add_config()
+    # A file may have tables of other commands, too.
+    parser.commands = NAMES
     for action in parser._actions:
         # A model may be given as it is, and a result may stay in memory.
         action.required = False
@@ -112,6 +121,8 @@ def _plain(value: Any) -> Any:
         return [f"{key}={most}" for key, most in value.items()]
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
+    if isinstance(value, np.generic):
+        return value.item()
     return str(value) if isinstance(value, Path) else value
 
 

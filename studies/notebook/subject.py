@@ -11,7 +11,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.storages import BaseStorage, InMemoryStorage
 from torch import nn
 
-from primesvt.models import DataSet, Role, load_model
+from primesvt.models import DataSet, PrimeSVTError, Role, load_model
 from primesvt.models.engine.compiling import compilations
 
 from ..commands.arguments import open_data_for
@@ -34,7 +34,9 @@ def model_of(model: Model) -> nn.Module:
     Raises:
         PrimeSVTError: There is none.
     """
-    return model if isinstance(model, nn.Module) else load_model(model)
+    if isinstance(model, nn.Module):
+        return model
+    return load_model(_name_of("model", model, "a directory, 'demo', or a model of PrimeSVT"))
 
 
 def data_of(args: argparse.Namespace, data: Data, model: nn.Module, role: Role) -> DataSet:
@@ -43,7 +45,11 @@ def data_of(args: argparse.Namespace, data: Data, model: nn.Module, role: Role) 
     Raises:
         PrimeSVTError: It cannot be read, or does not fit the model.
     """
-    return open_data_for(args, model, role, data if isinstance(data, DataSet) else None)
+    if isinstance(data, DataSet):
+        return open_data_for(args, model, role, data)
+    if data is not None:
+        _name_of("data", data, "a path, a DataSet (primesvt.open_data), or None for the embedded sample")
+    return open_data_for(args, model, role, None)
 
 
 def subject_of(args: argparse.Namespace, model: Model, data: Data, role: Role = "selection") -> Subject:
@@ -64,7 +70,20 @@ def storage_of(storage: Storage, *, create: bool = True) -> BaseStorage:
     """
     if storage is None:
         return InMemoryStorage()
-    return storage if isinstance(storage, BaseStorage) else open_storage(str(storage), create=create)
+    if isinstance(storage, BaseStorage):
+        return storage
+    return open_storage(str(_name_of("storage", storage, "a URL, a file, or a storage of Optuna")), create=create)
+
+
+def _name_of(what: str, given: object, expected: str) -> str | Path:
+    """A name as it was given.
+
+    Raises:
+        PrimeSVTError: It is none.
+    """
+    if not isinstance(given, str | Path):
+        raise PrimeSVTError(f"{what} must be {expected}; got {type(given).__name__}.")
+    return given
 
 
 def named(**given: Any) -> dict[str, str | None]:

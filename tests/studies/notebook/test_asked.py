@@ -3,6 +3,7 @@
 import inspect
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from primesvt.models import PrimeSVTError
@@ -71,3 +72,22 @@ def test_a_function_shows_the_options_of_its_command() -> None:
     assert {"sampler", "max_drop", "population"} < set(names)
     assert not {"json", "help", "options", "options_file"} & set(names)
     assert "max_drop: percentage points" in (call.__doc__ or "")
+
+
+def test_a_file_of_options_has_tables_as_on_the_command_line(tmp_path: Path) -> None:
+    (tmp_path / "o.toml").write_text("[search]\nmax-drop = 2\n[compare]\nseeds = 5\n")
+    assert asked(search, {"config": tmp_path / "o.toml"}).max_drop == 2
+    assert asked(compare, {"config": tmp_path / "o.toml"}).seeds == 5
+    (tmp_path / "o.toml").write_text("[serach]\n")
+    with pytest.raises(PrimeSVTError, match=r"there is no command 'serach'; did you mean search\?"):
+        asked(search, {"config": tmp_path / "o.toml"})
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    said = asked(search, {"trials": np.int64(3), "max_drop": np.float32(1.5), "rates": [np.float64(0.5)]})
+    assert (said.trials, said.max_drop, said.rates) == (3, 1.5, (0.5,))
+
+
+def test_a_fraction_for_points_is_doubted() -> None:
+    with pytest.warns(UserWarning, match="For 3 points give 3"):
+        asked(search, {"max_drop": 0.03})
