@@ -148,6 +148,8 @@ def compare(
         KeyboardInterrupt: The user stopped it; all finished trials stay in the storage.
     """
     args = asked(command, {**named(model=model, data=data, storage=storage, output=output), **options})
+    # A file of options may name them, too.
+    output, storage = args.output if output is None else output, args.storage if storage is None else storage
     with session(quiet):
         subject = subject_of(args, model, data)
         if args.finetune is not None and output is None:

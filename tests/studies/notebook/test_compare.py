@@ -30,6 +30,12 @@ def test_a_comparison_in_memory_and_on_disk(tmp_path) -> None:
     written = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert written["winner"]["ratios"] == dict(compared.plan.ratios)
     assert written["provenance"]["command"].startswith("primesvt compare")
+    # Again by its file of options, which may name the place.
+    options = tmp_path / "out" / "options.toml"
+    options.write_text(options.read_text() + f'output = "{tmp_path / "again"}"\n')
+    primesvt.compare(model, data, config=options, quiet=True)
+    again = json.loads((tmp_path / "again" / "summary.json").read_text())
+    assert again["winner"]["ratios"] == written["winner"]["ratios"]
 
 
 def test_finetuning_needs_a_place() -> None:
