@@ -1,30 +1,16 @@
 """When kernels are compiled: the first time that one is called on a machine; later processes load what numba kept."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import ModuleType
-from typing import Any
 
 from numba.core import event
 from numba.core.dispatcher import Dispatcher
 
-from ..layers import neuron, sparse_conv
-from . import spike_conv, spike_ops
+from ..layers.kernels import Use
 
-
-def _kernels(module: ModuleType) -> set[str]:
-    """Names of a module's kernels that are machine code of their own, and not written into others."""
-    every = [value for value in vars(module).values() if isinstance(value, Dispatcher)]
-    return {_name(each) for each in every if each.targetoptions.get("inline") != "always"}
-
-
-def _name(kernel: Any) -> str:
-    return f"{kernel.py_func.__module__}.{kernel.py_func.__qualname__}"
-
-
-# What a model needs to answer, and what it needs beside to learn.
-_LEARNING = frozenset(_kernels(sparse_conv)) | {_name(neuron._differentiate)}
-_ANSWERING = frozenset().union(*map(_kernels, (spike_conv, spike_ops, neuron))) - _LEARNING
+# Of all that PrimeSVT compiles: primesvt.models.
+_PACKAGE = __name__.rpartition(".engine.")[0]
 
 
 @contextmanager
@@ -42,15 +28,23 @@ def compilations(tell: Callable[[int, int], None]) -> Iterator[None]:
 class _Listener(event.Listener):
     def __init__(self, tell: Callable[[int, int], None]) -> None:
         self._tell = tell
-        self._done: dict[frozenset[str], int] = {}
+        self._done: dict[Use, int] = {}
 
     def on_start(self, event: event.Event) -> None:
-        name = _name(event.data["dispatcher"])
-        for kernels in (_ANSWERING, _LEARNING):
-            if name in kernels:
-                done = self._done[kernels] = self._done.get(kernels, 0) + 1
-                # Of some other kinds of arrays, a kernel is compiled once more.
-                self._tell(done, max(done, len(kernels)))
+        use: Use | None = getattr(event.data["dispatcher"], "use", None)
+        if use is not None:
+            done = self._done[use] = self._done.get(use, 0) + 1
+            # Of some other kinds of arrays, a kernel is compiled once more.
+            self._tell(done, max(done, needed(use)))
 
     def on_end(self, event: event.Event) -> None:
         pass
+
+
+def needed(use: Use) -> int:
+    """How many kernels a use needs: those that are machine code of their own, and not written into others."""
+    modules = [module for name, module in list(sys.modules.items()) if name.startswith(f"{_PACKAGE}.")]
+    # Some are imported into other files, too.
+    kernels = {value for module in modules for value in vars(module).values() if isinstance(value, Dispatcher)}
+    own = [kernel for kernel in kernels if kernel.targetoptions.get("inline") != "always"]
+    return sum(getattr(kernel, "use", None) == use for kernel in own)

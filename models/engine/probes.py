@@ -159,7 +159,7 @@ def _bits(x: Activation, images: int) -> np.ndarray:
     return spikes.bits.reshape(-1, math.prod(spikes.shape[2:4]), spikes.bits.shape[-1])
 
 
-@compiled
+@compiled(use="counting")
 def _count(bits, rows, columns, counted):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     frames, height, width, size = bits.shape
     for f in prange(frames):
@@ -178,7 +178,7 @@ def _count(bits, rows, columns, counted):  # type: ignore[no-untyped-def]  # pra
 
 
 # Sums of whole numbers are the same in any order.
-@compiled(fastmath={"reassoc"})
+@compiled(use="counting", fastmath={"reassoc"})
 def _sum(values, rows, columns, counted):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     frames, height, width, channels = values.shape
     for f in prange(frames):
@@ -193,7 +193,7 @@ def _sum(values, rows, columns, counted):  # type: ignore[no-untyped-def]  # pra
         counted[0, f], counted[1, f] = uses, spikes
 
 
-@compiled(parallel=False, inline="always")
+@compiled(use="counting", parallel=False, inline="always")
 def _between(row, start, stop):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """How many bits from one place to another are set."""
     fired = 0
@@ -203,7 +203,7 @@ def _between(row, start, stop):  # type: ignore[no-untyped-def]  # pragma: no co
     return fired
 
 
-@compiled
+@compiled(use="counting")
 def _attend(query, key, value, wide, narrow, heads, counted):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """Uses and spikes of each frame; a head's value has ``wide`` channels, its query and key ``narrow``."""
     frames, tokens, _ = key.shape

@@ -211,7 +211,7 @@ def _integrate(x, tau, threshold, spikes):  # type: ignore[no-untyped-def]  # pr
                 target[i] = one if over >= zero else zero
 
 
-@compiled
+@compiled(use="learning")
 def _differentiate(x, tau, threshold, grad_spikes, slope, height, grad):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     steps, size = grad_spikes.shape
     static, held = x.shape[0] == 1, grad.shape[0] == 1

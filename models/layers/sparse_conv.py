@@ -8,18 +8,21 @@ input is dense, and PyTorch's.
 PyTorch's order, while here floats are read, any order will do, and the list of nonzeros serves the gradient, too.
 """
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numba import get_num_threads, njit, prange
+from numba import get_num_threads, prange
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from .kernels import LOCK, contracted
+from .kernels import LOCK, compiled
 
 # A product with a nonzero takes as long as this many dense ones, and a nonzero as long as so many filters more.
 _PRODUCT, _NONZERO = 2.5, 64
+# A product that is added to something needs no rounding of its own.
+_contracted = partial(compiled, use="learning", fastmath={"contract"})
 
 
 class _Nonzeros(NamedTuple):
@@ -123,7 +126,7 @@ class _SparseConv(torch.autograd.Function):
         return grad_frames, grad_weight, grad_bias, None
 
 
-@contracted
+@_contracted
 def _count(pixels, starts):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     for p in prange(pixels.shape[0]):
         row = pixels[p]
@@ -133,7 +136,7 @@ def _count(pixels, starts):  # type: ignore[no-untyped-def]  # pragma: no cover 
         starts[p + 1] = count
 
 
-@contracted
+@_contracted
 def _collect(pixels, starts, channels, values):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     size, width = pixels.shape
     for block in prange((size + 63) // 64):
@@ -150,7 +153,7 @@ def _collect(pixels, starts, channels, values):  # type: ignore[no-untyped-def] 
                 values[starts[p] + n] = row[found[n]]
 
 
-@njit(error_model="numpy")
+@compiled(use="learning", parallel=False)
 def _window(starts, channels, values, shape, y, x, rows, factors):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """The nonzeros that an output reads, as rows of the weights, and what these are multiplied by; their number.
 
@@ -170,7 +173,7 @@ def _window(starts, channels, values, shape, y, x, rows, factors):  # type: igno
     return count
 
 
-@contracted
+@_contracted
 def _convolve(starts, channels, values, shape, weights, bias, outputs):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     width = shape[1]
     filters = outputs.shape[1]
@@ -193,7 +196,7 @@ def _convolve(starts, channels, values, shape, weights, bias, outputs):  # type:
                     output[f] += fa * a[f]
 
 
-@contracted
+@_contracted
 def _correlate(starts, channels, values, shape, grads, parts):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     width = shape[1]
     number, reads, filters = parts.shape

@@ -4,7 +4,7 @@ import numba
 import numpy as np
 from numba.core import event
 
-from primesvt.models.engine import spike_conv, spike_ops
+from primesvt.models.engine import probes, spike_conv, spike_ops
 from primesvt.models.engine.compiling import compilations
 from primesvt.models.layers import neuron, sparse_conv
 
@@ -18,12 +18,12 @@ def compiles(kernel: object) -> None:
 def test_kernels_are_counted_by_what_they_are_for() -> None:
     told: list[tuple[int, int]] = []
     with compilations(lambda number, needed: told.append((number, needed))):
-        for kernel in (spike_ops._pool, sparse_conv._convolve, neuron._integrate, spike_conv._emit):
+        for kernel in (spike_ops._pool, sparse_conv._convolve, neuron._integrate, probes._sum, spike_conv._emit):
             compiles(kernel)
-    # Ten answer on a first use, as seen with an empty cache; training needs others.
-    assert told == [(1, 10), (1, 6), (2, 10), (3, 10)]
+    # Ten answer on a first use, as seen with an empty cache; training and counting need others.
+    assert told == [(1, 10), (1, 6), (2, 10), (1, 3), (3, 10)]
     compiles(spike_conv._convolve)
-    assert len(told) == 4
+    assert len(told) == 5
 
 
 def test_other_code_is_not_told_of_nor_what_is_compiled_already() -> None:
