@@ -31,5 +31,15 @@ class OperationEnergy:
         """Energy of the work, in microjoules."""
         return (self.mac_pj * work.macs + self.ac_pj * work.synops) / 1e6
 
+    @property
+    def text(self) -> str:
+        """The constants, for a person."""
+        return f"{self.mac_pj:g} pJ a multiply-accumulate, {self.ac_pj:g} pJ an addition"
 
-ENERGY = Measure(name="energy", label="energy", unit="µJ", of_work=OperationEnergy().of, digits=3)
+    @property
+    def measure(self) -> Measure:
+        """Energy by these constants as a measure."""
+        return Measure(name="energy", label="energy", unit="µJ", of_work=self.of, digits=3)
+
+
+ENERGY = OperationEnergy().measure

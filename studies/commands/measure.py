@@ -1,18 +1,21 @@
 """Measure what a device feels of a model: bytes, operations, spikes, energy, memory at work and, if asked for, latency.
 
-Every quantity is defined in docs/measures.md. Operations are counted on real images, per layer and time step.
+Every quantity is defined in docs/measures.md, and those that other packages add are shown, too. Operations are counted
+on real images, per layer and time step.
 """
 
 import argparse
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from torch import nn
 
-from primesvt.models import ImageSet, Predictions, Work, config_of, count_work, model_bytes, parameter_count
+from primesvt.models import Work, config_of, count_work, model_bytes, parameter_count
 from primesvt.models.options import check_options, option
-from primesvt.pruning import OperationEnergy, inference_state
+from primesvt.pruning import Measure, OperationEnergy, inference_state, measures
 
+from ..reporting.device import IMAGES
 from ..reporting.tables import table
 from ..running.latency import Latency, measure_latencies
 from ..running.progress import bar
@@ -31,7 +34,7 @@ class Asked:
     split: Literal["selection", "test"] = option(
         "selection", help="which images: those a search looks at, or the unseen ones"
     )
-    images: int = option(256, help="count the spikes of the first N images", metavar="N", least=1)
+    images: int = option(IMAGES, help="count the spikes of the first N images", metavar="N", least=1)
     latency: bool = option(False, help="export the model to ONNX, and time it in ONNX Runtime; takes half a minute")
     batch: int = option(1, help="images at a time when latency is measured", metavar="N", least=1, most=4096)
     threads: int = option(1, help="threads of ONNX Runtime when latency is measured", metavar="N", least=1, most=1024)
@@ -52,30 +55,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Run the command."""
     asked, energy = options_of(args, Asked), options_of(args, OperationEnergy)
+    taken = {**measures(), energy.measure.name: energy.measure}
     model, data = open_model_and_data(args, asked.split)
-    predictions, work = _count(model, data.role(asked.split).first(asked.images))
+    images = data.role(asked.split).first(asked.images)
+    with bar("measure") as progress:
+        predictions, work = count_work(model, images, on_batch=progress.counting(len(images)))
+    values = {name: measure.value(model, work) for name, measure in taken.items()}
     latency = None
     if asked.latency:
         (latency,) = measure_latencies([model], batch=asked.batch, threads=asked.threads)
-    source = f"{work.images:,} {asked.split} images of {data.name}"
     result = {"images": work.images, "data": data.name, "split": asked.split, "accuracy": predictions.accuracy}
-    result |= _numbers(model, work, energy) | {"latency": None if latency is None else latency.to_json()}
-    print_result(args, result, _text(result, source, work, energy, latency))
-
-
-def _count(model: nn.Module, images: ImageSet) -> tuple[Predictions, Work]:
-    seen = 0
-    with bar("measure") as progress:
-
-        def count(answered: int) -> None:
-            nonlocal seen
-            seen += answered
-            progress.update(seen, len(images))
-
-        return count_work(model, images, on_batch=count)
+    result |= _numbers(model, work, energy)
+    result |= {"measures": values, "latency": None if latency is None else latency.to_json()}
+    source = f"{work.images:,} {asked.split} images of {data.name}"
+    lines = [config_of(model).family, *_lines(taken, values, _notes(model, work, energy), images=False)]
+    lines += [f"per image, the mean of {source}:", *_lines(taken, values, _notes(model, work, energy), images=True)]
+    lines += _further(work, latency)
+    print_result(args, result, "\n".join([*lines, _layers(work)]))
 
 
 def _numbers(model: nn.Module, work: Work, energy: OperationEnergy) -> dict[str, Any]:
+    """What is known beside the measures, and those that were here before there were measures, by their first names."""
     state = inference_state(model)
     return {
         "family": config_of(model).family,
@@ -96,26 +96,49 @@ def _numbers(model: nn.Module, work: Work, energy: OperationEnergy) -> dict[str,
     }
 
 
-def _text(result: dict[str, Any], source: str, work: Work, energy: OperationEnergy, latency: Latency | None) -> str:
-    steps = ", ".join(f"{step:,.0f}" for step in work.synops_by_step)
-    lines = [
-        f"{result['family']}, {result['parameters']:,} parameters, {result['bytes']:,} bytes",
-        f"per image, the mean of {source}:",
-        f"  synaptic operations   {work.synops:,.0f} (by time step {steps})",
-        f"  multiply-accumulates  {work.macs:,.0f}",
-        f"  energy                {energy.of(work):,.3f} µJ ({energy.mac_pj:g} pJ a multiply-accumulate, "
-        f"{energy.ac_pj:g} pJ an addition)",
-        f"  spikes read           {work.rate or 0:.4f} per neuron and time step",
-        f"  memory at work        {result['membrane_bytes']:,} bytes of membrane potentials, "
-        f"{result['spike_bytes']:,} bytes of spikes",
+def _notes(model: nn.Module, work: Work, energy: OperationEnergy) -> Mapping[str, str]:
+    """What is to be said of some measures beside their value, by name."""
+    state, steps = inference_state(model), ", ".join(f"{step:,.0f}" for step in work.synops_by_step)
+    return {
+        "synops": f"by time step {steps}",
+        "energy": energy.text,
+        "state-bytes": f"{state.membrane_bytes:,} of membrane potentials, {state.spike_bytes:,} of spikes",
+    }
+
+
+def _lines(
+    taken: Mapping[str, Measure], values: Mapping[str, float], notes: Mapping[str, str], *, images: bool
+) -> list[str]:
+    """A line for every measure that looks at images, or for every one that does not."""
+    return [
+        _line(measure.label, measure.text(values[name]) + (f" ({notes[name]})" if name in notes else ""))
+        for name, measure in taken.items()
+        if measure.needs_images == images
     ]
+
+
+def _line(label: str, text: str) -> str:
+    return f"  {label:<20}  {text}"
+
+
+def _further(work: Work, latency: Latency | None) -> list[str]:
+    """Lines of what is no measure."""
+    lines = [_line("spikes read", f"{work.rate or 0:.4f} per neuron and time step")]
     if latency is not None:
         lines.append(
-            f"  latency               {latency.milliseconds:.3f} ms for a batch of {latency.batch} in ONNX Runtime, "
-            f"{latency.threads} thread(s), median of {latency.repetitions}"
+            _line(
+                "latency",
+                f"{latency.milliseconds:.3f} ms for a batch of {latency.batch} in ONNX Runtime, "
+                f"{latency.threads} thread(s), median of {latency.repetitions}",
+            )
         )
     if work.unknown:
         lines.append(f"not counted, as nothing is known of them: {', '.join(work.unknown)}")
+    return lines
+
+
+def _layers(work: Work) -> str:
+    """A table of the layers."""
     rows = [
         [
             layer.layer,
@@ -127,4 +150,4 @@ def _text(result: dict[str, Any], source: str, work: Work, energy: OperationEner
         for layer in work.layers
     ]
     heads = [f"synops t={t}" for t in range(len(work.synops_by_step))]
-    return "\n".join([*lines, table(["layer", "MACs", "rate", *heads], rows)])
+    return table(["layer", "MACs", "rate", *heads], rows)

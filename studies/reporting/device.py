@@ -1,39 +1,36 @@
-"""What a device feels of the plan that is put forward, beside the unpruned model: see docs/measures.md."""
+"""What a device feels of the plan that is put forward, beside the unpruned model: every measure, and latency.
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+What each of them is: see docs/measures.md.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from torch import nn
 
 from primesvt.models import ImageSet, count_work, model_bytes
-from primesvt.pruning import OperationEnergy, inference_state
+from primesvt.pruning import measure_named, measures
 
 from ..running.latency import measure_latencies
 
-# As many as `primesvt measure` looks at by default.
+# Images on which a model's work is counted, where nobody says how many: it differs little from one to the next.
 IMAGES = 256
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeviceCost:
-    """What a model takes for one image, the mean of a few.
+    """What a model takes of a device.
 
     Args:
         bytes: Stored bytes.
-        synops: Synaptic operations.
-        macs: Multiply-accumulates.
-        energy: Of these operations, in microjoules.
-        state_bytes: Membrane potentials, and spikes of one time step.
+        measures: Every installed measure by its name; those that look at images are of one, the mean of a few.
         images: How many were looked at.
         latency: Milliseconds in ONNX Runtime, one image, one thread; None where it was not measured.
     """
 
     bytes: int
-    synops: float
-    macs: float
-    energy: float
-    state_bytes: int
+    measures: Mapping[str, float]
     images: int
     latency: float | None = None
 
@@ -42,22 +39,16 @@ class DeviceCost:
         """Count a model's work for the first images of a set.
 
         Raises:
-            PrimeSVTError: Its spikes cannot be counted.
+            PrimeSVTError: Its spikes cannot be counted, or another package's measure cannot be used.
         """
         _, work = count_work(model, images.first(IMAGES))
-        state = inference_state(model)
-        return cls(
-            bytes=model_bytes(model),
-            synops=work.synops,
-            macs=work.macs,
-            energy=OperationEnergy().of(work),
-            state_bytes=state.membrane_bytes + state.spike_bytes,
-            images=work.images,
-        )
+        found = {name: measure.value(model, work) for name, measure in measures().items()}
+        return cls(bytes=model_bytes(model), measures=found, images=work.images)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data."""
-        return asdict(self)
+        """Plain data; a measure's name with ``_`` for ``-``."""
+        found = {name.replace("-", "_"): value for name, value in self.measures.items()}
+        return {**found, "bytes": self.bytes, "images": self.images, "latency": self.latency}
 
 
 def device_costs(models: Sequence[nn.Module], images: ImageSet, *, latency: bool) -> list[DeviceCost]:
@@ -80,12 +71,10 @@ def device_costs(models: Sequence[nn.Module], images: ImageSet, *, latency: bool
 
 def device_table(unpruned: DeviceCost, chosen: DeviceCost) -> tuple[list[str], list[list[str]]]:
     """Both side by side: header and rows."""
-    rows: list[tuple[str, float, float, int]] = [
-        ("bytes", unpruned.bytes, chosen.bytes, 0),
-        ("energy of an image's operations (µJ)", unpruned.energy, chosen.energy, 3),
-        ("synaptic operations", unpruned.synops, chosen.synops, 0),
-        ("multiply-accumulates", unpruned.macs, chosen.macs, 0),
-        ("bytes of membranes and spikes at work", unpruned.state_bytes, chosen.state_bytes, 0),
+    taken = {name: measure_named(name) for name in unpruned.measures}
+    rows = [
+        (f"{m.label} ({m.unit})" if m.unit else m.label, unpruned.measures[name], chosen.measures[name], m.digits)
+        for name, m in taken.items()
     ]
     if unpruned.latency is not None and chosen.latency is not None:
         rows.append(("milliseconds in ONNX Runtime, one thread", unpruned.latency, chosen.latency, 3))

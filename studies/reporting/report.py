@@ -3,7 +3,7 @@
 import html
 import re
 
-from primesvt.pruning import Robustness
+from primesvt.pruning import OperationEnergy, Robustness
 
 from . import figures
 from .chosen import best_of_samplers, limits_kept, stopped_early
@@ -122,7 +122,7 @@ def _device(comparison: Comparison) -> list[str]:
         heading("What a device feels of the plan that is put forward"),
         note(
             f"Spikes counted on {comparison.device[0].images:,} test images. A synaptic operation is an addition that "
-            "a spike causes; energy takes 4.6 pJ a multiply-accumulate and 0.9 pJ an addition (45 nm), and no memory."
+            f"a spike causes; energy takes {OperationEnergy().text} (45 nm), and no memory."
         ),
         html_table(*device_table(*comparison.device), words=(0,)),
     ]

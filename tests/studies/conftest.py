@@ -5,9 +5,30 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from primesvt.models import Work, plugins
+from primesvt.pruning import Measure
 from primesvt.studies.cli import main
 
 from ..conftest import noisy_data
+
+
+@pytest.fixture
+def another_measure(monkeypatch: pytest.MonkeyPatch) -> Measure:
+    """A measure that another package adds."""
+    measure = Measure(name="busiest", label="busiest layer", unit="spikes", of_work=_busiest, digits=1)
+
+    class Point:
+        name, value = "busiest", "somewhere:BUSIEST"
+
+        def load(self) -> Measure:
+            return measure
+
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [Point()] if group == "primesvt.measures" else [])
+    return measure
+
+
+def _busiest(work: Work) -> float:
+    return max(layer.spikes for layer in work.layers)
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from primesvt.models import count_work, load_model, model_bytes, open_data
+from primesvt.pruning import MEASURES, Measure
 from primesvt.studies.running import latency
 
 
@@ -17,7 +18,8 @@ def test_measure(primesvt, model_dir, data_file) -> None:
     assert (ran["images"], ran["split"], ran["bytes"]) == (9, "selection", model_bytes(model))
     assert (ran["synops"], ran["macs"]) == (work.synops, work.macs)
     assert sum(ran["synops_by_step"]) == pytest.approx(work.synops)
-    assert ran["energy_uj"] == pytest.approx((4.6 * work.macs + 2 * work.synops) / 1e6)
+    assert ran["energy_uj"] == ran["measures"]["energy"] == pytest.approx((4.6 * work.macs + 2 * work.synops) / 1e6)
+    assert set(ran["measures"]) == set(MEASURES)
     assert [layer["layer"] for layer in ran["layers"]] == [layer.layer for layer in work.layers]
     assert (ran["unknown"], ran["latency"]) == ([], None)
     assert 0 < ran["firing_rate"] < 1
@@ -28,6 +30,13 @@ def test_the_text_has_every_layer(primesvt, model_dir, data_file) -> None:
     assert "4.6 pJ a multiply-accumulate, 0.9 pJ an addition" in text
     assert "blocks.0.hidden" in text
     assert "head" in text
+
+
+def test_a_measure_of_another_package_is_shown(primesvt, model_dir, data_file, another_measure: Measure) -> None:
+    command = ("measure", model_dir, "--data", data_file, "--images", "9")
+    value = primesvt(*command, "--json").json["measures"]["busiest"]
+    assert value > 0
+    assert f"  busiest layer         {another_measure.text(value)}\n" in primesvt(*command).out
 
 
 def constant_model(_model: object, file: str | Path, *, batch: int) -> None:

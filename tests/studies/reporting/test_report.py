@@ -65,13 +65,15 @@ def test_a_third_objective_has_a_front_and_the_chosen_plan_its_energy() -> None:
     one = study("a", 0, plan("", 0.5, 1.0))
     history = replace(one.history, measures={"energy": tuple(range(10))})
     compared = comparison([replace(one, history=history)])
-    cost = DeviceCost(bytes=100, synops=2e6, macs=1e5, energy=2.26, state_bytes=40, images=9)
+    cost = DeviceCost(bytes=100, measures={"size": 100, "energy": 2.26}, images=9)
+    less = replace(cost, bytes=50, measures={"size": 50, "energy": 1.13})
     baseline = replace(compared.baseline, measures={"energy": 9.0})
-    compared = replace(compared, baseline=baseline, further=goals, device=(cost, replace(cost, bytes=50, energy=1.13)))
+    compared = replace(compared, baseline=baseline, further=goals, device=(cost, less))
     page = body(report_page(compared))
     assert "<h2>Memory saved against energy</h2>" in page
     table = page[page.index("<h2>What a device feels of the plan that is put forward</h2>") :]
     assert "Spikes counted on 9 test images" in table
+    assert "energy takes 4.6 pJ a multiply-accumulate, 0.9 pJ an addition (45 nm)" in table
     assert ">50.00%<" in table[: table.index("</table>")]
     without = body(report_page(pair()))
     assert "Memory saved against" not in without
