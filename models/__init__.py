@@ -50,6 +50,7 @@ from .families.spike_driven_transformer import SpikeDrivenTransformer, SpikeDriv
 from .families.spikformer import Spikformer, SpikformerConfig
 from .families.spiking_block import SelfAttention, SpikingBlock
 from .families.unsaid import Unsaid, unsaid_of
+from .json_text import read_json
 from .layers.channels import EMBEDDING, ChannelGroup, conv_bn, writer
 from .layers.conv import ConvBN, MaxPool
 from .layers.folding import fold
@@ -63,7 +64,6 @@ from .model_directory import (
     load_model,
     model_bytes,
     parameter_count,
-    read_json,
     save_into,
     save_model,
     write_directory,

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -20,6 +19,7 @@ from torch import nn
 from .errors import PrimeSVTError
 from .families.config import ModelConfig
 from .families.registry import build, config_of, config_type
+from .json_text import read_json
 
 FORMAT = 1
 CONFIG = "config.json"
@@ -184,31 +184,6 @@ def _read_config(folder: Path, families: Iterable[type[ModelConfig]]) -> tuple[M
     except PrimeSVTError as error:
         raise PrimeSVTError(f"{file}: {error}") from error
     return config, nonfinite
-
-
-def read_json(file: Path, problem: str) -> dict[str, Any]:
-    """Read a JSON object; ``problem`` is the message, with ``{}`` for the cause.
-
-    Raises:
-        PrimeSVTError: The file cannot be read or holds something else.
-    """
-    try:
-        data = json.loads(file.read_text(encoding="utf-8"), object_pairs_hook=_no_duplicates)
-    except OSError as error:
-        raise PrimeSVTError(problem.format(error.strerror or error)) from error
-    except (ValueError, RecursionError) as error:
-        raise PrimeSVTError(problem.format(f"{file.name} is no JSON ({error})")) from error
-    if not isinstance(data, dict):
-        raise PrimeSVTError(problem.format(f"{file.name} holds no JSON object"))
-    return data
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    data = dict(pairs)
-    if len(data) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} is there twice")
-    return data
 
 
 def _read_weights(

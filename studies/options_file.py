@@ -71,7 +71,7 @@ def words_of(key: str, value: Any, flag: str | None, action: Action) -> list[str
     if not all(isinstance(each, str | int | float) and not isinstance(each, bool) for each in values):
         raise PrimeSVTError(f"{key} is a text, a number or a list of these, got {value!r}.")
     texts = [str(each) for each in values]
-    if type(action).__name__ != "_AppendAction":
+    if not _may_come_again(action):
         texts = [",".join(texts)]
     return texts if flag is None else [f"{flag}={text}" for text in texts]
 
@@ -88,13 +88,18 @@ def options_text(command: str, said: Said, version: str) -> str:
     several: dict[str, list[str]] = {}
     single: dict[str, str] = {}
     for action, text in said:
-        if type(action).__name__ == "_AppendAction":
+        if _may_come_again(action):
             several.setdefault(_key(action), []).append(_toml(text))
         else:
             single[_key(action)] = _toml(text)
     lines += [f"{key} = {value}" for key, value in single.items()]
     lines += [f"{key} = [{', '.join(values)}]" for key, values in several.items()]
     return "\n".join(lines) + "\n"
+
+
+def _may_come_again(action: Action) -> bool:
+    """Whether a flag is said once for every value; argparse has no public name for such an action."""
+    return type(action).__name__ == "_AppendAction"
 
 
 def _key(action: Action) -> str:

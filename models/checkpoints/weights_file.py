@@ -5,7 +5,6 @@ views of the mapped file. Training scripts put the weights under many names, bes
 every collection of weights in the file is found, and the most likely one taken.
 """
 
-import json
 import math
 import mmap
 import stat
@@ -18,6 +17,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from ..errors import PrimeSVTError
+from ..json_text import parse_json
 from .pickle_safety import Other, StoredTensor, read_pickle
 from .torch_archive import AGAIN, DTYPES, MAX_DIMENSION, TorchArchive, one_line
 
@@ -223,7 +223,7 @@ def _read_safetensors(file: Path, content: mmap.mmap, collection: str | None) ->
         raise PrimeSVTError(f"its header claims {size} bytes, more than there are or may be; get the file again.")
     try:
         # The library checks offsets and sizes, but takes the last of two tensors with one name.
-        header = json.loads(content[8 : 8 + size], object_pairs_hook=_no_duplicates)
+        header = parse_json(content[8 : 8 + size])
         _check_names({key: None for key in header if key != "__metadata__"})
         with safe_open(file, framework="pt") as tensors:
             state = {key: tensors.get_tensor(key) for key in tensors.keys()}  # noqa: SIM118
@@ -236,10 +236,3 @@ def _read_safetensors(file: Path, content: mmap.mmap, collection: str | None) ->
         if max((0, *tensor.shape)) > MAX_DIMENSION:
             raise PrimeSVTError(f"{key!r} has a size that no weight has; get the file again.")
     return WeightsFile(_strip(state), "", ())
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    data = dict(pairs)
-    if len(data) < len(pairs):
-        raise ValueError("a name is there twice")
-    return data

@@ -96,6 +96,15 @@ def add_data(parser: Parser) -> None:
     )
 
 
+def add_train_data(parser: Any) -> None:
+    """--train-data."""
+    parser.add_argument(
+        "--train-data",
+        metavar="PATH",
+        help="learn the fit images of this data set, such as the full one of an embedded sample (default: --data's)",
+    )
+
+
 def add_device(parser: Any) -> None:
     """--device."""
     parser.add_argument(
@@ -290,6 +299,17 @@ def open_data_of(args: argparse.Namespace, frame: tuple[int, int, int] | None, g
     if args.selection_from_test is not None:
         return with_selection_from_test(data, args.selection_from_test)
     return data
+
+
+def with_train_data(args: argparse.Namespace, data: DataSet, model: nn.Module) -> DataSet:
+    """A data set with the fit images that --train-data names; as it is where it names none.
+
+    Raises:
+        PrimeSVTError: They cannot be read.
+    """
+    if args.train_data is None:
+        return data
+    return replace(data, fit=open_data(args.train_data, frame_of(config_of(model))).fit)
 
 
 def print_result(args: argparse.Namespace, result: dict[str, Any], text: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from optuna.storages import BaseStorage
 
-from primesvt.models import DEMO, DataSet, PrimeSVTError, Recipe, config_of, frame_of, open_data
+from primesvt.models import DEMO, DataSet, PrimeSVTError, Recipe, config_of
 from primesvt.search.samplers import PRIORITIZED, SAMPLERS
 
 from ..exit_codes import LIMIT_MISSED, NONE_FOUND
@@ -49,12 +49,14 @@ from .arguments import (
     add_model,
     add_output,
     add_search,
+    add_train_data,
     names,
     open_model_and_data,
     positive,
     print_result,
     samplers_text,
     settings_of,
+    with_train_data,
 )
 from .arms import arms, at_its_best
 from .options import add_options, options_of
@@ -141,7 +143,7 @@ def _add_finetuning(parser: argparse.ArgumentParser) -> None:
         help="fine-tune every sampler's best plan in the end, with the unpruned model as teacher, and measure it on "
         "the test set (default: not)",
     )
-    group.add_argument("--train-data", metavar="PATH", help="learn the fit images of this data set (default: --data's)")
+    add_train_data(group)
     add_options(group, Recipe, only=_RECIPE, defaults=vars(GENTLE), prefix="finetune")
 
 
@@ -246,10 +248,9 @@ def written(args: argparse.Namespace, data: DataSet, result: Result, directory: 
     write(directory, result.comparison, result.test.pruner, result.runs, result.provenance)
     if args.finetune is None:
         return result
-    if args.train_data is not None:
-        data = replace(data, fit=open_data(args.train_data, frame_of(config_of(result.test.model))).fit)
     given = {**vars(GENTLE), "epochs": args.finetune, "seed": args.seed, "flip": was_mirrored(args.model)}
-    tuning = PlanTuning(finetuned_in(directory), options_of(args, Recipe, given, prefix="finetune"), data)
+    learnt = with_train_data(args, data, result.test.model)
+    tuning = PlanTuning(finetuned_in(directory), options_of(args, Recipe, given, prefix="finetune"), learnt)
     result = replace(result, comparison=tuning.tuned(result.comparison, result.test))
     write(directory, result.comparison, result.test.pruner, result.runs, result.provenance)
     return result

@@ -131,15 +131,8 @@ def _images(args: argparse.Namespace, model: nn.Module) -> ImageSet | None:
 
 
 def _verify(model: nn.Module, runner: Runner, images: ImageSet) -> Verification:
-    seen = 0
     with bar("verify") as progress:
-
-        def count(batch: int) -> None:
-            nonlocal seen
-            seen += batch
-            progress.update(seen, len(images))
-
-        verification = verify(model, runner, images, on_batch=count)
+        verification = verify(model, runner, images, on_batch=progress.counting(len(images)))
     verification.check()
     return verification
 

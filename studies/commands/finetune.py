@@ -1,15 +1,24 @@
 """Recover accuracy of a pruned model by training it a little, alone or with the original as teacher."""
 
 import argparse
-from dataclasses import replace
 
 from torch import nn
 
-from primesvt.models import DataSet, Recipe, config_of, find_device, frame_of, load_model, open_data
+from primesvt.models import DataSet, Recipe, find_device, load_model
 
 from ..running.finetuning import GENTLE, FineTuned, fine_tune
 from ..running.train_run import TrainJob, check_trainable, was_mirrored
-from .arguments import add_data, add_device, add_json, add_output, add_overwrite, open_model_and_data, print_result
+from .arguments import (
+    add_data,
+    add_device,
+    add_json,
+    add_output,
+    add_overwrite,
+    add_train_data,
+    open_model_and_data,
+    print_result,
+    with_train_data,
+)
 from .options import add_options, options_of
 
 _RECIPE = ("epochs", "batch_size", "learning_rate", "shift", "distillation", "frozen_statistics", "seed")
@@ -19,11 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("model", metavar="DIR", help="the pruned model")
     add_data(parser)
-    parser.add_argument(
-        "--train-data",
-        metavar="PATH",
-        help="learn the fit images of this data set, such as the full one of an embedded sample (default: --data's)",
-    )
+    add_train_data(parser)
     add_device(parser)
     parser.add_argument(
         "--teacher", metavar="MODEL", help="learn from the answers of this model, such as the unpruned one"
@@ -83,8 +88,6 @@ def finetuned_as(
     """
     device = find_device(args.device)
     flip = args.flip if "flip" in args else was_mirrored(args.model, args.teacher)
-    if args.train_data is not None:
-        data = replace(data, fit=open_data(args.train_data, frame_of(config_of(model))).fit)
     job = TrainJob(
         directory=args.output,
         recipe=options_of(args, Recipe, {**vars(GENTLE), "flip": flip}),
@@ -93,4 +96,4 @@ def finetuned_as(
         device=device,
         facts={"finetuned": args.model, "teacher": args.teacher},
     )
-    return fine_tune(job, model, data, teacher)
+    return fine_tune(job, model, with_train_data(args, data, model), teacher)

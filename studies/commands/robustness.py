@@ -65,15 +65,14 @@ def robustness_as(args: argparse.Namespace, model: nn.Module, data: DataSet) -> 
     layers = settings.chosen_layers(model)
     calibration = settings.calibration_of(data)
     evaluator = Evaluator(model, settings.selection(data), cache=args.cache, calibration=calibration)
-    total, done = len(layers) * len(rates) + 1, 0
+    plans = len(layers) * len(rates) + 1
     with bar("robustness") as progress:
-        progress.update(0, total)
+        progress.update(0, plans)
+        count = progress.counting(plans)
 
         def accuracy(plan: PruningPlan) -> float:
-            nonlocal done
             value = evaluator.evaluate(plan).accuracy
-            done += 1
-            progress.update(done, total)
+            count(1)
             return value
 
         measured = measure_robustness(layers, rates, accuracy, criterion=settings.criterion, multiple=settings.multiple)

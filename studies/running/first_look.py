@@ -64,12 +64,5 @@ def first_look(model: nn.Module, images: ImageSet) -> FirstLook:
         PrimeSVTError: They do not fit the model.
     """
     images.check(config_of(model))
-    seen = 0
     with bar("check") as progress:
-
-        def count(answered: int) -> None:
-            nonlocal seen
-            seen += answered
-            progress.update(seen, len(images))
-
-        return FirstLook(images, predict(model, images, on_batch=count).counted)
+        return FirstLook(images, predict(model, images, on_batch=progress.counting(len(images))).counted)

@@ -43,12 +43,12 @@ class Bar:
             console.print(f"{self._title}: {done:g} of {total:g} {found}".rstrip(), soft_wrap=True)
 
     def counting(self, total: int) -> Callable[[int], None]:
-        """What is called after every batch with the number of its images, of ``total`` in all."""
+        """What is called with how many more are done, such as the images of a batch, of ``total`` in all."""
         done = 0
 
-        def count(batch: int) -> None:
+        def count(more: int) -> None:
             nonlocal done
-            done += batch
+            done += more
             self.update(done, total)
 
         return count

@@ -22,7 +22,6 @@ from primesvt.models import (
     model_bytes,
     model_directory,
     parameter_count,
-    read_json,
     save_model,
     write_directory,
 )
@@ -318,13 +317,6 @@ def test_a_link_to_a_directory_stays_a_link(make_model, tmp_path: Path) -> None:
     save_model(make_model(seed=1), tmp_path / "link", overwrite=True)
     assert (tmp_path / "link").is_symlink()
     assert fingerprint(load_model(tmp_path / "model")) == fingerprint(make_model(seed=1))
-
-
-def test_read_json_names_the_cause(tmp_path: Path) -> None:
-    (tmp_path / "a.json").write_text('{"a": 1}')
-    assert read_json(tmp_path / "a.json", "{}") == {"a": 1}
-    with pytest.raises(PrimeSVTError, match=r"^Bad: No such file or directory!$"):
-        read_json(tmp_path / "b.json", "Bad: {}!")
 
 
 def test_a_negative_variance_is_refused(make_model, tmp_path) -> None:
