@@ -1,4 +1,4 @@
-"""What the imports of the four folders say of them: they point one way, within models/ too, and nowhere in a circle.
+"""What the imports of the four folders say of them: they point one way, within a folder, too, and nowhere in a circle.
 
 And tests/ mirrors the folders: whoever looks for the test of a file finds it at the file's own place.
 """
@@ -12,15 +12,35 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("models", "pruning", "search", "studies")
-# The rooms of models/, each of which may import those above its line only, and itself. A file at the top of models/
-# that is not listed is one that all rooms need: it imports no room.
-ROOMS = (
-    {"layers"},
-    {"families"},
-    {"data", "checkpoints", "engine", "model_directory"},
-    {"prediction"},
-    {"training", "export"},
-)
+# The rooms of each folder, and files at its top, each of which may import those above its line only, and itself. A file
+# at the top of a folder that is not listed is one that all rooms need: it imports no room.
+ROOMS: Mapping[str, tuple[set[str], ...]] = {
+    "models": (
+        {"layers"},
+        {"families"},
+        {"data", "checkpoints", "engine", "model_directory"},
+        {"prediction"},
+        {"training", "export"},
+    ),
+    "pruning": (
+        {"criteria", "measures"},
+        {"kept"},
+        {"surgery", "masking", "matching", "repair"},
+        {"memory"},
+        {"byte_counter"},
+        {"pruner"},
+        {"family_contract"},
+    ),
+    "search": ({"samplers"}, {"starts"}),
+    "studies": (
+        {"running"},
+        {"reporting"},
+        {"dashboard", "parser", "completion"},
+        {"commands"},
+        {"cli"},
+        {"notebook", "main"},
+    ),
+}
 # Files without a test of their own place, with the file that tests them.
 TESTED_IN = {
     "models/checkpoints/official_state.py": "models/checkpoints/test_importing.py",
@@ -196,20 +216,24 @@ def test_folders_point_one_way(folder: str) -> None:
 
 
 def floor(name: str) -> int:
-    """On which floor of models/ a file is; 0 for the few that all rooms need."""
-    room = name.split(".")[1]
-    return next((number for number, rooms in enumerate(ROOMS, 1) if room in rooms), 0)
+    """On which floor of its folder a file is; 0 for the few that all rooms need."""
+    folder, room, *_ = name.split(".")
+    return next((number for number, rooms in enumerate(ROOMS[folder], 1) if room in rooms), 0)
 
 
-def test_the_rooms_of_models_are_on_floors() -> None:
-    assert set().union(*ROOMS) <= {name.split(".")[1] for name in files() if name.startswith("models.")}
-    for name, targets in arrows().items():
-        if not name.startswith("models."):
-            continue
-        room = name.split(".")[1]
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_the_rooms_of_a_folder_are_on_floors(folder: str) -> None:
+    inside = {name: targets for name, targets in arrows().items() if name.startswith(f"{folder}.")}
+    there = {name.split(".")[1] for name in inside}
+    assert set().union(*ROOMS[folder]) <= there
+    rooms = {name.split(".")[1] for name, file in files().items() if name in inside and len(name.split(".")) > 2}
+    assert rooms <= set().union(*ROOMS[folder]), "these have no floor"
+    for name, targets in inside.items():
         for target in targets:
-            assert target != "models", f"{name} imports all of models/; import the file that has it"
-            same = target.split(".")[1] == room
+            if not f"{target}.".startswith(f"{folder}."):
+                continue
+            assert target != folder, f"{name} imports all of {folder}/; import the file that has it"
+            same = target.split(".")[1] == name.split(".")[1]
             assert same or floor(target) < floor(name) or floor(target) == 0, f"{name} -> {target} points upwards"
 
 
