@@ -37,7 +37,7 @@ from primesvt.models import (
     save_model,
 )
 from primesvt.pruning import Calibration, Pruner, PruningPlan, load_plan
-from primesvt.search import Constraints, divergence
+from primesvt.search import Constraints, finite_divergence
 from primesvt.studies import main as cli
 from primesvt.studies.running.runner import RunOptions, run_study
 from primesvt.studies.running.settings import StudySettings
@@ -112,7 +112,7 @@ class Case:
     def measured(self, model: nn.Module) -> dict[str, Any]:
         """A pruned model on the test set."""
         answers = predict(model, self.test)
-        return {**answers.counted.told(), "kl": divergence(self.unpruned.logits, answers.logits)}
+        return {**answers.counted.told(), "kl": finite_divergence(self.unpruned.logits, answers.logits)}
 
     def line(self, plan: PruningPlan) -> dict[str, dict[str, Any]]:
         """A plan's figures, by what was done."""

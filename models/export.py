@@ -86,7 +86,7 @@ def export_onnx(model: nn.Module, file: str | Path, *, batch: int | None = None)
     require("onnx", "onnxscript")
     config = config_of(model)
     captured = _captured(model, config, batch)
-    with quiet():
+    with silenced():
         try:
             program = torch.onnx.export(
                 captured,
@@ -124,7 +124,7 @@ def export_pt2(model: nn.Module, file: str | Path, *, batch: int | None = None) 
     program = _captured(model, config, batch)
     _strip(program)
     archive = BytesIO()
-    with quiet():
+    with silenced():
         torch.export.save(program, archive, extra_files={DESCRIPTION: json.dumps(description(config))})
     return _written(file, archive.getvalue(), config, "pt2", None, batch)
 
@@ -177,7 +177,7 @@ def require(*packages: str) -> None:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def silenced() -> Iterator[None]:
     """Silence what PyTorch prints, warns and logs about its own work on exported files."""
     before = logging.root.manager.disable
     logging.disable(logging.ERROR)
@@ -194,7 +194,7 @@ def _captured(model: nn.Module, config: ModelConfig, batch: int | None) -> torch
     images = _example(config, batch)
     copied = copy.deepcopy(model).float().cpu().eval().requires_grad_(False)
     try:
-        with quiet(), torch.no_grad():
+        with silenced(), torch.no_grad():
             return torch.export.export(copied, (images,), dynamic_shapes=_dynamic(batch), strict=False)
     except RuntimeError as error:
         # Such as a model whose neurons run over the images of a batch: there is one step to unroll for each.

@@ -42,5 +42,5 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(data) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"a name is there twice: {twice[:_SHOWN]!r}")
+        raise ValueError(f"{twice[:_SHOWN]!r} is there twice")
     return data

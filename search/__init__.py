@@ -19,7 +19,7 @@ from .attributes import (
 from .baseline import baseline_of
 from .budget_space import BudgetSpace
 from .constraints import ACCURACY_DROP, MEMORY_SAVING, Constraints
-from .evaluation import Counted, Evaluation, divergence
+from .evaluation import Counted, Evaluation, finite_divergence
 from .evaluator import DEFAULT_CACHE, Evaluator, Forwards
 from .goals import (
     Goals,
@@ -41,8 +41,8 @@ from .space import SearchSpace, ratios_of
 from .stopping import StoppingRule
 from .workers import is_mine, is_running
 
-# Names of version 0.1.
-DEFAULT_MEMORY, Measured = DEFAULT_CACHE, Counted
+# Names of earlier versions.
+DEFAULT_MEMORY, Measured, divergence = DEFAULT_CACHE, Counted, finite_divergence
 
 __all__ = [
     "ACCURACY_DROP",
@@ -90,6 +90,7 @@ __all__ = [
     "decided_early",
     "divergence",
     "evaluation_of",
+    "finite_divergence",
     "has_goals",
     "is_feasible",
     "is_mine",

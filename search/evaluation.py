@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from primesvt.models import Accuracy
-from primesvt.pruning.repair import divergence as kl_divergence
+from primesvt.pruning.repair import divergence
 
 # No storage knows infinity.
 MAX_DIVERGENCE = 1e6
@@ -28,8 +28,8 @@ class Evaluation(Accuracy):
         unpruned_right: Of the images seen, those whose class the unpruned model tells; None where all were seen.
         least_drop: Percentage points that the plan loses at least, whatever the images seen look like; None where all
             were seen.
-        divergence: How far the answers are from the unpruned model's on the images seen, see :func:`divergence`; None
-            where an earlier version measured it.
+        divergence: How far the answers are from the unpruned model's on the images seen, see
+            :func:`finite_divergence`; None where an earlier version measured it.
         measures: Further numbers of the pruned model by name, see :mod:`primesvt.pruning.measures`.
     """
 
@@ -79,15 +79,16 @@ class Counted:
     right: np.ndarray
 
 
-def divergence(unpruned: np.ndarray, pruned: np.ndarray) -> float:
-    """Mean Kullback-Leibler divergence, in nats, of a pruned model's answers from the unpruned model's.
+def finite_divergence(unpruned: np.ndarray, pruned: np.ndarray) -> float:
+    """The divergence of a pruned model's answers from the unpruned model's, in nats, as a number that a storage takes.
 
-    Smooth where accuracy is coarse: it tells two plans apart that lose the same images. Very large, and never above
-    :data:`MAX_DIVERGENCE`, where an answer is no number.
+    It is :func:`~primesvt.pruning.repair.divergence`, the error that repair makes small, too. Smooth where accuracy is
+    coarse: it tells two plans apart that lose the same images. Where an answer is no number it is
+    :data:`MAX_DIVERGENCE`, and never above that.
 
     Args:
         unpruned: Logits ``[N, classes]`` of the unpruned model.
         pruned: Logits ``[N, classes]`` of the pruned model on the same images.
     """
-    mean = kl_divergence(torch.from_numpy(unpruned), torch.from_numpy(pruned))
+    mean = divergence(torch.from_numpy(unpruned), torch.from_numpy(pruned))
     return min(max(mean, 0.0), MAX_DIVERGENCE) if math.isfinite(mean) else MAX_DIVERGENCE

@@ -22,7 +22,7 @@ from primesvt.models import (
 )
 from primesvt.pruning import Calibration, Measure, Pruner, PruningPlan, Version
 
-from .evaluation import Counted, Evaluation, divergence
+from .evaluation import Counted, Evaluation, finite_divergence
 from .rejection import Rejection
 
 # Of activations: a gibibyte, which holds thousands of images of a small model.
@@ -114,7 +114,7 @@ class Evaluator:
         answers = self._ask(version, rejection)
         order = np.arange(len(self.images)) if rejection is None else rejection.order
         seen = order[: len(answers.predictions.labels)]
-        far = divergence(unpruned.predictions.logits[seen], answers.predictions.logits)
+        far = finite_divergence(unpruned.predictions.logits[seen], answers.predictions.logits)
         return self._summary(version, plan, answers, far, time.perf_counter() - started, rejection)
 
     def completed(self, evaluation: Evaluation, plan: PruningPlan) -> Evaluation:

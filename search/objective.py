@@ -43,7 +43,7 @@ class Objective:
         """The objectives of the trial's plan: memory saving, accuracy, and whatever else the goals name.
 
         User attributes: ``evaluation`` (all that was measured), ``accuracy_drop`` in points, ``interval`` of the
-        accuracy, ``bytes``, ``divergence`` (see :func:`~primesvt.search.divergence`), every measure by its name,
+        accuracy, ``bytes``, ``divergence`` (see :func:`~primesvt.search.finite_divergence`), every measure by its name,
         ``images`` and ``seconds`` of the evaluation, ``sampler_seconds`` of proposing the plan, ``decided_early``
         (``exact`` or ``statistical``, absent where every image was asked), ``reused`` (where it was taken from, or
         absent), ``phase`` (``search`` where the sampler knows no phases, ``start`` for a plan that the study was told)

@@ -33,7 +33,7 @@ from .completion import add_print_completion
 from .doubts import doubts
 from .exit_codes import BAD_INPUT, INTERRUPTED
 from .parser import CommandParser, Parser
-from .reporting.provenance import version_of
+from .reporting.provenance import package_version
 from .running.progress import say, tell_of_kernel
 
 COMMANDS = (
@@ -63,7 +63,7 @@ def make_parser() -> argparse.ArgumentParser:
         "keep hard limits on accuracy and memory, and prove the choice in Optuna studies.",
         epilog="Start with 'primesvt demo -o demo-result', then 'primesvt COMMAND --help'.",
     )
-    parser.add_argument("--version", action="version", version=f"primesvt {version_of('primesvt')}")
+    parser.add_argument("--version", action="version", version=f"primesvt {package_version('primesvt')}")
     add_print_completion(parser)
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=CommandParser)
     for name, command in zip(NAMES, COMMANDS, strict=True):

@@ -10,7 +10,7 @@ from primesvt.models import PrimeSVTError, meant
 
 from .exit_codes import BAD_INPUT
 from .options_file import options_text, read_options, words_of
-from .reporting.provenance import version_of
+from .reporting.provenance import package_version
 from .running.storage import without_password
 
 # As argparse words it, of whatever version.
@@ -71,7 +71,7 @@ class CommandParser(Parser):
         if rest:
             self.error(f"unrecognized arguments: {' '.join(rest)}")
         said = [(action, _safe(text)) for action, text in self._said(words) if action.dest not in _OWN]
-        namespace.options_text = options_text(self._command, said, version_of("primesvt"))
+        namespace.options_text = options_text(self._command, said, package_version("primesvt"))
         return namespace, rest
 
     @property

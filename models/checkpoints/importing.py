@@ -25,7 +25,7 @@ from .weights_file import check_values, read_weights
 
 _DEFAULTS = {"tau": 2.0, "v_threshold": 1.0, "attention_threshold": 0.5}
 # What has no default, and how to say it on the command line.
-_ASKED = {
+_REQUIRED = {
     "heads": "--heads N",
     "time_steps": "--time-steps T",
     "pooling": "--pooling 0011 (one digit per stem stage, 1 where it halves the image)",
@@ -179,10 +179,10 @@ def _settled(
         guesses |= vars(layout.resizing(min(size)))
     names = [field.name for field in dataclasses.fields(kind) if field.name not in ("widths", "classes")]
     guessed = {key: guesses[key] for key in names if key in guesses and key not in said and key not in fields}
-    if missing := [key for key in names if key in _ASKED and key not in {**said, **fields, **guesses}]:
+    if missing := [key for key in names if key in _REQUIRED and key not in {**said, **fields, **guesses}]:
         raise PrimeSVTError(
             f"The weights of this {kind.family} do not say {', '.join(missing)}; pass "
-            f"{', '.join(_ASKED[key] for key in missing)}, or --name CONFIG for a published size."
+            f"{', '.join(_REQUIRED[key] for key in missing)}, or --name CONFIG for a published size."
         )
     values = {**guessed, **{key: said[key] for key in names if key in said}}
     values["classes"] = _classes(given.get("classes"), fields["classes"])

@@ -50,7 +50,7 @@ class LadderSampler(PlanSampler):
         left = self._left(self._measured(others))
         if not left:
             raise optuna.TrialPruned("Every plan of the row is measured: there is nothing left to try.")
-        running = {self.asked(t) for t in others if is_running(t)}
+        running = {self.proposed(t) for t in others if is_running(t)}
         return Proposal(dict(next((rung for rung in left if rung not in running), left[0])), {PHASE: self._phase})
 
     def after_trial(

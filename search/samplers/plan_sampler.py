@@ -111,6 +111,6 @@ class PlanSampler(BaseSampler):
         """The plan that a trial tried."""
         return ratios({layer: trial.params[layer] for layer in self._layers if layer in trial.params})
 
-    def asked(self, trial: FrozenTrial) -> Ratios:
+    def proposed(self, trial: FrozenTrial) -> Ratios:
         """The plan that a trial was to try."""
         return ratios(trial.system_attrs[self.key]) if self.key in trial.system_attrs else self.tried(trial)

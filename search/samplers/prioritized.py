@@ -88,7 +88,7 @@ class PrioritizedSampler(PlanSampler):
         Raises:
             TrialPruned: The pass is over; :meth:`after_trial` ends the study.
         """
-        running = {self.asked(t) for t in others if is_running(t)}
+        running = {self.proposed(t) for t in others if is_running(t)}
         step = self._policy.next(self._measured(others), running.__contains__)
         if isinstance(step, Finished):
             raise optuna.TrialPruned("The prioritized pass is over: there is nothing left to try.")
@@ -122,10 +122,10 @@ class PrioritizedSampler(PlanSampler):
                 f"The objective must call trial.set_constraint({ACCURACY_DROP!r}, ...) and "
                 f"trial.set_constraint({MEMORY_SAVING!r}, ...); got constraints {sorted(trial.constraints)}."
             )
-        if self.tried(trial) != self.asked(trial):
+        if self.tried(trial) != self.proposed(trial):
             raise PrimeSVTError(
                 f"The objective did not try the plan proposed: it tried {dict(self.tried(trial))} instead of "
-                f"{dict(self.asked(trial))}. It must suggest every layer's ratio, in a range with 0 and all rates."
+                f"{dict(self.proposed(trial))}. It must suggest every layer's ratio, in a range with 0 and all rates."
             )
 
     def _measured(

@@ -92,7 +92,7 @@ class SensitivitySampler(PlanSampler):
     def propose(self, trial: FrozenTrial, others: Sequence[FrozenTrial]) -> Proposal:
         """The next plan."""
         measured = sorted(filter(_says_something, others), key=lambda t: (place_of(t), t.number))
-        taken = {self.tried(t) for t in measured} | {self.asked(t) for t in others if is_running(t)}
+        taken = {self.tried(t) for t in measured} | {self.proposed(t) for t in others if is_running(t)}
         phase, plan = self._next(measured, taken, place_of(trial))
         return Proposal(plan, {PHASE: phase})
 

@@ -31,7 +31,7 @@ from .options import add_options, options_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class EvaluateOptions:
     """What is measured, and how.
 
     Raises:
@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     add_data(parser)
     add_device(parser)
-    add_options(parser, Asked)
+    add_options(parser, EvaluateOptions)
     parser.add_argument(
         "--against",
         metavar="MODEL",
@@ -67,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run the command."""
-    model, data = open_model_and_data(args, options_of(args, Asked).split)
+    model, data = open_model_and_data(args, options_of(args, EvaluateOptions).split)
     result = evaluated_as(args, model, data, load_model(args.against) if args.against else None)
     print_result(args, result.to_json(), result.text)
 
@@ -86,15 +86,15 @@ def evaluated_as(
     Raises:
         PrimeSVTError: The device is missing, the images do not fit the model, or the original does not.
     """
-    asked, device = options_of(args, Asked), find_device(args.device)
-    images = data.role(asked.split).first(args.images)
-    against = None if original is None else _against(model, original, images, device, asked.precision)
+    options, device = options_of(args, EvaluateOptions), find_device(args.device)
+    images = data.role(options.split).first(args.images)
+    against = None if original is None else _against(model, original, images, device, options.precision)
     return Evaluated(
-        predictions=_predict(model, images, device, asked.precision) if against is None else against.predictions,
+        predictions=_predict(model, images, device, options.precision) if against is None else against.predictions,
         data=data.name,
-        split=asked.split,
-        precision=asked.precision,
-        exact=_predict(model, images, device, "float32") if asked.precision != "float32" else None,
+        split=options.split,
+        precision=options.precision,
+        exact=_predict(model, images, device, "float32") if options.precision != "float32" else None,
         against=against,
     )
 

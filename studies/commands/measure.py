@@ -24,7 +24,7 @@ from .options import add_options, options_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class MeasureOptions:
     """What is measured, and how.
 
     Raises:
@@ -47,27 +47,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_model(parser)
     add_data(parser)
-    add_options(parser, Asked)
+    add_options(parser, MeasureOptions)
     add_options(parser.add_argument_group("energy of an operation"), OperationEnergy)
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     """Run the command."""
-    asked, energy = options_of(args, Asked), options_of(args, OperationEnergy)
+    options, energy = options_of(args, MeasureOptions), options_of(args, OperationEnergy)
     taken = {**measures(), energy.measure.name: energy.measure}
-    model, data = open_model_and_data(args, asked.split)
-    images = data.role(asked.split).first(asked.images)
+    model, data = open_model_and_data(args, options.split)
+    images = data.role(options.split).first(options.images)
     with bar("measure") as progress:
         predictions, work = count_work(model, images, on_batch=progress.counting(len(images)))
     values = {name: measure.value(model, work) for name, measure in taken.items()}
     latency = None
-    if asked.latency:
-        (latency,) = measure_latencies([model], batch=asked.batch, threads=asked.threads)
-    result = {"images": work.images, "data": data.name, "split": asked.split, "accuracy": predictions.accuracy}
+    if options.latency:
+        (latency,) = measure_latencies([model], batch=options.batch, threads=options.threads)
+    result = {"images": work.images, "data": data.name, "split": options.split, "accuracy": predictions.accuracy}
     result |= _numbers(model, work, energy)
     result |= {"measures": values, "latency": None if latency is None else latency.to_json()}
-    source = f"{work.images:,} {asked.split} images of {data.name}"
+    source = f"{work.images:,} {options.split} images of {data.name}"
     lines = [config_of(model).family, *_lines(taken, values, _notes(model, work, energy), images=False)]
     lines += [f"per image, the mean of {source}:", *_lines(taken, values, _notes(model, work, energy), images=True)]
     lines += _further(work, latency)

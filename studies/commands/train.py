@@ -6,7 +6,7 @@ import torch
 
 from primesvt.models import Recipe, Unsaid, build, config_of, find_device, frame_of, load_model
 
-from ..running.new_model import ASKED, NewModel
+from ..running.new_model import OF_NEW, NewModel
 from ..running.train_run import TrainJob, check_trainable, run_training
 from .arguments import add_data, add_device, add_json, add_output, add_overwrite, open_data_of, print_result
 from .options import add_options, options_of
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_device(parser)
     group = parser.add_argument_group("model")
     add_options(group, NewModel)
-    add_options(group, Unsaid, only=ASKED, unset=ASKED)
+    add_options(group, Unsaid, only=OF_NEW, unset=OF_NEW)
     group.add_argument("--init", metavar="MODEL", help="start from the weights of this model instead of random ones")
     add_options(parser.add_argument_group("recipe"), Recipe, only=_RECIPE)
     add_overwrite(parser)

@@ -27,7 +27,7 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 _OWN = ("help", "json")
 
 
-class _Asked(CommandParser):
+class _CallParser(CommandParser):
     """A command's parser that raises what a command line would print."""
 
     def error(self, message: str) -> NoReturn:
@@ -78,8 +78,8 @@ def takes_options(command: ModuleType) -> Callable[[_F], _F]:
     return shown
 
 
-def _parser(command: ModuleType) -> _Asked:
-    parser = _Asked(prog=f"primesvt {command.__name__.rpartition('.')[2].rstrip('_')}")
+def _parser(command: ModuleType) -> _CallParser:
+    parser = _CallParser(prog=f"primesvt {command.__name__.rpartition('.')[2].rstrip('_')}")
     command.add_arguments(parser)
     parser.add_config()
     # A file may have tables of other commands, too.

@@ -21,7 +21,7 @@ from ..reporting.result_directory import prepare, save_options, storage_in, writ
 from ..reporting.summary import summary
 from .asked import asked, takes_options
 from .frames import frame, trials_frame
-from .subject import Data, Model, Storage, named, session, storage_of, subject_of
+from .subject import Data, Model, Storage, named, session, storage_given, subject_of
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ def compare(
         if output is not None:
             prepare(Path(output), args.options_text)
             storage = storage_in(Path(output)) if storage is None else storage
-        kept = storage_of(storage, create=not args.studies)
+        kept = storage_given(storage, create=not args.studies)
         result = command.compared_as(args, subject, kept, _name(storage))
         if output is not None:
             result = command.written(args, subject.data, result, Path(output))

@@ -32,6 +32,6 @@ def evaluate(
     """
     args = asked(command, {**named(model=model, data=data, against=against), **options})
     with session(quiet):
-        subject = subject_of(args, model, data, options_of(args, command.Asked).split)
+        subject = subject_of(args, model, data, options_of(args, command.EvaluateOptions).split)
         original = None if against is None else model_of(against)
         return command.evaluated_as(args, subject.model, subject.data, original)

@@ -19,7 +19,7 @@ from ..running.study_run import StudyRun, plan_of_trial
 from ..running.subject import Subject
 from .asked import asked, takes_options
 from .frames import trials_frame
-from .subject import Data, Model, Storage, named, session, storage_of, subject_of
+from .subject import Data, Model, Storage, named, session, storage_given, subject_of
 
 
 @dataclass(frozen=True)
@@ -98,4 +98,4 @@ def search(
     args = asked(command, {**named(model=model, data=data, storage=storage), **options})
     with session(quiet):
         subject = subject_of(args, model, data)
-        return Searched(command.searched(args, subject, storage_of(storage)), subject)
+        return Searched(command.searched(args, subject, storage_given(storage)), subject)

@@ -62,7 +62,7 @@ def subject_of(args: argparse.Namespace, model: Model, data: Data, role: Role = 
     return Subject(found, data_of(args, data, found, role))
 
 
-def storage_of(storage: Storage, *, create: bool = True) -> BaseStorage:
+def storage_given(storage: Storage, *, create: bool = True) -> BaseStorage:
     """The storage.
 
     Raises:

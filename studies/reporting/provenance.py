@@ -150,13 +150,13 @@ class Provenance:
 
 def _versions() -> dict[str, str]:
     return {
-        "primesvt": version_of("primesvt"),
+        "primesvt": package_version("primesvt"),
         "Python": platform.python_version(),
-        **{name: version_of(name) for name in _PACKAGES},
+        **{name: package_version(name) for name in _PACKAGES},
     }
 
 
-def version_of(name: str) -> str:
+def package_version(name: str) -> str:
     """Version of an installed package, or words that say that it is not installed."""
     try:
         return version(name)

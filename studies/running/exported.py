@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from primesvt.models import ImageSet, PrimeSVTError, config_of, evaluation_mode, import_checkpoint, unsaid_of
-from primesvt.models.export import INPUT, OUTPUT, quiet, require
+from primesvt.models.export import INPUT, OUTPUT, require, silenced
 from primesvt.models.prediction import BATCH_SIZE
 
 # Below this fraction of equal classes the file does not hold the model.
@@ -84,7 +84,7 @@ def run_pt2(file: str | Path, _model: nn.Module | None = None) -> Runner:
         PrimeSVTError: PyTorch cannot read the file.
     """
     try:
-        with quiet():
+        with silenced():
             program = torch.export.load(str(file))
     except Exception as error:  # a damaged archive raises whatever its part that is read first raises
         raise PrimeSVTError(f"PyTorch cannot read {file}: {str(error).strip().splitlines()[0]}") from error
@@ -175,7 +175,7 @@ def verify(
     config = config_of(model)
     images.check(config)
     answers = []
-    with _asked(model) as answer:
+    with _answering(model) as answer:
         # Filled up like the file: what some models answer to an image depends on the rest of its batch.
         ours = Runner(answer, runner.batch)
         for batch, truth in images.batches(config, runner.batch or BATCH_SIZE):
@@ -219,7 +219,7 @@ def latencies(first: Answer, second: Answer, images: torch.Tensor, repetitions: 
 
 
 @contextmanager
-def _asked(model: nn.Module) -> Iterator[Answer]:
+def _answering(model: nn.Module) -> Iterator[Answer]:
     """A model as something that answers in float32, its neurons with no more threads than PyTorch has."""
     dtype = next(model.parameters()).dtype
     threads = numba.get_num_threads()

@@ -55,21 +55,20 @@ def answers_in_turn(
         PrimeSVTError: The images do not fit a model.
     """
     with evaluation_mode(first), evaluation_mode(second):
-        asked = _Asked.of(first, images, on_batch), _Asked.of(second, images, on_batch)
-        for each in asked:
-            each.ask(
-                images.first(_TURN), told=False
-            )  # kernels are compiled, and shapes tried out, before the clock runs
+        prepared = _Prepared.of(first, images, on_batch), _Prepared.of(second, images, on_batch)
+        # Kernels are compiled, and shapes tried out, before the clock runs.
+        for each in prepared:
+            each.ask(images.first(_TURN), told=False)
         answers: tuple[list[Predictions], list[Predictions]] = ([], [])
         for turn, start in enumerate(range(0, len(images), _TURN)):
             part = replace(images, indices=images.indices[start : start + _TURN])
             for place in (0, 1) if turn % 2 == 0 else (1, 0):
-                answers[place].append(asked[place].ask(part))
+                answers[place].append(prepared[place].ask(part))
     return _joined(answers[0]), _joined(answers[1])
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Prepared:
     """A model with the way to ask it."""
 
     model: nn.Module
@@ -77,7 +76,7 @@ class _Asked:
     on_batch: Callable[[int], None]
 
     @classmethod
-    def of(cls, model: nn.Module, images: ImageSet, on_batch: Callable[[int], None]) -> "_Asked":
+    def of(cls, model: nn.Module, images: ImageSet, on_batch: Callable[[int], None]) -> "_Prepared":
         images.check(config_of(model))
         return cls(model, forward_of(model, next(images.batches(config_of(model), 1))[0].shape), on_batch)
 

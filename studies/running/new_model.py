@@ -19,8 +19,8 @@ from primesvt.models import (
 from primesvt.models.options import check_options, option
 
 _EMBED_DIM, _HEADS, _TIME_STEPS, _CHANNELS = 128, 8, 4, 3
-# Fields of `Unsaid` that a new model is asked for, too, and what they are otherwise.
-ASKED = {
+# Fields of `Unsaid` that may be said of a new model, too, and what they are otherwise.
+OF_NEW = {
     "heads": f"{_HEADS}",
     "time_steps": f"{_TIME_STEPS}, or those of --init",
     "pooling": "by size",
@@ -91,8 +91,8 @@ class NewModel:
         """
         if self.family not in (None, config.family):
             raise PrimeSVTError(f"--init is a {config.family}, not a {self.family}; leave --family out.")
-        asked = {**vars(self), **{name: getattr(self.unsaid, name) for name in ASKED}}
-        if given := [name for name in asked if asked[name] is not None and name not in _OF_ANY]:
+        said = {**vars(self), **{name: getattr(self.unsaid, name) for name in OF_NEW}}
+        if given := [name for name in said if said[name] is not None and name not in _OF_ANY]:
             raise PrimeSVTError(f"--{given[0].replace('_', '-')} is that of --init; leave it out.")
         return dataclasses.replace(config, time_steps=self.unsaid.time_steps or config.time_steps)
 

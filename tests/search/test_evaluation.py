@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from primesvt.search import Evaluation, divergence
+from primesvt.search import Evaluation, finite_divergence
 from primesvt.search.evaluation import MAX_DIVERGENCE
 
 EVALUATION = Evaluation(
@@ -34,16 +34,16 @@ def test_divergence_is_pytorchs() -> None:
     expected = F.kl_div(
         torch.from_numpy(two).double().log_softmax(1), torch.from_numpy(one).double().softmax(1), reduction="batchmean"
     )
-    assert divergence(one, two) == pytest.approx(float(expected))
+    assert finite_divergence(one, two) == pytest.approx(float(expected))
 
 
 def test_divergence_by_hand() -> None:
     even, sure = np.log([[0.5, 0.5]]), np.log([[0.75, 0.25]])
-    assert divergence(even, sure) == pytest.approx(0.5 * math.log(0.5 / 0.75) + 0.5 * math.log(0.5 / 0.25))
-    assert divergence(even, even + 7) == pytest.approx(0.0, abs=1e-12), "logits have no zero"
+    assert finite_divergence(even, sure) == pytest.approx(0.5 * math.log(0.5 / 0.75) + 0.5 * math.log(0.5 / 0.25))
+    assert finite_divergence(even, even + 7) == pytest.approx(0.0, abs=1e-12), "logits have no zero"
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_answers_that_are_no_numbers_are_very_far(bad: float) -> None:
-    assert divergence(np.zeros((2, 2)), np.array([[0.0, 0.0], [0.0, bad]])) == MAX_DIVERGENCE
+    assert finite_divergence(np.zeros((2, 2)), np.array([[0.0, 0.0], [0.0, bad]])) == MAX_DIVERGENCE
     json.dumps(MAX_DIVERGENCE, allow_nan=False)

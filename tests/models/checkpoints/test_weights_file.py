@@ -641,7 +641,7 @@ BAD_HEADERS = [
     ({"a": entry(), "b": entry(start=4, end=12)}, "its header is damaged"),
     ({"a": entry(shape=[1], end=4)}, "its header is damaged"),
     ({"a": entry(shape=[0, 2**62], end=0), "b": entry()}, "'a' has a size that no weight has"),
-    (b'{"a":%s,"a":%s}' % ((json.dumps(entry()).encode(),) * 2), "its header is damaged .a name is there twice"),
+    (b'{"a":%s,"a":%s}' % ((json.dumps(entry()).encode(),) * 2), "its header is damaged .'a' is there twice"),
     ({"a": entry("C64", [1])}, "'a' is of type torch.complex64, which is not supported"),
     ({"a": entry("F8_E4M3", [8])}, "'a' is of type torch.float8_e4m3fn, which is not supported"),
     ({"a": entry("NOPE", [8])}, "its header is damaged"),

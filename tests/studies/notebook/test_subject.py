@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from primesvt.models import PrimeSVTError, load_model
-from primesvt.studies.notebook.subject import data_of, model_of, storage_of
+from primesvt.studies.notebook.subject import data_of, model_of, storage_given
 
 
 def test_what_is_neither_object_nor_name_is_refused() -> None:
@@ -16,4 +16,4 @@ def test_what_is_neither_object_nor_name_is_refused() -> None:
     with pytest.raises(PrimeSVTError, match=r"model must be a directory, .*; got NoneType"):
         model_of(None)  # type: ignore[arg-type]
     with pytest.raises(PrimeSVTError, match=r"storage must be a URL, .*; got int"):
-        storage_of(3)  # type: ignore[arg-type]
+        storage_given(3)  # type: ignore[arg-type]
