@@ -105,6 +105,7 @@ TESTED_IN = {
     "studies/reporting/comparing.py": "studies/commands/test_compare.py",
     "studies/reporting/comparison.py": "studies/commands/test_compare.py",
     "studies/reporting/summary.py": "studies/commands/test_compare.py",
+    "studies/reporting/terminal.py": "studies/commands/test_compare.py",
     "studies/reporting/finetuned.py": "studies/commands/test_compare.py",
     "studies/reporting/evidence.py": "studies/reporting/test_verdict.py",
     "studies/reporting/leads.py": "studies/reporting/test_verdict.py",

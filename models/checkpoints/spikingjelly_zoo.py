@@ -75,27 +75,29 @@ def from_spikingjelly(
     Raises:
         PrimeSVTError: The module is of another kind, or has neurons that PrimeSVT does not.
     """
+    family, told = _told(module)
+    told = {"image_size": _assumed_size(module, told), **told} if image_size is None else told
+    given = {
+        "image_size": image_size, "pooling": pooling, "mean": mean, "std": std, "crop_fraction": crop_fraction,
+        "interpolation": interpolation, "classes": classes,
+    }  # fmt: skip
+    unsaid = Unsaid(**{**told, **{key: value for key, value in given.items() if value is not None}})
+    # The conversion shares memory with what it converts; a model must not with the one that it came from.
+    state = {key: tensor.detach().clone() for key, tensor in module.state_dict().items()}
+    return import_state(state, unsaid, family=family).model.train(module.training)
+
+
+def _told(module: Any) -> tuple[str, dict[str, Any]]:
+    """The family of a zoo model, and what the module says beside its weights."""
     kind = type(module)
     name = f"{kind.__module__}.{kind.__qualname__}"
     if name not in _KNOWN:
         known = ", ".join(each.rpartition(".")[2] for each in _KNOWN)
         raise PrimeSVTError(f"Cannot convert a {kind.__name__}: expected one of SpikingJelly's {known}.")
     family, look = _KNOWN[name]
-    told = look(module)
-    told = {"image_size": _assumed_size(module, told), **told} if image_size is None else told
     tau, threshold, attention_threshold = _neurons(module)
-    said = {"image_size": image_size, "pooling": pooling, "mean": mean, "std": std, "classes": classes}
-    resizing = {"crop_fraction": crop_fraction, "interpolation": interpolation}
-    unsaid = Unsaid(
-        time_steps=int(module.T),  # type: ignore[arg-type]
-        tau=tau,
-        v_threshold=threshold,
-        attention_threshold=attention_threshold,
-        **{**told, **{key: value for key, value in {**said, **resizing}.items() if value is not None}},
-    )
-    # The conversion shares memory with what it converts; a model must not with the one that it came from.
-    state = {key: tensor.detach().clone() for key, tensor in module.state_dict().items()}
-    return import_state(state, unsaid, family=family).model.train(module.training)
+    neurons = {"tau": tau, "v_threshold": threshold, "attention_threshold": attention_threshold}
+    return family, {"time_steps": int(module.T), **neurons, **look(module)}
 
 
 def _assumed_size(module: nn.Module, told: Mapping[str, Any]) -> tuple[int, int]:

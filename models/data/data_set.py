@@ -1,6 +1,6 @@
 """Labelled images, and the four disjoint sets that every honest number needs.
 
-``fit`` trains, ``calibration`` may be looked at by a pruning criterion, ``selection`` is what a search looks at,
+``fit`` trains, ``calibration`` may be looked at by criteria and repair steps, ``selection`` is what a search looks at,
 ``test`` is looked at once, for the plans that are reported. The first three are parts of the training images, cut by
 one fixed rule, so that the same images always play the same role; where a data set comes with validation images, those
 are the selection set.
@@ -233,25 +233,26 @@ def split(
     lacking["selection"] = f"{name} has test images only; a share of them can be selected on (--selection-from-test)"
     sets = {role: ImageSet(role, *test, np.arange(0), classes, lacking[role]) for role in ROLES}
 
-    def add(part: Part, *shares: tuple[Role, int]) -> None:
-        source, labels = part
-        # The legacy generator's stream is frozen for ever: the same images play the same role under every numpy.
-        order = np.arange(len(labels)) if shuffled else np.random.RandomState(0).permutation(len(labels))
-        cuts = np.split(order.astype(np.int64), np.cumsum([size for _, size in shares])[:-1])
-        sets.update(
-            {role: ImageSet(role, source, labels, cut, classes) for (role, _), cut in zip(shares, cuts, strict=True)}
-        )
-
     if train is not None:
         count = len(train[1])
         selection, calibration = split_sizes(count)
-        selection = 0 if validation else selection
-        add(train, ("selection", selection), ("calibration", calibration), ("fit", count - selection - calibration))
+        sizes: dict[Role, int] = {"selection": 0 if validation else selection, "calibration": calibration}
+        sizes["fit"] = count - sum(sizes.values())
+        sets |= _cut(train, sizes, classes, shuffled=shuffled)
     if validation is not None:
-        add(validation, ("selection", len(validation[1])))
+        sets |= _cut(validation, {"selection": len(validation[1])}, classes, shuffled=shuffled)
     # The test set is in random order too, so that its first images are of all classes.
-    add(test, ("test", len(test[1])))
+    sets |= _cut(test, {"test": len(test[1])}, classes, shuffled=shuffled)
     return DataSet(name, **sets, notes=notes)
+
+
+def _cut(part: Part, sizes: Mapping[Role, int], classes: tuple[str, ...], *, shuffled: bool) -> dict[Role, ImageSet]:
+    """A part cut into sets of these sizes, which are all of it, by one fixed rule."""
+    source, labels = part
+    # The legacy generator's stream is frozen for ever: the same images play the same role under every numpy.
+    order = np.arange(len(labels)) if shuffled else np.random.RandomState(0).permutation(len(labels))
+    cuts = np.split(order.astype(np.int64), np.cumsum(list(sizes.values()))[:-1])
+    return {role: ImageSet(role, source, labels, cut, classes) for role, cut in zip(sizes, cuts, strict=True)}
 
 
 def _check_parts(name: str, classes: tuple[str, ...], parts: Mapping[str, Part]) -> None:

@@ -11,11 +11,8 @@ from primesvt.models import DEMO, DataSet, PrimeSVTError, Recipe, config_of
 from primesvt.search.samplers import PRIORITIZED, SAMPLERS
 
 from ..exit_codes import LIMIT_MISSED, NONE_FOUND
-from ..reporting.chosen import best_of_samplers, limits_kept
 from ..reporting.comparison import Comparison
-from ..reporting.device import device_table
-from ..reporting.evidence import gains_table, sampler_table
-from ..reporting.finetuned import PlanTuning, tuned_table
+from ..reporting.finetuned import PlanTuning
 from ..reporting.measurement import TestSet
 from ..reporting.provenance import Provenance
 from ..reporting.result_directory import (
@@ -30,8 +27,8 @@ from ..reporting.result_directory import (
     write,
 )
 from ..reporting.summary import summary
-from ..reporting.tables import table
-from ..reporting.verdict import Conclusion, verdict, words
+from ..reporting.terminal import comparison_text
+from ..reporting.verdict import Conclusion, verdict
 from ..running.finetuning import GENTLE
 from ..running.progress import say
 from ..running.runner import RunOptions
@@ -273,36 +270,3 @@ def _runs(args: argparse.Namespace, storage: BaseStorage, subject: Subject) -> l
     if not args.stop_at_target:
         studies = [at_its_best(study, storage) for study in studies]
     return run_studies(storage, subject, studies, RunOptions(cache=args.cache))
-
-
-def comparison_text(comparison: Comparison) -> str:
-    """What came out, the samplers and their plans for the terminal."""
-    said = words(comparison)
-    first = len(verdict(comparison).sentences)
-    unpruned = comparison.test_baseline
-    rows = [["unpruned", "", f"{comparison.bytes:,}", "", f"{unpruned.accuracy:.2%}", "", ""]]
-    for sampler, plan in best_of_samplers(comparison).items():
-        if plan is not None:
-            low, high = plan.test.drop_interval
-            rows.append(
-                [
-                    sampler,
-                    limits_kept(comparison, plan),
-                    f"{plan.selection.bytes:,}",
-                    f"{plan.selection.memory_saving:.2%}",
-                    f"{plan.test.accuracy:.2%}",
-                    f"{plan.test.drop:.2f}",
-                    f"[{low:.2f}, {high:.2f}]",
-                ]
-            )
-    header = ["plan of", "limits kept", "bytes", "saved", "test accuracy", "points lost", "95 % interval"]
-    parts = ["\n".join(said[:first]), table(*sampler_table(comparison)), table(header, rows)]
-    if comparison.device is not None:
-        parts.append(table(*device_table(*comparison.device)))
-    if comparison.gains:
-        parts.append(table(*gains_table(comparison)))
-    if rest := "\n".join(f"- {sentence}" for sentence in said[first:]):
-        parts.append(rest)
-    if comparison.finetuned:
-        parts.append(tuned_table(comparison))
-    return "\n\n".join(parts) + "\n"

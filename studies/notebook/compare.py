@@ -19,6 +19,7 @@ from ..reporting.comparison import Comparison, ReportedPlan
 from ..reporting.report import report_page
 from ..reporting.result_directory import prepare, save_options, storage_in, write
 from ..reporting.summary import summary
+from ..reporting.terminal import comparison_text
 from .asked import asked, takes_options
 from .frames import frame, trials_frame
 from .subject import Data, Model, Storage, named, session, storage_given, subject_of
@@ -109,7 +110,7 @@ class Compared:
     @property
     def text(self) -> str:
         """What the command prints."""
-        return command.comparison_text(self.comparison)
+        return comparison_text(self.comparison)
 
     def save(self, directory: str | Path) -> None:
         """Write the directory that ``primesvt compare -o`` leaves: report, summary, trials, plan and model.

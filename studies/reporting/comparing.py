@@ -62,15 +62,8 @@ def compare(
     if front < 1:
         raise PrimeSVTError(f"front must be at least 1, got {front}.")
     _check_same(runs)
-    chosen = [_choose(run, front) for run in runs]
-    done, total = itertools.count(), sum(map(len, chosen))
-    results = []
-    for run, trials in zip(runs, chosen, strict=True):
-        plans = _measured(run, trials, test, lambda: on_measured(next(done), total))
-        results.append(_result(run, _label(run, runs), plans))
-    on_measured(total, total)
-    embedding = any(run.settings.embedding for run in runs)
-    model = test.model
+    results = _results(runs, test, front, on_measured)
+    model, embedding = test.model, any(run.settings.embedding for run in runs)
     shown = best_plan(each.best for each in results) or nearest_plan(each.nearest for each in results)
     return Comparison(
         family=config_of(model).family,
@@ -82,11 +75,24 @@ def compare(
         test_baseline=test.baseline,
         layers=prunable_layers(model, embedding=embedding),
         robustness=_robustness(runs),
-        studies=tuple(results),
+        studies=results,
         gains=_gains(runs, shown, test),
         further=_further(runs),
         device=_device(shown, test, latency=latency),
     )
+
+
+def _results(
+    runs: Sequence[StudyRun], test: TestSet, front: int, on_measured: Callable[[int, int], None]
+) -> tuple[StudyResult, ...]:
+    chosen = [_choose(run, front) for run in runs]
+    done, total = itertools.count(), sum(map(len, chosen))
+    results = []
+    for run, trials in zip(runs, chosen, strict=True):
+        plans = _measured(run, trials, test, lambda: on_measured(next(done), total))
+        results.append(_result(run, _label(run, runs), plans))
+    on_measured(total, total)
+    return tuple(results)
 
 
 def _further(runs: Sequence[StudyRun]) -> tuple[Quantity, ...]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .cells import MeasuredCells
 from .comparison import Comparison
 from .effects import Estimate, improvement, lead
 from .leads import UNITS, kind, probability
@@ -49,11 +50,8 @@ def claims_table(comparison: Comparison) -> Table:
 def gains_table(comparison: Comparison) -> Table:
     """Header and rows of the plan that is put forward, as cut and after each of its repair steps."""
     header = ["repair", "test accuracy", "points lost", "95 % interval"]
-    rows = []
-    for gain in comparison.gains:
-        low, high = gain.test.drop_interval
-        rows.append([gain.name, f"{gain.test.accuracy:.2%}", f"{gain.test.drop:.2f}", f"[{low:.2f}, {high:.2f}]"])
-    return header, rows
+    measured = [(gain.name, MeasuredCells(gain.test)) for gain in comparison.gains]
+    return header, [[name, cells.accuracy, cells.lost, cells.lost_interval] for name, cells in measured]
 
 
 def claim_to_json(claim: Claim) -> dict[str, Any]:

@@ -12,9 +12,10 @@ from primesvt.models import DataSet, PrimeSVTError, Recipe, fingerprint, load_mo
 
 from ..running.finetuning import fine_tune
 from ..running.train_run import LOG, TrainJob
+from .cells import MeasuredCells, PlanCells
 from .chosen import best_of_samplers
 from .comparison import Comparison, ReportedPlan
-from .measurement import Measurement, TestSet
+from .measurement import TestSet
 from .tables import table
 
 
@@ -70,30 +71,22 @@ class PlanTuning:
 
 def tuned_table(comparison: Comparison) -> str:
     """The unpruned model, every sampler's best plan, and the same fine-tuned, on the test set, for the terminal."""
-    cells = [_cells("unpruned", comparison.bytes, comparison, comparison.test_baseline)]
+    images, unpruned = comparison.test_baseline.images, MeasuredCells(comparison.test_baseline)
+    header = ["model", "bytes", "saved", f"accuracy on {images:,} test images", "95 % interval", "points lost"]
+    rows = [["unpruned", f"{comparison.bytes:,}", f"{0:.2%}", *_on_test(unpruned)]]
     for sampler, plan in best_of_samplers(comparison).items():
         if plan is None or not plan.feasible:
-            cells.append([sampler, "", "no plan within the limits", "", "", ""])
+            rows.append([sampler, "", "no plan within the limits", "", "", ""])
             continue
-        cells.append(_cells(sampler, plan.selection.bytes, comparison, plan.test))
+        cells = PlanCells.of(comparison, plan)
+        rows.append([sampler, *cells.size, *_on_test(cells)])
         if (tuned := comparison.finetuned.get(plan.study)) is not None:
-            cells.append(_cells("  the same, fine-tuned", plan.selection.bytes, comparison, tuned))
-    images = comparison.test_baseline.images
-    return table(
-        ["model", "bytes", "saved", f"accuracy on {images:,} test images", "95 % interval", "points lost"], cells
-    )
+            rows.append(["  the same, fine-tuned", *cells.size, *_on_test(MeasuredCells(tuned))])
+    return table(header, rows)
 
 
-def _cells(name: str, size: int, comparison: Comparison, test: Measurement) -> list[str]:
-    low, high = test.interval
-    return [
-        name,
-        f"{size:,}",
-        f"{1 - size / comparison.bytes:.2%}",
-        f"{test.accuracy:.2%}",
-        f"{low:.2%} to {high:.2%}",
-        f"{test.drop:.2f}",
-    ]
+def _on_test(cells: MeasuredCells) -> tuple[str, str, str]:
+    return cells.accuracy, cells.accuracy_interval, cells.lost
 
 
 def _is_done(place: Path, facts: Mapping[str, Any]) -> bool:

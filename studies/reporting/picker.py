@@ -3,6 +3,7 @@
 import html
 import json
 
+from .cells import PlanCells
 from .chosen import best_trade_offs, limits_kept
 from .comparison import Comparison, ReportedPlan
 from .page import html_table, note
@@ -54,15 +55,8 @@ def picker(comparison: Comparison, provenance: Provenance | None) -> str:
 def _table(comparison: Comparison, plans: list[ReportedPlan], provenance: Provenance | None) -> str:
     header = ["plan", "bytes", "saved", "lost in the search", "test accuracy (95 % interval)", "limits kept"]
     rows = [
-        [
-            f"{plan.study} #{plan.trial}",
-            f"{plan.selection.bytes:,}",
-            f"{plan.selection.memory_saving:.2%}",
-            f"{plan.drop:.2f}",
-            f"{plan.test.accuracy:.2%} ({plan.test.interval[0]:.2%} to {plan.test.interval[1]:.2%})",
-            limits_kept(comparison, plan),
-        ]
-        for plan in plans
+        [c.place, *c.size, f"{c.plan.drop:.2f}", f"{c.accuracy} ({c.accuracy_interval})", c.kept]
+        for c in (PlanCells.of(comparison, plan) for plan in plans)
     ]
     table = html_table(header, rows, marked=[plan == comparison.winner for plan in plans], words=(0, 5))
     if provenance is None:

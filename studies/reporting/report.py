@@ -2,15 +2,16 @@
 
 import html
 import re
+from dataclasses import replace
 
 from primesvt.pruning import OperationEnergy, Robustness
 
 from . import figures
-from .chosen import best_of_samplers, limits_kept, stopped_early
-from .comparison import Comparison, ReportedPlan
+from .cells import PlanCells
+from .chosen import best_of_samplers, stopped_early
+from .comparison import Comparison
 from .device import device_table
 from .evidence import claims_table, gains_table, sampler_table
-from .measurement import Measurement
 from .page import bullets, figure_part, heading, html_table, note, page
 from .picker import picker
 from .provenance import Provenance
@@ -18,6 +19,7 @@ from .verdict import verdict, words
 
 # Where fine-tuned models lie in the directory of a comparison.
 FINETUNED = "finetuned"
+NO_BREAK = "\u00a0"
 
 
 def report_page(comparison: Comparison, provenance: Provenance | None = None) -> str:
@@ -234,34 +236,23 @@ def plans_table(comparison: Comparison) -> str:
     for sampler, plan in best_of_samplers(comparison).items():
         if plan is None:
             continue
-        low, high = plan.test.drop_interval
-        rows.append(
-            [
-                sampler,
-                limits_kept(comparison, plan),
-                f"{plan.selection.bytes:,}",
-                f"{plan.selection.memory_saving:.2%}",
-                f"{plan.test.drop:.2f} [{low:.2f},\u00a0{high:.2f}]",
-                _accuracy(plan.test.accuracy, plan.test.interval),
-                f"{100 * plan.selection.accuracy:.2f} ({plan.drop:.2f} lost{stopped_early(plan)})",
-                f"{plan.study} #{plan.trial}",
-            ]
-        )
+        cells = PlanCells.of(comparison, plan)
+        searched = f"{100 * plan.selection.accuracy:.2f} ({plan.drop:.2f} lost{stopped_early(plan)})"
+        rows.append([sampler, cells.kept, *cells.size, *_on_test(cells), searched, cells.place])
         marked.append(plan == comparison.winner)
         if (tuned := comparison.finetuned.get(plan.study)) is not None:
-            rows.append(_tuned_row(plan, tuned))
+            cells = replace(cells, test=tuned)
+            where = f"{FINETUNED}/{plan.study}"
+            rows.append(["the same, fine-tuned", "", *cells.size, *_on_test(cells), "", where])
             marked.append(False)
     return html_table(header, rows, marked=marked, words=(0, 1))
 
 
-def _tuned_row(plan: ReportedPlan, tuned: Measurement) -> list[str]:
-    low, high = tuned.drop_interval
-    return [
-        "the same, fine-tuned", "", f"{plan.selection.bytes:,}", f"{plan.selection.memory_saving:.2%}",
-        f"{tuned.drop:.2f} [{low:.2f},\u00a0{high:.2f}]", _accuracy(tuned.accuracy, tuned.interval), "",
-        f"{FINETUNED}/{plan.study}",
-    ]  # fmt: skip
+def _on_test(cells: PlanCells) -> tuple[str, str]:
+    """Points lost and accuracy; an interval is not to be broken."""
+    lost = f"{cells.lost} {cells.lost_interval.replace(' ', NO_BREAK)}"
+    return lost, _accuracy(cells.test.accuracy, cells.test.interval)
 
 
 def _accuracy(value: float, interval: tuple[float, float]) -> str:
-    return f"{100 * value:.2f} [{100 * interval[0]:.2f},\u00a0{100 * interval[1]:.2f}]"
+    return f"{100 * value:.2f} [{100 * interval[0]:.2f},{NO_BREAK}{100 * interval[1]:.2f}]"

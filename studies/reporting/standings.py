@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from .attainment import attainment
-from .comparison import Comparison, ReportedPlan, StudyResult, best_plan
+from .comparison import Comparison, ReportedPlan, StudyResult, best_plan, nearest_plan
 from .pareto import Point, hypervolume
 from .running_time import Effort, RunningTime
 from .significance import NONE_FOUND, Claim, Sample, claims, ranked
@@ -100,9 +100,8 @@ def _samples(comparison: Comparison, value: Callable[[StudyResult], float]) -> l
 
 def _standing(saving: Sample, volume: Sample, studies: list[StudyResult]) -> Standing:
     histories = [study.history for study in studies]
-    near = [study.nearest for study in studies if study.nearest is not None]
     return Standing(
-        plan=best_plan(study.best for study in studies) or min(near, key=lambda plan: plan.violation, default=None),
+        plan=best_plan(study.best for study in studies) or nearest_plan(study.nearest for study in studies),
         saving=saving,
         hypervolume=volume,
         running=RunningTime(efforts=tuple(Effort.of(h.feasible, h.images, h.seconds) for h in histories)),

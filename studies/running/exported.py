@@ -8,7 +8,7 @@ on how many images both tell the same class, and how far any logit is off at mos
 import importlib
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -174,16 +174,12 @@ def verify(
     """
     config = config_of(model)
     images.check(config)
-    answers = []
     with _answering(model) as answer:
         # Filled up like the file: what some models answer to an image depends on the rest of its batch.
         ours = Runner(answer, runner.batch)
-        for batch, truth in images.batches(config, runner.batch or BATCH_SIZE):
-            answers.append((ours(batch), runner(batch), truth))
-            on_batch(len(truth))
+        expected, found, truths = _answers(ours, runner, images.batches(config, runner.batch or BATCH_SIZE), on_batch)
         few, _ = images.read(config, images.indices[: runner.batch or 1])
         latency_model, latency_file = latencies(ours, runner, few, repetitions)
-    expected, found, truths = (torch.cat(part) for part in zip(*answers, strict=True))
 
     def share(right: torch.Tensor) -> float:
         return int(right.sum()) / len(images)
@@ -199,6 +195,21 @@ def verify(
         latency_batch=len(few),
         threads=torch.get_num_threads(),
     )
+
+
+def _answers(
+    first: Answer,
+    second: Answer,
+    batches: Iterable[tuple[torch.Tensor, torch.Tensor]],
+    on_batch: Callable[[int], None],
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """What two answer to all batches, both ``[N, classes]``, and the labels ``[N]``."""
+    answers = []
+    for batch, truth in batches:
+        answers.append((first(batch), second(batch), truth))
+        on_batch(len(truth))
+    expected, found, truths = (torch.cat(part) for part in zip(*answers, strict=True))
+    return expected, found, truths
 
 
 def latencies(first: Answer, second: Answer, images: torch.Tensor, repetitions: int) -> tuple[float, float]:

@@ -4,7 +4,7 @@ import plotly.graph_objects as go
 
 from primesvt.search import Quantity
 
-from ..comparison import Comparison
+from ..comparison import Comparison, StudyResult
 from ..pareto import pareto_front
 from .style import GREY, SYMBOLS, colours, finish
 
@@ -26,18 +26,7 @@ def further(comparison: Comparison, objective: Quantity) -> go.Figure:
     )  # fmt: skip
     palette = colours(comparison)
     for i, (sampler, studies) in enumerate(comparison.samplers.items()):
-        points = [
-            (100 * saved, objective.scale * value, f"{study.name}, trial {number}: accuracy {accuracy:.2%}")
-            for study in studies
-            for number, (saved, accuracy), feasible, value in zip(
-                study.history.numbers,
-                study.history.points,
-                study.history.feasible,
-                study.history.measures.get(objective.name, ()),
-                strict=False,
-            )
-            if feasible
-        ]
+        points = [point for study in studies for point in _points(study, objective)]
         front = pareto_front([(x, -y) for x, y, _ in points])[::-1]
         for mode, shown in (("markers", points), ("lines", [points[j] for j in front])):
             figure.add_trace(
@@ -57,3 +46,15 @@ def further(comparison: Comparison, objective: Quantity) -> go.Figure:
     figure.update_xaxes(title="memory saved (% of bytes)")
     figure.update_yaxes(title=f"{objective.label}{unit}")
     return finish(figure, 420)
+
+
+def _points(study: StudyResult, objective: Quantity) -> list[tuple[float, float, str]]:
+    """Per cent saved, the objective, and what is said, of every trial within the limits."""
+    history = study.history
+    values = history.measures.get(objective.name, ())
+    trials = zip(history.numbers, history.points, history.feasible, values, strict=False)
+    return [
+        (100 * saved, objective.scale * value, f"{study.name}, trial {number}: accuracy {accuracy:.2%}")
+        for number, (saved, accuracy), feasible, value in trials
+        if feasible
+    ]
