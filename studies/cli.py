@@ -23,6 +23,7 @@ from .commands import (
     import_,
     layers,
     measure,
+    proxy,
     prune,
     repair,
     robustness,
@@ -50,6 +51,7 @@ COMMANDS = (
     measure,
     train,
     dashboard,
+    proxy,
     demo,
 )
 NAMES = tuple(command.__name__.rpartition(".")[2].rstrip("_") for command in COMMANDS)

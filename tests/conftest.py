@@ -1,7 +1,7 @@
 """What the tests share: small models with lively neurons, data sets of a few noisy images, the command line."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,6 +22,8 @@ from primesvt.models import (
 from primesvt.models.data.data_set import split
 from primesvt.pruning.family_contract import calibrated
 from primesvt.studies.cli import main
+
+from .postgresql import PostgreSQL, missing
 
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci")
@@ -142,3 +144,21 @@ def primesvt(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
 
 
 __all__ = ["FAMILIES", "Ran", "firing_rates", "noisy_data", "replace", "small_config"]
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """A server of databases, started once."""
+    reason = missing()
+    if reason is not None:
+        pytest.skip(reason)
+    server = PostgreSQL.made()
+    server.start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def database(postgresql: PostgreSQL) -> str:
+    """URL of a database of PostgreSQL that is empty."""
+    return postgresql.new_database()

@@ -144,9 +144,17 @@ def add_storage(parser: Parser, default: str | None = DEFAULT_STORAGE, note: str
         "--storage",
         metavar="URL",
         default=default,
-        help="Optuna storage that keeps the trials, such as sqlite:///study.db or postgresql://user@host/name "
+        help="Optuna storage that keeps the trials, such as sqlite:///study.db, postgresql://user@host/name or "
+        "grpc://host:port "
         f"({note or f'default: {default}'})",
     )
+
+
+def port(text: str) -> int:
+    """A port of TCP, as an option's type."""
+    if not text.isdecimal() or not 1 <= int(text) <= 65_535:
+        raise argparse.ArgumentTypeError(f"expected a port, 1 to 65535, got {text!r}")
+    return int(text)
 
 
 def add_search(parser: Parser) -> None:

@@ -8,20 +8,14 @@ from primesvt.models import PrimeSVTError
 
 from ..running.progress import say
 from ..running.storage import open_storage, without_password
-from .arguments import add_storage
+from .arguments import add_storage, port
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_storage(parser)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=_port, default=8080, help="port to listen on (default: %(default)s)")
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 65_535:
-        raise argparse.ArgumentTypeError(f"expected a port, 1 to 65535, got {text!r}")
-    return int(text)
+    parser.add_argument("--port", type=port, default=8080, help="port to listen on (default: %(default)s)")
 
 
 class _Server(ThreadingMixIn, WSGIServer):

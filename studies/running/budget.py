@@ -124,11 +124,3 @@ class Pace:
         if self._each is None or self._running + 1 == len(self.budgets):
             return None
         return max(0, status.total - status.done) * self._each
-
-
-def duration(seconds: float) -> str:
-    """A time as a person says it."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02} min"

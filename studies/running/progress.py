@@ -4,7 +4,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -18,10 +17,10 @@ from rich.progress import (
 from primesvt import models
 from primesvt.search import saving_of
 
-from .budget import duration
+from .console import console, duration, say
 from .runner import Status
 
-console = Console(stderr=True, highlight=False)
+__all__ = ["Bar", "bar", "console", "out", "quiet", "say", "tell_of_kernel"]
 
 
 class Bar:
@@ -103,11 +102,6 @@ def tell_of_kernel(number: int, needed: int) -> None:
     """That a kernel is compiled, for :func:`primesvt.models.engine.compiling.compilations`."""
     begins = "The first use on a machine compiles kernels, about half a minute, once: " if number == 1 else "  "
     say(f"{begins}kernel {number} of {needed}")
-
-
-def say(text: str) -> None:
-    """A line for the person, on the error stream."""
-    console.print(text, soft_wrap=True, markup=False)
 
 
 def out(text: str) -> None:

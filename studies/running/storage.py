@@ -4,19 +4,24 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from optuna.exceptions import StorageInternalError
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend, JournalRedisBackend
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage, get_storage
+from optuna.storages.journal import JournalFileBackend
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 
 from primesvt.models import PrimeSVTError
 
+from .patient_storage import PATIENCE_SECONDS, PatientStorage
+from .servers import GRPC, Server, database_lost, grpc_server, import_grpc, redis_server, timeouts
+
 DEFAULT_STORAGE = "sqlite:///primesvt.db"
 _IN_MEMORY = ("sqlite://", "sqlite:///", "sqlite:///:memory:", ":memory:")
+_JOURNALS = (".log", ".journal")
 _DRIVE = re.compile(r"^[A-Za-z]:[\\/]")  # of Windows
 # What is to be installed for the module of a driver: an extra of PrimeSVT, or a package of another name.
 _PACKAGES = {
@@ -25,29 +30,20 @@ _PACKAGES = {
     "pymysql": "primesvt[mysql]",
     "MySQLdb": "mysqlclient",
     "redis": "primesvt[redis]",
+    "grpc": "primesvt[grpc]",
+    "google": "primesvt[grpc]",  # google.protobuf
 }
-_TIMEOUT_SECONDS = 10
 _BUSY_SECONDS = 60
 _CREATION_WAITS = (0.2, 0.5, 1.0)
 
-# Without a limit, a server that does not answer would be waited for without end. Every driver has a name of its own
-# for it.
-_TIMEOUTS: Mapping[str, str] = {
-    "psycopg2": "connect_timeout",
-    "psycopg": "connect_timeout",
-    "mysqldb": "connect_timeout",
-    "pymysql": "connect_timeout",
-    "mysqlconnector": "connection_timeout",
-    "pg8000": "timeout",
-}
 
-
-def open_storage(url: str, *, create: bool = True) -> BaseStorage:
+def open_storage(url: str, *, create: bool = True, patience: float = PATIENCE_SECONDS) -> BaseStorage:
     """Open a storage by its URL; a plain path of a file is an SQLite file, ``.log`` or ``.journal`` a journal.
 
     Args:
         url: Its URL, or the path of a file.
         create: Make a file that does not exist; otherwise refuse it.
+        patience: Seconds for which a server that stops later is waited for.
 
     Raises:
         PrimeSVTError: It does not answer or exist, its driver is missing, or the URL makes no sense.
@@ -64,16 +60,41 @@ def open_storage(url: str, *, create: bool = True) -> BaseStorage:
             raise ValueError("it is in memory only, so every trial would be lost at the end")
         if "://" not in url:
             return _open_file(Path(url), create)
-        if url.startswith("redis"):
-            return JournalStorage(JournalRedisBackend(url))
-        return _open_database(url, _connect_args(url, create))
+        scheme = url.partition("://")[0]
+        if scheme == GRPC:
+            return _patient(grpc_server(url), url, patience)
+        if scheme.startswith("redis"):
+            return _patient(redis_server(url), url, patience)
+        connect_args = _connect_args(url, create)
+        storage = _open_database(url, connect_args)
+        # SQLite's own timeout is its patience.
+        own = storage.engine.name == "sqlite"
+        return storage if own else _patient(Server(get_storage(storage), database_lost), url, patience)
     except ImportError as error:
         raise PrimeSVTError(_missing_driver(url, error)) from error
     except Exception as error:  # drivers have errors of their own, without a common base
         raise PrimeSVTError(
             f"The storage {without_password(url)} does not answer: {_first_line(error)}. "
-            "Check the URL (such as sqlite:///study.db or postgresql://user@host/name)."
+            "Check the URL (such as sqlite:///study.db, postgresql://user@host/name or grpc://host:port)."
         ) from error
+
+
+def is_database(url: str) -> bool:
+    """Whether a storage is a database, as far as its URL says."""
+    scheme = url.partition("://")[0] if "://" in url else None
+    return Path(url).suffix not in _JOURNALS if scheme is None else not scheme.startswith((GRPC, "redis"))
+
+
+def require_grpc() -> None:
+    """Refuse to go on without what a proxy needs.
+
+    Raises:
+        PrimeSVTError: A module is missing, and what to install.
+    """
+    try:
+        import_grpc()
+    except ImportError as error:
+        raise PrimeSVTError(_missing_driver("grpc://", error)) from error
 
 
 @contextmanager
@@ -105,7 +126,7 @@ def _missing_driver(url: str, error: ImportError) -> str:
     where = without_password(url)
     if module is None:
         return f"The storage {where} needs a driver that is not installed: {_first_line(error)}."
-    package = _PACKAGES.get(module, module)
+    package = _PACKAGES.get(module.partition(".")[0], module)
     # Of MySQL's drivers SQLAlchemy takes the one that has to be compiled, where the URL names none.
     other = ' Or write mysql+pymysql://, and install "primesvt[mysql]".' if module == "MySQLdb" else ""
     install = f'python -m pip install "{package}"'
@@ -130,13 +151,20 @@ def _connect_args(url: str, create: bool) -> dict[str, Any]:
         if database and not database.startswith((":memory:", "file:")):
             _check_file(Path(database), create)
         return {"timeout": _BUSY_SECONDS}
-    driver = parsed.get_dialect().driver
-    return {_TIMEOUTS[driver]: _TIMEOUT_SECONDS} if driver in _TIMEOUTS else {}
+    return timeouts(parsed.get_dialect().driver)
+
+
+def _patient(server: Server, url: str, patience: float) -> BaseStorage:
+    def lost(error: BaseException) -> str | None:
+        reason = server.lost(error)
+        return None if reason is None else _first_line(reason)
+
+    return PatientStorage(replace(server, lost=lost), f"The storage {without_password(url)}", patience)
 
 
 def _open_file(path: Path, create: bool) -> BaseStorage:
     _check_file(path, create)
-    if path.suffix in (".log", ".journal"):
+    if path.suffix in _JOURNALS:
         return JournalStorage(JournalFileBackend(str(path)))
     return _open_database(f"sqlite:///{path}", {"timeout": _BUSY_SECONDS})
 
@@ -162,7 +190,7 @@ def _check_file(path: Path, create: bool) -> None:
         raise OSError("there is no such file")
 
 
-def _first_line(error: BaseException) -> str:
+def _first_line(error: BaseException | str) -> str:
     line = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
     return without_password(line)
 

@@ -4,7 +4,8 @@ import pytest
 
 from primesvt.search.samplers import PrioritizedOptions
 from primesvt.studies.running import budget
-from primesvt.studies.running.budget import Budget, Pace, duration, total
+from primesvt.studies.running.budget import Budget, Pace, total
+from primesvt.studies.running.console import duration
 from primesvt.studies.running.runner import Status
 from primesvt.studies.running.settings import StudySettings
 from primesvt.studies.running.subject import Subject

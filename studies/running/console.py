@@ -1,0 +1,18 @@
+"""What is said to a person meanwhile: lines on the error stream, so that results on the output stream stay clean."""
+
+from rich.console import Console
+
+console = Console(stderr=True, highlight=False)
+
+
+def say(text: str) -> None:
+    """A line for the person, on the error stream."""
+    console.print(text, soft_wrap=True, markup=False)
+
+
+def duration(seconds: float) -> str:
+    """A time as a person says it."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02} min"
