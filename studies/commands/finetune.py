@@ -9,7 +9,16 @@ from primesvt.models import DataSet, Recipe, config_of, find_device, frame_of, l
 
 from ..running.finetuning import GENTLE, FineTuned, fine_tune
 from ..running.train_run import TrainJob, check_trainable, was_mirrored
-from .arguments import add_data, add_device, add_json, add_output, add_overwrite, open_model_and_data, print_result
+from .arguments import (
+    add_data,
+    add_device,
+    add_json,
+    add_output,
+    add_overwrite,
+    add_tensorboard,
+    open_model_and_data,
+    print_result,
+)
 from .options import add_options, options_of
 
 _RECIPE = ("epochs", "batch_size", "learning_rate", "shift", "distillation", "frozen_statistics", "seed")
@@ -44,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="mirror images at random (default: as DIR's training did, or the teacher's; no where neither says it)",
     )
     add_output(parser, "the fine-tuned model (and its resume file until then)")
+    add_tensorboard(parser)
     add_overwrite(parser)
     add_json(parser)
 
@@ -91,6 +101,7 @@ def finetuned_as(
         title="fine-tune",
         overwrite=args.overwrite,
         device=device,
+        tensorboard=args.tensorboard,
         facts={"finetuned": args.model, "teacher": args.teacher},
     )
     return fine_tune(job, model, data, teacher)

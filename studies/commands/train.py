@@ -8,7 +8,16 @@ from primesvt.models import Recipe, Unsaid, build, config_of, find_device, frame
 
 from ..running.new_model import ASKED, NewModel
 from ..running.train_run import TrainJob, check_trainable, run_training
-from .arguments import add_data, add_device, add_json, add_output, add_overwrite, open_data_of, print_result
+from .arguments import (
+    add_data,
+    add_device,
+    add_json,
+    add_output,
+    add_overwrite,
+    add_tensorboard,
+    open_data_of,
+    print_result,
+)
 from .options import add_options, options_of
 
 # Of a recipe; the rest is for fine-tuning.
@@ -28,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_options(group, Unsaid, only=ASKED, unset=ASKED)
     group.add_argument("--init", metavar="MODEL", help="start from the weights of this model instead of random ones")
     add_options(parser.add_argument_group("recipe"), Recipe, only=_RECIPE)
+    add_tensorboard(parser)
     add_overwrite(parser)
     add_json(parser)
 
@@ -52,6 +62,7 @@ def run(args: argparse.Namespace) -> None:
         title=f"train {config.family}",
         overwrite=args.overwrite,
         device=device,
+        tensorboard=args.tensorboard,
         facts={"init": args.init} if args.init else {},
     )
     done = run_training(job, model, data)
