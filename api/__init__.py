@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         save_model,
     )
     from .pruning import PruningPlan, load_plan, prunable_layers, save_plan
-    from .studies.notebook import compare, evaluate, finetune, prune, robustness, search
+    from .studies.notebook import compare, evaluate, finetune, prune, push, robustness, search
 
     __version__: str
 
@@ -50,6 +50,7 @@ __all__ = [
     "open_data",
     "prunable_layers",
     "prune",
+    "push",
     "robustness",
     "save_model",
     "save_plan",
@@ -62,7 +63,7 @@ _PLACES = {
         "open_data", "save_model",
     ),
     ".pruning": ("PruningPlan", "load_plan", "prunable_layers", "save_plan"),
-    ".studies.notebook": ("compare", "evaluate", "finetune", "prune", "robustness"),
+    ".studies.notebook": ("compare", "evaluate", "finetune", "prune", "push", "robustness"),
 }  # fmt: skip
 _PLACE_OF = {name: place for place, names in _PLACES.items() for name in names}
 

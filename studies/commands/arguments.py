@@ -62,7 +62,11 @@ def device(text: str) -> str:
 
 def add_model(parser: Parser) -> None:
     """MODEL."""
-    parser.add_argument("model", metavar="MODEL", help="a model directory, or 'demo' for the embedded demo model")
+    parser.add_argument(
+        "model",
+        metavar="MODEL",
+        help="a model directory, 'demo' for the embedded model, or hf://OWNER/NAME[@REVISION] of the hub",
+    )
 
 
 def add_data(parser: Parser) -> None:

@@ -102,6 +102,7 @@ def finetuned_as(
         overwrite=args.overwrite,
         device=device,
         tensorboard=args.tensorboard,
+        options=args.options_text,
         facts={"finetuned": args.model, "teacher": args.teacher},
     )
     return fine_tune(job, model, data, teacher)

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from torch import nn
 
-from primesvt.models import PrimeSVTError, check_free, load_model, save_model
+from primesvt.models import PrimeSVTError, check_free, load_model
 from primesvt.pruning import Kept, Pruner, Reference, kept_channels_of, load_plan, repair_steps, run_repair
 
+from ..running.model_output import write_model
 from .arguments import add_json, add_output, add_overwrite, print_result
 from .prune import add_repair, calibration_of, repair_text
 
@@ -40,7 +41,7 @@ def run(args: argparse.Namespace) -> None:
         raise PrimeSVTError("There is nothing to do without a step: give --repair least-squares, or leave it out.")
     reference = Reference(original, calibration_of(args, original))
     repaired, reports = run_repair(reference, pruned, _kept(args, original, pruned), steps)
-    save_model(repaired, args.output, overwrite=args.overwrite)
+    write_model(repaired, args.output, overwrite=args.overwrite, options=args.options_text)
     result = {"repair": [report.to_json() for report in reports]}
     print_result(args, result, "\n".join([*repair_text(reports), f"repaired: {args.output}"]))
 

@@ -63,6 +63,7 @@ def run(args: argparse.Namespace) -> None:
         overwrite=args.overwrite,
         device=device,
         tensorboard=args.tensorboard,
+        options=args.options_text,
         facts={"init": args.init} if args.init else {},
     )
     done = run_training(job, model, data)

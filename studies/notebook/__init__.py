@@ -4,6 +4,7 @@ from .compare import Compared, compare
 from .evaluate import evaluate
 from .finetune import Tuned, finetune
 from .prune import Pruned, prune
+from .push import push
 from .robustness import Probed, robustness
 from .search import Searched, search
 
@@ -17,6 +18,7 @@ __all__ = [
     "evaluate",
     "finetune",
     "prune",
+    "push",
     "robustness",
     "search",
 ]

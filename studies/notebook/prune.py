@@ -8,10 +8,11 @@ from typing import Any
 
 from torch import nn
 
-from primesvt.models import DataSet, check_free, model_bytes, save_model
+from primesvt.models import DataSet, check_free, model_bytes
 from primesvt.pruning import PruningPlan, StepReport
 
 from ..commands import prune as command
+from ..running.model_output import write_model
 from .asked import asked, takes_options
 from .subject import Data, Model, model_of, named, session
 
@@ -84,5 +85,5 @@ def prune(
         original = model_of(model)
         used, version = command.pruned_as(args, original, plan=made, data=given)
         if output is not None:
-            save_model(version.model, output, overwrite=args.overwrite)
+            write_model(version.model, Path(output), overwrite=args.overwrite, plan=used, options=args.options_text)
     return Pruned(original, version.model, used, version.repair)
