@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         save_model,
     )
     from .pruning import PruningPlan, load_plan, prunable_layers, save_plan
-    from .studies.notebook import compare, evaluate, finetune, prune, robustness, search
+    from .studies.notebook import compare, evaluate, finetune, layers, prune, push, repair, robustness, search, train
 
     __version__: str
 
@@ -44,16 +44,20 @@ __all__ = [
     "export_pt2",
     "finetune",
     "import_checkpoint",
+    "layers",
     "load_model",
     "load_plan",
     "model_bytes",
     "open_data",
     "prunable_layers",
     "prune",
+    "push",
+    "repair",
     "robustness",
     "save_model",
     "save_plan",
     "search",
+    "train",
 ]
 
 _PLACES = {
@@ -62,7 +66,9 @@ _PLACES = {
         "open_data", "save_model",
     ),
     ".pruning": ("PruningPlan", "load_plan", "prunable_layers", "save_plan"),
-    ".studies.notebook": ("compare", "evaluate", "finetune", "prune", "robustness"),
+    ".studies.notebook": (
+        "compare", "evaluate", "finetune", "layers", "prune", "push", "repair", "robustness", "train",
+    ),
 }  # fmt: skip
 _PLACE_OF = {name: place for place, names in _PLACES.items() for name in names}
 

@@ -50,6 +50,7 @@ from .families.spike_driven_transformer import SpikeDrivenTransformer, SpikeDriv
 from .families.spikformer import Spikformer, SpikformerConfig
 from .families.spiking_block import SelfAttention, SpikingBlock
 from .families.unsaid import Unsaid, unsaid_of
+from .hub import HubName, upload
 from .json_text import read_json
 from .layers.channels import EMBEDDING, ChannelGroup, conv_bn, writer
 from .layers.conv import ConvBN, MaxPool
@@ -57,12 +58,17 @@ from .layers.folding import fold
 from .layers.neuron import LIFNode
 from .layers.stream_index import StreamIndex
 from .model_directory import (
+    CONFIG,
     DEMO,
+    PLAN,
+    TRAINING,
+    WEIGHTS,
     check_free,
     check_writable,
     fingerprint,
     load_model,
     model_bytes,
+    model_folder,
     parameter_count,
     save_into,
     save_model,
@@ -79,12 +85,16 @@ from .whole_file import partial_file, whole_file
 
 __all__ = [
     "BATCH_SIZE",
+    "CONFIG",
     "CPU",
     "DATA_FORMATS",
     "DEFAULT_TEST_FRACTION",
     "DEMO",
     "EMBEDDING",
     "FAMILIES",
+    "PLAN",
+    "TRAINING",
+    "WEIGHTS",
     "Accuracy",
     "ArrayImages",
     "ChannelGroup",
@@ -100,6 +110,7 @@ __all__ = [
     "ExportedFile",
     "Forward",
     "HierarchicalConfig",
+    "HubName",
     "ImageSet",
     "ImageSource",
     "Imported",
@@ -172,6 +183,7 @@ __all__ = [
     "load_model",
     "meant",
     "model_bytes",
+    "model_folder",
     "named_config",
     "official_state",
     "open_data",
@@ -190,6 +202,7 @@ __all__ = [
     "train",
     "unknown",
     "unsaid_of",
+    "upload",
     "whole_file",
     "wilson",
     "with_selection",

@@ -19,12 +19,16 @@ from torch import nn
 from .errors import PrimeSVTError
 from .families.config import ModelConfig
 from .families.registry import build, config_of, config_type
+from .hub import SCHEME, HubName, download, is_hub_name
 from .json_text import read_json
 
 FORMAT = 1
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 DEMO = "demo"
+# How a model was trained, and how it was pruned, where its directory says so.
+TRAINING, PLAN = "training.json", "plan.json"
+_ON_HUB = f"{SCHEME}OWNER/NAME"
 # In the configuration of a model whose weights are known to be NaN or infinite in places.
 NONFINITE = "nonfinite"
 # Far above the configuration of a model with a thousand layers and classes.
@@ -139,18 +143,36 @@ def check_writable(directory: str | Path) -> None:
         raise PrimeSVTError(f"Cannot write to {directory}: {error.strerror or error}.") from error
 
 
+@contextmanager
+def model_folder(name: str | Path) -> Iterator[Path]:
+    """The directory of a model: the one that is named, that of ``demo``, or one of the hub, which is fetched.
+
+    Raises:
+        PrimeSVTError: The hub has no such model, or does not answer.
+    """
+    if not isinstance(name, str | Path):
+        raise PrimeSVTError(f"A model is named by its directory, 'demo' or {_ON_HUB}; got {name!r}.")
+    if is_hub_name(name):
+        yield download(HubName.read(str(name)), CONFIG, (CONFIG, WEIGHTS, TRAINING, PLAN))
+    elif str(name) == DEMO:
+        with resources.as_file(resources.files("primesvt.models") / DEMO) as embedded:
+            yield embedded
+    else:
+        yield Path(name)
+
+
 def load_model(directory: str | Path, *, families: Iterable[type[ModelConfig]] = ()) -> nn.Module:
-    """Load a model directory, or the embedded demo model where ``directory`` is ``demo``, in evaluation mode.
+    """Load a model in evaluation mode.
 
     Args:
-        directory: Where :func:`save_model` wrote, or ``demo``.
+        directory: Where :func:`save_model` wrote; ``demo`` for the embedded model; ``hf://OWNER/NAME[@REVISION]`` for
+            one of the Hugging Face hub.
         families: Families that may occur beside those that are installed.
 
     Raises:
         PrimeSVTError: There is no model, it is damaged, or written by a newer version.
     """
-    with resources.as_file(resources.files("primesvt.models") / DEMO) as embedded:
-        folder = embedded if str(directory) == DEMO else Path(directory)
+    with model_folder(directory) as folder:
         config, nonfinite = _read_config(folder, families)
         # On the meta device nothing is allocated, so widths that the weights do not have cost nothing.
         with torch.device("meta"):
@@ -168,7 +190,7 @@ def _read_config(folder: Path, families: Iterable[type[ModelConfig]]) -> tuple[M
             f"{file} is no configuration of PrimeSVT: it is no file, or larger than {MAX_JSON_BYTES} bytes."
         )
     data = read_json(
-        file, f"No model in {folder}: {{}}. A model is a directory with {CONFIG} and {WEIGHTS}, or 'demo'."
+        file, f"No model in {folder}: {{}}. A model is a directory with {CONFIG} and {WEIGHTS}, 'demo' or {_ON_HUB}."
     )
     version = data.pop("format", None)
     if type(version) is not int or version < 1:

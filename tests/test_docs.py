@@ -136,7 +136,9 @@ def test_the_site_has_every_page_and_no_other() -> None:
     site = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     named = re.findall(r"^ +- [^:]+: (\S+\.md)$", site[site.index("nav:") :], re.M)
     docs = ROOT / "docs"
-    assert sorted(named) == sorted(file.relative_to(docs).as_posix() for file in docs.rglob("*.md"))
+    # A notebook becomes a page.
+    pages = [*docs.rglob("*.md"), *(file.with_suffix(".md") for file in docs.rglob("*.ipynb"))]
+    assert sorted(named) == sorted(file.relative_to(docs).as_posix() for file in pages)
     for file in docs.glob("api/*.md"):
         for module in re.findall(r"^::: (\S+)$", file.read_text(encoding="utf-8"), re.M):
             assert importlib.util.find_spec(module) is not None, module

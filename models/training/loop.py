@@ -36,6 +36,7 @@ class Progress:
         steps: Steps of an epoch.
         loss: Mean loss of this epoch so far.
         accuracy: Accuracy on the (augmented) fit images of this epoch so far.
+        rate: Learning rate of the last step.
     """
 
     epoch: int
@@ -43,6 +44,7 @@ class Progress:
     steps: int
     loss: float
     accuracy: float
+    rate: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +135,7 @@ class _Loop:
     def epoch(self, number: int) -> Progress:
         """Learn every image once; the model is in evaluation mode then."""
         steps = len(batch_starts(len(self.images), self.recipe.batch_size))
-        progress = Progress(number, 0, steps, 0.0, 0.0)
+        progress = Progress(number, 0, steps, 0.0, 0.0, 0.0)
         loss_sum, right, seen = 0.0, 0, 0
         self._begin()
         for step, (batch, labels) in enumerate(batches(self.images, config_of(self.model), self.recipe, number)):
@@ -142,7 +144,7 @@ class _Loop:
             seen += len(labels)
             loss_sum += loss * len(labels)
             right += hits
-            progress = Progress(number, step + 1, steps, loss_sum / seen, right / seen)
+            progress = Progress(number, step + 1, steps, loss_sum / seen, right / seen, rate)
             self.options.on_step(progress)
         self.model.eval()
         if not all(tensor.isfinite().all() for tensor in self.model.state_dict().values()):

@@ -27,6 +27,7 @@ from primesvt.pruning import MEASURES, measure_named, measures
 from primesvt.search import DEFAULT_CACHE, Constraints
 from primesvt.search.samplers import SAMPLERS, sampler_kind, samplers
 
+from ..running.curves import MISSING, has_tensorboard
 from ..running.progress import out, say
 from ..running.settings import StudySettings
 from ..running.storage import DEFAULT_STORAGE
@@ -61,7 +62,11 @@ def device(text: str) -> str:
 
 def add_model(parser: Parser) -> None:
     """MODEL."""
-    parser.add_argument("model", metavar="MODEL", help="a model directory, or 'demo' for the embedded demo model")
+    parser.add_argument(
+        "model",
+        metavar="MODEL",
+        help="a model directory, 'demo' for the embedded model, or hf://OWNER/NAME[@REVISION] of the hub",
+    )
 
 
 def add_data(parser: Parser) -> None:
@@ -121,6 +126,24 @@ def add_images(parser: Parser, what: str) -> None:
     """--images, which was called --limit."""
     parser.add_argument("--images", metavar="N", type=positive, help=what)
     parser.add_argument("--limit", dest="images", type=positive, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+
+
+def add_tensorboard(parser: Any) -> None:
+    """--tensorboard."""
+    parser.add_argument(
+        "--tensorboard",
+        metavar="DIR",
+        type=curves_directory,
+        help="write the curves of the epochs there, as TensorBoard shows them: losses, accuracies, learning rate; a "
+        "training that goes on continues them (needs primesvt[tensorboard])",
+    )
+
+
+def curves_directory(text: str) -> Path:
+    """A directory for curves, where what writes them is installed."""
+    if not has_tensorboard():
+        raise argparse.ArgumentTypeError(MISSING)
+    return Path(text)
 
 
 def add_json(parser: Parser) -> None:

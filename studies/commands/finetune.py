@@ -14,6 +14,7 @@ from .arguments import (
     add_json,
     add_output,
     add_overwrite,
+    add_tensorboard,
     add_train_data,
     open_model_and_data,
     print_result,
@@ -49,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="mirror images at random (default: as DIR's training did, or the teacher's; no where neither says it)",
     )
     add_output(parser, "the fine-tuned model (and its resume file until then)")
+    add_tensorboard(parser)
     add_overwrite(parser)
     add_json(parser)
 
@@ -94,6 +96,8 @@ def finetuned_as(
         title="fine-tune",
         overwrite=args.overwrite,
         device=device,
+        tensorboard=args.tensorboard,
+        options=args.options_text,
         facts={"finetuned": args.model, "teacher": args.teacher},
     )
     return fine_tune(job, model, with_train_data(args, data, model), teacher)

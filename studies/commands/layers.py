@@ -1,6 +1,9 @@
 """List the prunable layers of a model, the largest first: the order in which the policy prunes."""
 
 import argparse
+from typing import Any
+
+from torch import nn
 
 from primesvt.models import config_of, load_model, model_bytes, parameter_count
 from primesvt.pruning import inference_state, measures, prunable_layers
@@ -19,13 +22,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Run the command."""
     model = load_model(args.model)
-    config, size = config_of(model), model_bytes(model)
-    layers = prunable_layers(model, embedding=args.embedding)
-    # Those that look at images are shown by `primesvt measure`.
-    numbers = {name: measure.of(model) for name, measure in measures().items() if not measure.needs_images}
-    result = {
-        "bytes": size,
-        "measures": numbers,
+    told = layers_of(model, embedding=args.embedding)
+    state = inference_state(model)
+    rows = [
+        [each["name"], each["kind"], f"{each['channels']}", f"{each['parameters']:,}", f"{each['share']:.2%}"]
+        for each in told["layers"]
+    ]
+    text = (
+        f"{config_of(model).family}, {parameter_count(model):,} parameters, {told['bytes']:,} bytes\n"
+        f"at inference, per image: {state.neurons:,} neurons, {state.membrane_bytes:,} bytes of membrane potentials, "
+        f"{state.spike_bytes:,} bytes of spikes per time step\n"
+        f"measures: {', '.join(f'{name} {measures()[name].text(value)}' for name, value in told['measures'].items())}\n"
+        + table(["layer", "kind", "channels", "parameters", "share"], rows)
+    )
+    print_result(args, told, text)
+
+
+def layers_of(model: nn.Module, *, embedding: bool = False) -> dict[str, Any]:
+    """What there is to prune in a model, as plain data.
+
+    Args:
+        model: Any model of PrimeSVT.
+        embedding: With the embedding width.
+    """
+    return {
+        "bytes": model_bytes(model),
+        # Those that look at images are shown by `primesvt measure`.
+        "measures": {name: measure.of(model) for name, measure in measures().items() if not measure.needs_images},
         "layers": [
             {
                 "name": layer.name,
@@ -34,18 +57,6 @@ def run(args: argparse.Namespace) -> None:
                 "parameters": layer.parameters,
                 "share": layer.share,
             }
-            for layer in layers
+            for layer in prunable_layers(model, embedding=embedding)
         ],
     }
-    state = inference_state(model)
-    rows = [
-        [layer.name, layer.kind, f"{layer.channels}", f"{layer.parameters:,}", f"{layer.share:.2%}"] for layer in layers
-    ]
-    text = (
-        f"{config.family}, {parameter_count(model):,} parameters, {size:,} bytes\n"
-        f"at inference, per image: {state.neurons:,} neurons, {state.membrane_bytes:,} bytes of membrane potentials, "
-        f"{state.spike_bytes:,} bytes of spikes per time step\n"
-        f"measures: {', '.join(f'{name} {measures()[name].text(value)}' for name, value in numbers.items())}\n"
-        + table(["layer", "kind", "channels", "parameters", "share"], rows)
-    )
-    print_result(args, result, text)

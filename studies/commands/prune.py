@@ -12,7 +12,6 @@ from primesvt.models import (
     check_free,
     load_model,
     model_bytes,
-    save_model,
 )
 from primesvt.pruning import (
     MOST_CALIBRATION,
@@ -27,6 +26,7 @@ from primesvt.pruning import (
 )
 
 from ..reporting.tables import table
+from ..running.model_output import write_model
 from ..running.settings import StudySettings
 from ..running.storage import open_storage
 from ..running.study_run import load_run, plan_of_trial
@@ -72,8 +72,8 @@ def run(args: argparse.Namespace) -> None:
     """Run the command."""
     check_free(args.output, overwrite=args.overwrite)
     model = load_model(args.model)
-    _, version = pruned_as(args, model)
-    save_model(version.model, args.output, overwrite=args.overwrite)
+    plan, version = pruned_as(args, model)
+    write_model(version.model, args.output, overwrite=args.overwrite, plan=plan, options=args.options_text)
     before, after = model_bytes(model), model_bytes(version.model)
     result = {
         "bytes_before": before,

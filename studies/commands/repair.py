@@ -5,9 +5,19 @@ from pathlib import Path
 
 from torch import nn
 
-from primesvt.models import PrimeSVTError, check_free, load_model, save_model
-from primesvt.pruning import Kept, Pruner, Reference, kept_channels_of, load_plan, repair_steps, run_repair
+from primesvt.models import DataSet, PrimeSVTError, check_free, config_of, load_model
+from primesvt.pruning import (
+    Pruner,
+    PruningPlan,
+    Reference,
+    StepReport,
+    kept_channels_of,
+    load_plan,
+    repair_steps,
+    run_repair,
+)
 
+from ..running.model_output import write_model
 from .arguments import add_json, add_output, add_overwrite, print_result
 from .prune import add_repair, calibration_of, repair_text
 
@@ -34,23 +44,44 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Run the command."""
     check_free(args.output, overwrite=args.overwrite)
-    pruned, original = load_model(args.model), load_model(args.original)
-    steps = repair_steps(args.repair if "repair" in args else RECOMMENDED)
-    if not steps:
-        raise PrimeSVTError("There is nothing to do without a step: give --repair least-squares, or leave it out.")
-    reference = Reference(original, calibration_of(args, original))
-    repaired, reports = run_repair(reference, pruned, _kept(args, original, pruned), steps)
-    save_model(repaired, args.output, overwrite=args.overwrite)
+    repaired, reports = repaired_as(args, load_model(args.model), load_model(args.original))
+    write_model(repaired, args.output, overwrite=args.overwrite, options=args.options_text)
     result = {"repair": [report.to_json() for report in reports]}
     print_result(args, result, "\n".join([*repair_text(reports), f"repaired: {args.output}"]))
 
 
-def _kept(args: argparse.Namespace, original: nn.Module, pruned: nn.Module) -> Kept:
-    if args.plan is None:
-        return kept_channels_of(original, pruned)
-    plan = load_plan(args.plan)
-    pruner = Pruner(original, calibration_of(args, original))
-    kept = pruner.kept(plan)
-    if {layer: len(channels) for layer, channels in kept.items()} != dict(pruned.config.widths):  # type: ignore[union-attr, arg-type]
-        raise PrimeSVTError(f"{args.model} was not pruned by {args.plan}: its layers have other widths.")
-    return kept
+def repaired_as(
+    args: argparse.Namespace,
+    pruned: nn.Module,
+    original: nn.Module,
+    *,
+    plan: PruningPlan | None = None,
+    data: DataSet | None = None,
+) -> tuple[nn.Module, tuple[StepReport, ...]]:
+    """Repair a pruned model as the options ask.
+
+    Args:
+        args: The options.
+        pruned: The pruned model, which stays as it is.
+        original: The model that it was.
+        plan: By which it was pruned, instead of the one that the options name; where there is none, the channels that
+            it kept are found by its weights.
+        data: Instead of the data that the options name.
+
+    Returns:
+        The repaired model, and what the steps did.
+
+    Raises:
+        PrimeSVTError: No step is asked for, the data does not fit, or the model was pruned from another or otherwise.
+    """
+    steps = repair_steps(args.repair if "repair" in args else RECOMMENDED)
+    if not steps:
+        raise PrimeSVTError("There is nothing to do without a step: give --repair least-squares, or leave it out.")
+    calibration = calibration_of(args, original, data)
+    plan = load_plan(args.plan) if plan is None and args.plan is not None else plan
+    kept = kept_channels_of(original, pruned) if plan is None else Pruner(original, calibration).kept(plan)
+    widths = {layer: len(channels) for layer, channels in kept.items()}
+    if plan is not None and widths != dict(config_of(pruned).widths):
+        name = args.model or "The model"
+        raise PrimeSVTError(f"{name} was not pruned by {args.plan or 'that plan'}: its layers have other widths.")
+    return run_repair(Reference(original, calibration), pruned, kept, steps)

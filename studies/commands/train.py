@@ -3,12 +3,22 @@
 import argparse
 
 import torch
+from torch import nn
 
-from primesvt.models import Recipe, Unsaid, build, config_of, find_device, frame_of, load_model
+from primesvt.models import DataSet, Recipe, Unsaid, build, config_of, find_device, frame_of, load_model
 
 from ..running.new_model import OF_NEW, NewModel
-from ..running.train_run import TrainJob, check_trainable, run_training
-from .arguments import add_data, add_device, add_json, add_output, add_overwrite, open_data_of, print_result
+from ..running.train_run import TrainJob, TrainRun, check_trainable, run_training
+from .arguments import (
+    add_data,
+    add_device,
+    add_json,
+    add_output,
+    add_overwrite,
+    add_tensorboard,
+    open_data_of,
+    print_result,
+)
 from .options import add_options, options_of
 
 # Of a recipe; the rest is for fine-tuning.
@@ -28,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_options(group, Unsaid, only=OF_NEW, unset=OF_NEW)
     group.add_argument("--init", metavar="MODEL", help="start from the weights of this model instead of random ones")
     add_options(parser.add_argument_group("recipe"), Recipe, only=_RECIPE)
+    add_tensorboard(parser)
     add_overwrite(parser)
     add_json(parser)
 
@@ -35,11 +46,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Run the command."""
     check_trainable(args.output, overwrite=args.overwrite)
-    device = find_device(args.device)
-    recipe = options_of(args, Recipe)
+    _, done = trained_as(args, load_model(args.init) if args.init else None)
+    result = {**done.selection.counted.told(), "epochs": len(done.log), "seconds": done.seconds}
+    low, high = done.selection.interval
+    text = (
+        f"selection accuracy {done.selection.accuracy:.2%} (95 % interval {low:.2%} to {high:.2%}) "
+        f"after {len(done.log)} epochs, {done.seconds:.0f} s: {args.output}"
+    )
+    print_result(args, result, text)
+
+
+def trained_as(
+    args: argparse.Namespace, initial: nn.Module | None = None, given: DataSet | None = None
+) -> tuple[nn.Module, TrainRun]:
+    """Train the model that the options ask for, and write it to their output directory.
+
+    Args:
+        args: The options.
+        initial: Start from the weights of this model, which stays as it is, instead of random ones.
+        given: Data that is open already, instead of that of --data.
+
+    Raises:
+        PrimeSVTError: The options make no sense, the data does not fit, or the training cannot go on.
+    """
+    device, recipe = find_device(args.device), options_of(args, Recipe)
     new = options_of(args, NewModel, {"unsaid": options_of(args, Unsaid)})
-    initial = load_model(args.init) if args.init else None
-    data = open_data_of(args, frame_of(config_of(initial)) if initial else new.frame)
+    data = open_data_of(args, frame_of(config_of(initial)) if initial else new.frame, given)
     config = new.again(config_of(initial)) if initial else new.of(data)
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed)
@@ -52,13 +84,8 @@ def run(args: argparse.Namespace) -> None:
         title=f"train {config.family}",
         overwrite=args.overwrite,
         device=device,
+        tensorboard=args.tensorboard,
+        options=args.options_text,
         facts={"init": args.init} if args.init else {},
     )
-    done = run_training(job, model, data)
-    result = {**done.selection.counted.told(), "epochs": len(done.log), "seconds": done.seconds}
-    low, high = done.selection.interval
-    text = (
-        f"selection accuracy {done.selection.accuracy:.2%} (95 % interval {low:.2%} to {high:.2%}) "
-        f"after {len(done.log)} epochs, {done.seconds:.0f} s: {args.output}"
-    )
-    print_result(args, result, text)
+    return model, run_training(job, model, data)

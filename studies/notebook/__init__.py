@@ -3,20 +3,31 @@
 from .compare import Compared, compare
 from .evaluate import evaluate
 from .finetune import Tuned, finetune
+from .layers import Listed, layers
 from .prune import Pruned, prune
+from .push import push
+from .repair import Repaired, repair
 from .robustness import Probed, robustness
 from .search import Searched, search
+from .train import Trained, train
 
 __all__ = [
     "Compared",
+    "Listed",
     "Probed",
     "Pruned",
+    "Repaired",
     "Searched",
+    "Trained",
     "Tuned",
     "compare",
     "evaluate",
     "finetune",
+    "layers",
     "prune",
+    "push",
+    "repair",
     "robustness",
     "search",
+    "train",
 ]

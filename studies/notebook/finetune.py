@@ -15,7 +15,7 @@ from ..commands import finetune as command
 from ..running.finetuning import FineTuned
 from ..running.train_run import check_trainable
 from .asked import asked, takes_options
-from .frames import frame
+from .frames import epochs_figure, frame
 from .subject import Data, Model, model_of, named, session, subject_of
 
 
@@ -49,10 +49,8 @@ class Tuned:
     @cached_property
     def figures(self) -> Mapping[str, go.Figure]:
         """``epochs``: accuracy on the selection set, before and after every epoch."""
-        shown = [self.accuracy_before, *(entry["selection_accuracy"] for entry in self.done.run.log)]
-        figure = go.Figure(go.Scatter(x=list(range(len(shown))), y=[100 * each for each in shown]))
-        figure.update_layout(xaxis_title="epochs", yaxis_title="accuracy on the selection set (%)", template="none")
-        return {"epochs": figure}
+        after = {entry["epoch"]: entry["selection_accuracy"] for entry in self.done.run.log}
+        return {"epochs": epochs_figure({0: self.accuracy_before, **after})}
 
 
 @takes_options(command)

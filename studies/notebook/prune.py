@@ -8,10 +8,11 @@ from typing import Any
 
 from torch import nn
 
-from primesvt.models import DataSet, check_free, model_bytes, save_model
+from primesvt.models import DataSet, check_free, model_bytes
 from primesvt.pruning import PruningPlan, StepReport
 
 from ..commands import prune as command
+from ..running.model_output import write_model
 from .asked import asked, takes_options
 from .subject import Data, Model, model_of, named, session
 
@@ -51,6 +52,11 @@ class Pruned:
         return 1 - self.bytes_after / self.bytes_before
 
 
+def plan_of(plan: Plan) -> PruningPlan | None:
+    """The plan that was given as one, or as ratios; None where it was named, or none was given."""
+    return PruningPlan(dict(plan)) if isinstance(plan, Mapping) else plan if isinstance(plan, PruningPlan) else None
+
+
 @takes_options(command)
 def prune(
     model: Model = "demo",
@@ -78,11 +84,10 @@ def prune(
     args = asked(command, {**named(model=model, data=data, plan=plan, output=output), **options})
     if output is not None:
         check_free(Path(output), overwrite=args.overwrite)
-    made = PruningPlan(dict(plan)) if isinstance(plan, Mapping) else plan if isinstance(plan, PruningPlan) else None
     given = data if isinstance(data, DataSet) else None
     with session(quiet):
         original = model_of(model)
-        used, version = command.pruned_as(args, original, plan=made, data=given)
+        used, version = command.pruned_as(args, original, plan=plan_of(plan), data=given)
         if output is not None:
-            save_model(version.model, output, overwrite=args.overwrite)
+            write_model(version.model, Path(output), overwrite=args.overwrite, plan=used, options=args.options_text)
     return Pruned(original, version.model, used, version.repair)

@@ -8,10 +8,10 @@ from typing import Any
 
 from torch import nn
 
-from primesvt.models import DataSet, PrimeSVTError, Recipe, fingerprint, load_model
+from primesvt.models import TRAINING, DataSet, PrimeSVTError, Recipe, fingerprint, load_model
 
 from ..running.finetuning import fine_tune
-from ..running.train_run import LOG, TrainJob
+from ..running.train_run import TrainJob
 from .cells import MeasuredCells, PlanCells
 from .chosen import best_of_samplers
 from .comparison import Comparison, ReportedPlan
@@ -92,7 +92,7 @@ def _on_test(cells: MeasuredCells) -> tuple[str, str, str]:
 def _is_done(place: Path, facts: Mapping[str, Any]) -> bool:
     """Whether a directory holds what this training left."""
     try:
-        record = json.loads((place / LOG).read_text(encoding="utf-8"))
+        record = json.loads((place / TRAINING).read_text(encoding="utf-8"))
         load_model(place)
     except (OSError, ValueError, PrimeSVTError):
         return False

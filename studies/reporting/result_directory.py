@@ -8,9 +8,10 @@ from pathlib import Path
 
 from torch import nn
 
-from primesvt.models import DataSet, PrimeSVTError, save_model
+from primesvt.models import PLAN, DataSet, PrimeSVTError
 from primesvt.pruning import MOST_CALIBRATION, Calibration, Pruner, save_plan
 
+from ..running.model_output import OPTIONS_FILE, write_model
 from ..running.progress import bar
 from ..running.study_run import StudyRun
 from .comparing import compare
@@ -26,9 +27,7 @@ REPORT = "report.html"
 SUMMARY = "summary.json"
 TRIALS = "trials.csv"
 MODEL = "model"
-PLAN = "plan.json"
 STORAGE = "studies.db"
-OPTIONS = "options.toml"
 _MARKER = ".primesvt"
 
 
@@ -55,7 +54,7 @@ def prepare(directory: Path, options: str = "") -> None:
         marker.write_text("A result of PrimeSVT: running the comparison again replaces it.\n", encoding="utf-8")
     except OSError as error:
         raise PrimeSVTError(f"Cannot write to {directory}: {error.strerror or error}.") from error
-    if options and not (directory / OPTIONS).exists():
+    if options and not (directory / OPTIONS_FILE).exists():
         save_options(directory, options)
 
 
@@ -69,7 +68,7 @@ def save_options(directory: Path, options: str) -> None:
     Raises:
         PrimeSVTError: The directory cannot be written.
     """
-    write_text(directory / OPTIONS, options)
+    write_text(directory / OPTIONS_FILE, options)
 
 
 def finetuned_in(directory: Path) -> Path:
@@ -136,7 +135,7 @@ def write(
         shutil.rmtree(directory / MODEL, ignore_errors=True)
         (directory / PLAN).unlink(missing_ok=True)
     else:
-        save_model(pruner.prune(winner.plan), directory / MODEL, overwrite=True)
+        write_model(pruner.prune(winner.plan), directory / MODEL, overwrite=True, plan=winner.plan)
         save_plan(winner.plan, directory / PLAN)
     write_text(directory / SUMMARY, json.dumps(summary(comparison, provenance), indent=1) + "\n")
     write_text(directory / TRIALS, trials_csv(runs))

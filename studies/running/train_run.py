@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from torch import nn
 
 from primesvt.models import (
     CPU,
-    DEMO,
+    TRAINING,
     DataSet,
     Predictions,
     PrimeSVTError,
@@ -23,6 +22,7 @@ from primesvt.models import (
     check_free,
     check_writable,
     device_model,
+    model_folder,
     partial_file,
     predict,
     read_json,
@@ -33,12 +33,15 @@ from primesvt.models import (
 )
 
 from .best_epoch import BestEpoch
+from .curves import curves
+from .model_output import write_options
 from .progress import bar, say
 
 # So called since the first version, whose interrupted trainings go on.
 RESUME_FILE = "checkpoint.pt"
 BEST_FILE = "best.safetensors"
-LOG = "training.json"
+# The curve beside that of the accuracy on the fit images, which are augmented.
+_SELECTION = "accuracy/selection"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +57,11 @@ class TrainJob:
         facts: More to write into the log.
         start: Accuracy of the model on the selection set before; where it is said, the best epoch is kept, or the model
             as it was where none is better.
+        tensorboard: Directory for the curves of the training; none are written where it is None.
+        options: The file of options with which the command does the same again, written beside the model.
+
+    Raises:
+        PrimeSVTError: The curves lie where the model will replace them.
     """
 
     directory: Path
@@ -63,6 +71,16 @@ class TrainJob:
     device: torch.device = CPU
     facts: Mapping[str, Any] = field(default_factory=dict)
     start: float | None = None
+    tensorboard: Path | None = None
+    options: str = ""
+
+    def __post_init__(self) -> None:
+        place = self.directory.resolve()
+        if self.tensorboard is not None and place in (curve := self.tensorboard.resolve(), *curve.parents):
+            raise PrimeSVTError(
+                f"The curves in {self.tensorboard} would lie in {self.directory}, which the model replaces; choose "
+                "another --tensorboard."
+            )
 
     @property
     def best_file(self) -> Path:
@@ -96,15 +114,15 @@ def was_mirrored(*models: str | Path | None) -> bool:
     Mirrored digits and letters are others, so the answer is no where none says it.
 
     Args:
-        models: Model directories or ``demo``; None is passed over.
+        models: Names of models, as a command line has them; None is passed over.
 
     Raises:
         PrimeSVTError: What a directory says cannot be read.
     """
-    with resources.as_file(resources.files("primesvt.models") / DEMO) as embedded:
-        for model in models:
-            log = (embedded if str(model) == DEMO else Path(model or "")) / LOG
-            if model is not None and log.exists():
+    for model in (each for each in models if each is not None):
+        with model_folder(model) as folder:
+            log = folder / TRAINING
+            if log.exists():
                 recipe = read_json(log, f"Cannot read how {model} was trained: {{}}.").get("recipe")
                 if not isinstance(recipe, dict) or "flip" not in recipe:
                     raise PrimeSVTError(f"{log} does not say how {model} was trained; pass --flip or --no-flip.")
@@ -140,7 +158,8 @@ def run_training(job: TrainJob, model: nn.Module, data: DataSet, teacher: nn.Mod
     Raises:
         PrimeSVTError: The data does not fit, the training diverged, or the directory cannot be written.
     """
-    check_writable(job.directory)
+    for place in (job.directory, *([job.tensorboard] if job.tensorboard is not None else [])):
+        check_writable(place)
     try:
         log, selection = _train(job, model, data, teacher)
     except KeyboardInterrupt:
@@ -159,7 +178,8 @@ def run_training(job: TrainJob, model: nn.Module, data: DataSet, teacher: nn.Mod
     }
     with write_directory(job.directory, overwrite=True) as new:
         save_into(model, new)
-        (new / LOG).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        (new / TRAINING).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        write_options(new, job.options)
     return TrainRun(log, selection, sum(entry["seconds"] for entry in log))
 
 
@@ -169,13 +189,16 @@ def _train(
     """The log, and what the model answers in the end, where it was asked."""
     last: Predictions | None = None
     best = None if job.start is None else BestEpoch(job.best_file, job.start, model.state_dict())
-    with bar(job.title) as progress:
+    with bar(job.title) as progress, curves(job.tensorboard) as drawn:
 
         def measure(step: Progress, seconds: float) -> dict[str, Any]:
             nonlocal last
             last = predict(device_model(model, job.device), data.selection)
             if best is not None:
                 best.consider(step.epoch + 1, last.accuracy, model)
+            if step.epoch == 0 and job.start is not None:
+                drawn.tell(0, {_SELECTION: job.start})
+            drawn.tell(step.epoch + 1, {**_drawn(step), _SELECTION: last.accuracy})
             say(
                 f"epoch {step.epoch + 1}: loss {step.loss:.4f}, selection accuracy {last.accuracy:.2%}, {seconds:.0f} s"
             )
@@ -199,6 +222,11 @@ def _train(
         kept = "as it was: no epoch made it better" if best.epoch == 0 else f"as after epoch {best.epoch}"
         say(f"The model is kept {kept}.")
     return log, last
+
+
+def _drawn(step: Progress) -> dict[str, float]:
+    """The points of an epoch by the names of their curves; TensorBoard groups these by what is before the slash."""
+    return {"loss/fit": step.loss, "accuracy/fit": step.accuracy, "learning_rate": step.rate}
 
 
 def _resume_file(job: TrainJob) -> ResumeFile:

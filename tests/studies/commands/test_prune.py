@@ -4,6 +4,9 @@ import json
 
 import pytest
 
+from primesvt.models import fingerprint, load_model
+from primesvt.pruning import load_plan
+
 PLAN = {"ratios": {"blocks.0.hidden": 0.5, "stem.3": 0.25}}
 
 
@@ -25,6 +28,11 @@ def test_a_repair_is_reported(primesvt, model_dir, data_file, plan, tmp_path) ->
         assert report["seconds"] > 0
         assert report["error_after"] <= report["error_before"]
     assert repaired["bytes_after"] == plain["bytes_after"], "a repair costs no byte"
+    # Beside the model lie the plan as it was applied, and how to do the same again.
+    assert load_plan(tmp_path / "repaired" / "plan.json").repair == ("least-squares", "norm")
+    again = primesvt("prune", "--config", tmp_path / "repaired" / "options.toml", "-o", tmp_path / "again")
+    assert again.code == 0
+    assert fingerprint(load_model(tmp_path / "again")) == fingerprint(load_model(tmp_path / "repaired"))
     options = ("--plan", plan, "--data", data_file, "--repair", "norm")
     assert "error before" in primesvt("prune", model_dir, *options, "-o", tmp_path / "words").out
 

@@ -50,7 +50,12 @@ def test_the_same_command_goes_on(primesvt, command, model_dir, tmp_path, monkey
     ran = primesvt(*command, "-o", out, *options)
     assert ran.code == 0
     assert re.search(r"Going on from \S*checkpoint\.pt, after epoch 2", ran.err)
-    assert sorted(file.name for file in out.iterdir()) == ["config.json", "model.safetensors", "training.json"]
+    assert sorted(file.name for file in out.iterdir()) == [
+        "config.json",
+        "model.safetensors",
+        "options.toml",
+        "training.json",
+    ]
     assert primesvt(*command, "-o", tmp_path / "whole").code == 0
     assert fingerprint(load_model(out)) == fingerprint(load_model(tmp_path / "whole"))
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from primesvt.models import PrimeSVTError
-from primesvt.studies.reporting.result_directory import OPTIONS, STORAGE, prepare, save_options, storage_in
+from primesvt.studies.reporting.result_directory import STORAGE, prepare, save_options, storage_in
+from primesvt.studies.running.model_output import OPTIONS_FILE
 
 
 def test_a_new_directory_is_made_and_may_be_used_again(tmp_path: Path) -> None:
@@ -41,6 +42,6 @@ def test_options_stay_those_that_results_were_made_with(tmp_path: Path) -> None:
     """A command that is refused afterwards has changed nothing."""
     prepare(tmp_path, "trials = 1\n")
     prepare(tmp_path, "trials = 2\n")
-    assert (tmp_path / OPTIONS).read_text() == "trials = 1\n"
+    assert (tmp_path / OPTIONS_FILE).read_text() == "trials = 1\n"
     save_options(tmp_path, "trials = 2\n")
-    assert (tmp_path / OPTIONS).read_text() == "trials = 2\n"
+    assert (tmp_path / OPTIONS_FILE).read_text() == "trials = 2\n"

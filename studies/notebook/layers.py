@@ -1,0 +1,62 @@
+"""``primesvt.layers``: what there is to prune in a model, from Python."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from ..commands import layers as command
+from .asked import asked, takes_options
+from .frames import frame
+from .subject import Model, model_of, named
+
+
+@dataclass(frozen=True)
+class Listed:
+    """The prunable layers of a model, the largest first: the order in which the policy prunes.
+
+    Args:
+        told: Plain data, as ``primesvt layers --json`` prints it.
+    """
+
+    told: dict[str, Any]
+
+    @property
+    def bytes(self) -> int:
+        """Of the model."""
+        return int(self.told["bytes"])
+
+    @property
+    def measures(self) -> Mapping[str, float]:
+        """Of the model, those that look at no image, by name."""
+        return dict(self.told["measures"])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the layers, as plans have them."""
+        return tuple(each["name"] for each in self.told["layers"])
+
+    @cached_property
+    def frame(self) -> Any:
+        """A ``pandas.DataFrame``: a row for every layer, by its name: kind, channels, parameters and their share."""
+        rows = [{key: value for key, value in each.items() if key != "name"} for each in self.told["layers"]]
+        return frame(rows, index=self.names)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return self.told
+
+
+@takes_options(command)
+def layers(model: Model = "demo", **options: Any) -> Listed:
+    """List the prunable layers of a model, the largest first, as ``primesvt layers`` does.
+
+    Args:
+        model: A model directory, "demo" for the embedded model, or a model.
+        options: Those of ``primesvt layers``, by name: ``embedding=True``.
+
+    Raises:
+        PrimeSVTError: There is no such model.
+    """
+    args = asked(command, {**named(model=model), **options})
+    return Listed(command.layers_of(model_of(model), embedding=args.embedding))

@@ -1,0 +1,72 @@
+"""``primesvt.repair``: make a pruned model answer as its original does, without training, from Python."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from primesvt.models import DataSet, check_free
+from primesvt.pruning import StepReport
+
+from ..commands import repair as command
+from ..running.model_output import write_model
+from .asked import asked, takes_options
+from .prune import Plan, plan_of
+from .subject import Data, Model, model_of, named, session
+
+
+@dataclass(frozen=True)
+class Repaired:
+    """A repaired model.
+
+    Args:
+        model: The model; the one that was given stays as it is.
+        repair: What the steps did.
+    """
+
+    model: nn.Module
+    repair: tuple[StepReport, ...]
+
+
+@takes_options(command)
+def repair(
+    model: Model,
+    original: Model,
+    data: Data = None,
+    *,
+    plan: Plan = None,
+    output: str | Path | None = None,
+    quiet: bool = False,
+    **options: Any,
+) -> Repaired:
+    """Repair a model that is pruned already, as ``primesvt repair`` does.
+
+    Args:
+        model: The pruned model: its directory, or itself; it stays as it is.
+        original: The model that it was before pruning.
+        data: Has the calibration images: a path, a data set that is open, or None for the embedded sample of
+            Fashion-MNIST.
+        plan: By which it was pruned: a plan, its file, or ratios by the names of layers; None finds the channels that
+            it kept by its weights.
+        output: Directory for the repaired model; None writes nothing.
+        quiet: Show no progress.
+        options: Those of ``primesvt repair``, by name: ``repair=["least-squares", "norm"]``.
+
+    Raises:
+        PrimeSVTError: No step is asked for, or the model was pruned from another or otherwise.
+    """
+    args = asked(command, {**named(model=model, original=original, data=data, plan=plan, output=output), **options})
+    if output is not None:
+        check_free(Path(output), overwrite=args.overwrite)
+    with session(quiet):
+        repaired, reports = command.repaired_as(
+            args,
+            model_of(model),
+            model_of(original),
+            plan=plan_of(plan),
+            data=data if isinstance(data, DataSet) else None,
+        )
+        if output is not None:
+            write_model(repaired, Path(output), overwrite=args.overwrite, options=args.options_text)
+    return Repaired(repaired, reports)
