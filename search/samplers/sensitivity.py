@@ -1,8 +1,9 @@
 """Our own sampler: it learns how sensitive every layer is from all plans measured, and allocates what may be lost.
 
 Bytes are known, so only accuracy has to be learned. After every trial a model of the layers' errors
-(:mod:`primesvt.search.error_model`) is fitted to all trials; for any curves of errors the best plan is computed
-(:mod:`primesvt.search.allocation`). What a trial tries depends on its place in the study:
+(:mod:`primesvt.search.error_model`) is fitted to all trials, and what it leaves out near the measured plans is
+interpolated (:mod:`primesvt.search.misfit`); for any curves of errors the best plan is computed
+(:mod:`primesvt.search.allocation`), by moves from measured plans, too. What a trial tries depends on its place in the study:
 
 * *reach*, while no plan keeps the limits: the plan that meets the memory target at the least error, by the most
   probable curves and by drawn ones in turn;
@@ -115,9 +116,14 @@ class SensitivitySampler(PlanSampler):
             yield wider * rng.standard_normal(model.size)
 
     def _plan(self, model: ErrorModel, aim: _Aim, draw: np.ndarray | None) -> dict[str, float]:
-        # Drops add up by a power.
-        errors = model.drops(self._levels, draw) ** (1 / model.power)
-        allocation = Allocation(Curves(self._space.layers, self._levels, errors), self._problem.cost)
+        # Drops add up by a power, and whatever curves are drawn, near a measured plan holds what was measured.
+        errors, misfit = model.drops(self._levels, draw) ** (1 / model.power), model.misfit(draw)
+        allocation = Allocation(
+            Curves(self._space.layers, self._levels, errors),
+            self._problem.cost,
+            factor=lambda plans: np.exp(misfit(plans) / model.power),
+            known=[seen.ratios for seen in model.observations],
+        )
         within = allocation.for_error((aim.part * self._limit) ** (1 / model.power))
         if aim.phase == "reach" or self._problem.cost.bytes(within) > self._target:
             within = allocation.for_bytes(self._target) or within
