@@ -20,7 +20,7 @@ from torch import nn
 
 from primesvt.models import DataSet, SpikeDrivenTransformerConfig, open_data
 from primesvt.pruning import prunable_layers
-from primesvt.pruning.family_contract import calibrated
+from primesvt.pruning.family_contract import lively_model
 from primesvt.search import Constraints, Evaluator
 from primesvt.search.samplers import PRIORITIZED, SAMPLERS, PrioritizedOptions
 from primesvt.studies.running.runner import RunOptions, run_study
@@ -48,7 +48,7 @@ def model_of(depth: int, data: DataSet) -> nn.Module:
         mean=(0.2883,),
         std=(0.3541,),
     )
-    return calibrated(config).float()
+    return lively_model(config).float()
 
 
 def trial_seconds(

@@ -35,6 +35,7 @@ from .families.meta_spikeformer import MetaSpikeFormer, MetaSpikeFormerConfig
 from .families.qkformer import QKFormer, QKFormerConfig
 from .families.registry import (
     FAMILIES,
+    assembled,
     build,
     channel_groups,
     config_of,
@@ -151,6 +152,7 @@ __all__ = [
     "Unsaid",
     "UnusedKey",
     "Work",
+    "assembled",
     "batch_size_of",
     "build",
     "channel_groups",

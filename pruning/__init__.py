@@ -1,4 +1,4 @@
-"""How a model shrinks: plans, layers, criteria, surgery, measures, memory, robustness."""
+"""How a model shrinks: plans, layers, criteria, surgery, repair, measures, memory, robustness."""
 
 from .byte_counter import ByteCounter
 from .calibration import DEFAULT_CALIBRATION, MOST_CALIBRATION, Calibration
@@ -18,7 +18,7 @@ from .measures import (
 )
 from .memory import kept_bytes, largest_saving, memory_saving, pruned_bytes
 from .plan import DEFAULT_CRITERION, PruningPlan, kept_count, load_plan, save_plan
-from .pruner import Pruner, Version, prune
+from .pruner import Pruner, Version, needs_calibration, prune
 from .repair import (
     NO_REPAIR,
     STEPS,
@@ -75,6 +75,7 @@ __all__ = [
     "measure_robustness",
     "measures",
     "memory_saving",
+    "needs_calibration",
     "probes",
     "prunable_layers",
     "prune",

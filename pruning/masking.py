@@ -9,6 +9,7 @@ from torch import nn
 
 from primesvt.models import channel_groups, config_of
 
+from .hooks import Hooks
 from .kept import Kept
 
 
@@ -20,21 +21,19 @@ def masked_logits(model: nn.Module, kept: Kept, images: torch.Tensor) -> torch.T
         kept: Indices of the channels that stay, by layer, of every layer.
         images: ``[N, C, H, W]`` or ``[T, N, C, H, W]``.
     """
-    widths, modules, hooks = config_of(model).widths, dict(model.named_modules()), []
-    for group in channel_groups(model):
-        mask = torch.zeros(widths[group.name], dtype=images.dtype)
-        mask[kept[group.name]] = 1
-        hooks += [modules[reader].register_forward_pre_hook(_silence(mask)) for reader in group.readers]
-        if group.stream is not None or not group.readers:
-            # Written into the stream, or met in a product or a sum: zero before the neuron is zero after it.
-            norms = [modules[name] for name in group.filters if isinstance(modules[name], nn.BatchNorm2d)]
-            hooks += [norm.register_forward_hook(_mute(mask)) for norm in norms]
-    try:
-        with torch.no_grad():
-            logits: torch.Tensor = model(images)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    widths, modules = config_of(model).widths, dict(model.named_modules())
+    with torch.no_grad(), Hooks() as hooks:
+        for group in channel_groups(model):
+            mask = torch.zeros(widths[group.name], dtype=images.dtype)
+            mask[kept[group.name]] = 1
+            for reader in group.readers:
+                hooks.before(modules[reader], _silence(mask))
+            if group.stream is not None or not group.readers:
+                # Written into the stream, or met in a product or a sum: zero before the neuron is zero after it.
+                for name in group.filters:
+                    if isinstance(modules[name], nn.BatchNorm2d):
+                        hooks.after(modules[name], _mute(mask))
+        logits: torch.Tensor = model(images)
     return logits
 
 

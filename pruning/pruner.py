@@ -5,7 +5,7 @@ module with the same digest have the same weights; and no version writes into a 
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 
@@ -18,6 +18,7 @@ from primesvt.models import PrimeSVTError, config_of, fingerprint, model_bytes
 from .byte_counter import ByteCounter
 from .calibration import Calibration
 from .channel_statistics import Statistics
+from .criteria import criterion
 from .kept import Kept, Scores, kept_channels, layer_scores, scores_of
 from .layers import check_layers
 from .memory import kept_bytes
@@ -167,6 +168,15 @@ class Pruner:
     def _scores(self) -> Callable[[str], Scores]:
         statistics = None if self.calibration is None else Statistics(self.model, self.calibration)
         return cache(lambda criterion: scores_of(self.model, criterion, statistics))
+
+
+def needs_calibration(criterion_name: str, repair: Sequence[str]) -> bool:
+    """Whether plans of a criterion and some repair steps look at calibration images.
+
+    Raises:
+        PrimeSVTError: There is no such criterion.
+    """
+    return bool(repair) or criterion(criterion_name).needs_statistics
 
 
 def prune(model: nn.Module, plan: PruningPlan, calibration: Calibration | None = None) -> nn.Module:

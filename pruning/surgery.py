@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import torch
 from torch import nn
 
-from primesvt.models import ModelConfig, build, config_of
+from primesvt.models import ModelConfig, assembled, config_of
 
 from .kept import Kept, written_channels
 
@@ -25,10 +25,8 @@ def remove(model: nn.Module, kept: Kept, *, share: bool = False) -> nn.Module:
     """
     config = config_of(model)
     narrow = config.with_widths({name: len(channels) for name, channels in kept.items()})
-    with torch.device("meta"):
-        pruned = build(narrow)
     with torch.no_grad():
-        pruned.load_state_dict(_cut(config, model.state_dict(), kept, share), assign=True)
+        pruned = assembled(narrow, _cut(config, model.state_dict(), kept, share))
     return pruned.train(model.training)
 
 

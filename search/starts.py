@@ -17,8 +17,6 @@ from .samplers.kind import POLICY_START, PROBES_START, UNIFORM_START, Problem
 from .space import SearchSpace
 from .workers import is_running
 
-Ratios = Mapping[str, float]
-
 _LEVELS = 5
 # No start takes more than this part of a study's trials.
 _PART = 0.25
@@ -26,7 +24,9 @@ _PART = 0.25
 _PROBE = 0.6
 
 
-def start_plans(start: str, problem: Problem, trials: int, policy: Callable[[], Ratios]) -> list[dict[str, float]]:
+def start_plans(
+    start: str, problem: Problem, trials: int, policy: Callable[[], Mapping[str, float]]
+) -> list[dict[str, float]]:
     """The plans of a start, in their order; none for a study that begins without.
 
     Args:
@@ -36,7 +36,7 @@ def start_plans(start: str, problem: Problem, trials: int, policy: Callable[[], 
         policy: The plan with which the paper's policy ended; asked only where that is the start.
     """
     most = max(1, int(_PART * trials))
-    makers: Mapping[str, Callable[[], list[Ratios]]] = {
+    makers: Mapping[str, Callable[[], list[Mapping[str, float]]]] = {
         UNIFORM_START: lambda: _uniform(problem, min(_LEVELS, most)),
         PROBES_START: lambda: _probes(problem.space, most),
         POLICY_START: lambda: [policy()],
@@ -64,12 +64,12 @@ def enqueue_next(study: optuna.Study, space: SearchSpace) -> None:
             return
 
 
-def _uniform(problem: Problem, most: int) -> list[Ratios]:
+def _uniform(problem: Problem, most: int) -> list[Mapping[str, float]]:
     plans = [dict.fromkeys(problem.space.layers, level) for level in problem.space.levels[1:]]
-    small: Sequence[Ratios] = [plan for plan in plans if problem.meets(plan)] or plans[-1:]
+    small: Sequence[Mapping[str, float]] = [plan for plan in plans if problem.meets(plan)] or plans[-1:]
     return [small[at] for at in sorted({round(at) for at in np.linspace(0, len(small) - 1, most)})]
 
 
-def _probes(space: SearchSpace, most: int) -> list[Ratios]:
+def _probes(space: SearchSpace, most: int) -> list[Mapping[str, float]]:
     level = min(space.levels[1:], key=lambda level: abs(level - _PROBE))
     return [{layer: level} for layer in space.layers[:most]]

@@ -34,7 +34,7 @@ from .commands import (
 from .completion import add_print_completion
 from .doubts import doubts
 from .exit_codes import BAD_INPUT, INTERRUPTED
-from .parser import CommandParser, Parser
+from .parser import CommandParser, ExplainingParser
 from .reporting.provenance import package_version
 from .running.progress import say, tell_of_kernel
 
@@ -61,7 +61,7 @@ NAMES = tuple(command.__name__.rpartition(".")[2].rstrip("_") for command in COM
 
 def make_parser() -> argparse.ArgumentParser:
     """The parser of the command line."""
-    parser = Parser(
+    parser = ExplainingParser(
         prog="primesvt",
         description="Make a pre-trained spiking vision transformer small enough for its device: remove whole channels, "
         "keep hard limits on accuracy and memory, and prove the choice in Optuna studies.",

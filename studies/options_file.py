@@ -24,7 +24,8 @@ from typing import Any
 from primesvt.models import PrimeSVTError, meant
 
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
-Said = Sequence[tuple[Action, str | None]]
+# Options that were said, each with its text; None where it has no value.
+Spoken = Sequence[tuple[Action, str | None]]
 
 
 def read_options(file: Path, command: str, commands: Collection[str]) -> dict[str, Any]:
@@ -76,7 +77,7 @@ def words_of(key: str, value: Any, flag: str | None, action: Action) -> list[str
     return texts if flag is None else [f"{flag}={text}" for text in texts]
 
 
-def options_text(command: str, said: Said, version: str) -> str:
+def options_text(command: str, said: Spoken, version: str) -> str:
     """The file with which a command can be run again.
 
     Args:

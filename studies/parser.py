@@ -21,7 +21,7 @@ _OWN = (FILE, "help")
 _UNKNOWN = re.compile(r"unrecognized arguments: (?P<flag>--[^\s=]+)")
 
 
-class Parser(argparse.ArgumentParser):
+class ExplainingParser(argparse.ArgumentParser):
     """A parser that says in one line what is wrong, what was meant, and where to read on."""
 
     def error(self, message: str) -> NoReturn:
@@ -43,7 +43,7 @@ class Parser(argparse.ArgumentParser):
         return [flag for each in self._actions if each.help != argparse.SUPPRESS for flag in each.option_strings]
 
 
-class CommandParser(Parser):
+class CommandParser(ExplainingParser):
     """The parser of a command, whose options may stand in a file, too: ``--config``.
 
     What was said, there or on the command line, is in what it reads, as ``options_text``: the file with which the

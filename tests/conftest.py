@@ -20,7 +20,7 @@ from primesvt.models import (
     SpikformerConfig,
 )
 from primesvt.models.data.data_set import split
-from primesvt.pruning.family_contract import calibrated
+from primesvt.pruning.family_contract import lively_model
 from primesvt.studies.cli import main
 
 from .postgresql import PostgreSQL, missing
@@ -85,7 +85,7 @@ def make_model() -> Callable[..., nn.Module]:
     """Builds a small model with lively neurons."""
 
     def make(family: str = "spike-driven-transformer", *, seed: int = 0, **sizes: int) -> nn.Module:
-        model = calibrated(small_config(family, **sizes), seed).float()
+        model = lively_model(small_config(family, **sizes), seed).float()
         # Random weights tend to give every image the same class; around their mean the logits tell images apart.
         images = noisy_data().fit
         with torch.no_grad():

@@ -50,9 +50,10 @@ TESTED_IN = {
     "models/data/formats/data_format.py": "models/data/formats/test_registry.py",
     "models/engine/operators.py": "models/engine/test_program.py",
     "models/engine/simd.py": "models/engine/test_spike_conv.py",
+    "models/engine/spike_kernels.py": "models/engine/test_spike_conv.py",
     "models/engine/synapses.py": "models/engine/test_work.py",
     "models/errors.py": "studies/test_cli.py",
-    "models/families/normalisation.py": "models/families/test_published.py",
+    "models/families/published_data.py": "models/families/test_published.py",
     # The contract asks every family and its blocks the same questions.
     "models/families/maxformer.py": "pruning/test_family_contract.py",
     "models/families/membrane_block.py": "pruning/test_family_contract.py",

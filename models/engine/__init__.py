@@ -1,4 +1,4 @@
-"""The evaluation engine of the CPU: exact, and fast because spikes are bits and most of them are zero."""
+"""How models are asked: on the CPU exactly, and fast as spikes are bits and most of them are zero; or on a device."""
 
 from .forward import CountedForward, Forward, SharedForward, counted_forward, forward_of
 from .program import Engine, Program

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 
 BYTE = 8
+# How many bits of every byte are set.
+BIT_COUNTS = np.array([value.bit_count() for value in range(256)], np.uint8)
 
 
 def byte_count(channels: int) -> int:

@@ -16,9 +16,7 @@ import torch
 from numba import prange
 
 from ..layers.kernels import LOCK, compiled
-from .activations import BYTE, Activation, Frames, Plain, Spikes
-
-_ONES = np.array([value.bit_count() for value in range(256)], np.uint8)
+from .activations import BIT_COUNTS, BYTE, Activation, Frames, Plain, Spikes
 
 
 class Probe(Protocol):
@@ -169,7 +167,7 @@ def _count(bits, rows, columns, counted):  # type: ignore[no-untyped-def]  # pra
             for x in range(width):
                 fired = 0
                 for b in range(size):
-                    fired += _ONES[bits[f, y, x, b]]
+                    fired += BIT_COUNTS[bits[f, y, x, b]]
                 alone += fired
                 weighted += fired * columns[x]
             uses += weighted * rows[y]
@@ -199,7 +197,7 @@ def _between(row, start, stop):  # type: ignore[no-untyped-def]  # pragma: no co
     fired = 0
     for b in range(start // BYTE, (stop + BYTE - 1) // BYTE):
         first, last = max(start - b * BYTE, 0), min(stop - b * BYTE, BYTE)
-        fired += _ONES[row[b] & np.uint8((1 << last) - (1 << first))]
+        fired += BIT_COUNTS[row[b] & np.uint8((1 << last) - (1 << first))]
     return fired
 
 

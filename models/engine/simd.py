@@ -10,7 +10,8 @@ from llvmlite import ir
 from numba import extending
 from numba.core import cgutils, types
 
-BYTE = 8
+from .activations import BYTE
+
 # Outputs that are accumulated in registers at once: 64 fill eight of the sixteen that AVX2 has.
 WIDTHS = (64, 32, 16, 8)
 # Whoever calls one does not pass the context, which numba adds; its annotations do not say so.

@@ -31,8 +31,8 @@ from .config import check_above
 from .hierarchical import BlockGroups, stream_name
 from .layout import Checkpoint, Layout, Rename, conv_bn_renames, fused_renames
 from .membrane_block import MembraneBlock, membrane_mlp_groups, membrane_mlp_readers
-from .normalisation import CIFAR100, IMAGENET
 from .patch_embedding import LAST, PatchEmbeddingConfig, patch_embedding_chain, zoo_patch_embedding
+from .published_data import CIFAR100, IMAGENET
 from .spiking_block import SelfAttention, attention_groups
 
 # Kernel of the depth-wise convolutions of the first two stages; None where there are none.

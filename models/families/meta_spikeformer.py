@@ -32,7 +32,7 @@ from ..layers.stream_index import StreamIndex
 from .hierarchical import BlockGroups, HierarchicalConfig, staged_groups, stream_name, uniform_widths
 from .layout import Checkpoint, Layout, Rename, conv_bn_renames
 from .membrane_block import MembraneBlock, membrane_mlp_groups, membrane_mlp_readers
-from .normalisation import IMAGENET
+from .published_data import IMAGENET
 from .resizing import mae_rule
 from .spiking_block import SelfAttention, attention_groups, hidden_group
 

@@ -32,8 +32,8 @@ from ..layers.stream_index import StreamIndex
 from .config import check_above
 from .hierarchical import BlockGroups, stream_name
 from .layout import Checkpoint, Layout, Rename, conv_bn_renames, fused_renames
-from .normalisation import CIFAR10, IMAGENET
 from .patch_embedding import LAST, PatchEmbeddingConfig, zoo_patch_embedding
+from .published_data import CIFAR10, IMAGENET
 from .resizing import mae_rule
 from .spiking_block import SpikingBlock, hidden_group, spiking_block_groups
 

@@ -71,6 +71,19 @@ def build(config: ModelConfig) -> nn.Module:
     return config.build()
 
 
+def assembled(config: ModelConfig, state: Mapping[str, torch.Tensor]) -> nn.Module:
+    """A model in training mode on tensors that are there: nothing is allocated, drawn or copied.
+
+    Args:
+        config: Of the model.
+        state: All of its tensors, which it shares from now on.
+    """
+    with torch.device("meta"):
+        model = build(config)
+    model.load_state_dict(state, assign=True)
+    return model
+
+
 def named_config(name: str, **changes: Any) -> ModelConfig:
     """The configuration of a published size.
 
@@ -104,10 +117,7 @@ def independent(model: nn.Module) -> nn.Module:
     alone = config.independent()
     if alone == config:
         return model
-    with torch.device("meta"):
-        twin = build(alone)
-    twin.load_state_dict(model.state_dict(), assign=True)
-    return twin.train(model.training)
+    return assembled(alone, model.state_dict()).train(model.training)
 
 
 def config_of(model: nn.Module) -> ModelConfig:

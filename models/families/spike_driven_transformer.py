@@ -29,7 +29,7 @@ from ..layers.stream_index import StreamIndex
 from .isotropic import IsotropicConfig, hidden_width, stem_groups, stem_widths
 from .layout import Checkpoint, Layout, Rename, conv_bn_renames
 from .membrane_block import MembraneBlock, membrane_mlp_groups, membrane_mlp_readers
-from .normalisation import CIFAR10, IMAGENET
+from .published_data import CIFAR10, IMAGENET
 from .resizing import timm_rule
 
 

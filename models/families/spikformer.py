@@ -30,7 +30,7 @@ from ..layers.stream_index import StreamIndex
 from .config import check_above
 from .isotropic import IsotropicConfig, hidden_width, stem_groups, stem_widths
 from .layout import Checkpoint, Layout, Rename, conv_bn_renames, fused_renames
-from .normalisation import CIFAR10, IMAGENET
+from .published_data import CIFAR10, IMAGENET
 from .resizing import timm_rule
 from .spiking_block import SpikingBlock, spiking_block_groups
 

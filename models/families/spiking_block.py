@@ -119,7 +119,7 @@ def attention_groups(
     leaves: Callable[..., tuple[str, ...]] = conv_bn,
     reader: str = "projection.conv",
 ) -> list[ChannelGroup]:
-    """The channels that meet in a :func:`self_attention`.
+    """The channels that meet in a :class:`SelfAttention`.
 
     Args:
         prefix: Name of the block, whose layers are ``query``, ``key`` and ``value``.

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from primesvt.models import PrimeSVTError, batch_size_of, build, config_of, forward_of
+from primesvt.models import PrimeSVTError, assembled, batch_size_of, config_of, forward_of
 
 from ..kept import Kept
 from .divergence import divergence
@@ -125,10 +125,7 @@ def _with(model: nn.Module, found: Repaired) -> nn.Module:
 
 def _as(pruned: nn.Module, repaired: nn.Module) -> nn.Module:
     """The repaired twin as a model like the pruned one, in its mode."""
-    with torch.device("meta"):
-        model = build(config_of(pruned))
-    model.load_state_dict(repaired.state_dict(), assign=True)
-    return model.train(pruned.training)
+    return assembled(config_of(pruned), repaired.state_dict()).train(pruned.training)
 
 
 def _error(reference: Reference, model: nn.Module) -> float:

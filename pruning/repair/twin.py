@@ -1,9 +1,8 @@
 """A second model on the same tensors, to be watched and changed without touching the first one."""
 
-import torch
 from torch import nn
 
-from primesvt.models import build, config_of
+from primesvt.models import assembled, config_of
 
 
 def twin_of(model: nn.Module) -> nn.Module:
@@ -11,7 +10,4 @@ def twin_of(model: nn.Module) -> nn.Module:
 
     What replaces a tensor of the twin leaves the model as it is; nothing may be written into one.
     """
-    with torch.device("meta"):
-        twin = build(config_of(model).independent())
-    twin.load_state_dict(model.state_dict(), assign=True)
-    return twin.eval().requires_grad_(False)
+    return assembled(config_of(model).independent(), model.state_dict()).eval().requires_grad_(False)

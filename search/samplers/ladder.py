@@ -6,10 +6,8 @@ known how far one may go, the others follow from there in both directions, and t
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 
 import optuna
-from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from ..attributes import PHASE
@@ -18,7 +16,7 @@ from ..policy import Ratios, ratios
 from ..space import SearchSpace
 from ..workers import is_running
 from .kind import Problem, SamplerKind
-from .plan_sampler import PlanSampler, Proposal
+from .plan_sampler import PlanSampler, Proposal, result_of, stop
 
 
 class LadderSampler(PlanSampler):
@@ -61,8 +59,7 @@ class LadderSampler(PlanSampler):
         if state == TrialState.COMPLETE:
             measured |= self._measured([trial], state=trial.state)
         if not self._left(measured):
-            with suppress(RuntimeError):  # asked and told by hand: there is no loop to stop
-                study.stop()
+            stop(study)
 
     def result(self, study: optuna.Study) -> Mapping[str, float] | None:
         """The last plan that keeps the limit of accuracy, empty where none does; None while a plan is not measured."""
@@ -103,9 +100,5 @@ def ladder_kind(name: str, summary: str, rungs: Callable[[Problem], Sequence[Map
         make=lambda problem, _options, _seed: LadderSampler(problem.space, rungs(problem), phase=name),
         deterministic=True,
         trials=lambda problem, _options: len(problem.space.levels) - 1,
-        result=_result,
+        result=result_of,
     )
-
-
-def _result(sampler: BaseSampler, study: optuna.Study) -> Mapping[str, float] | None:
-    return sampler.result(study) if isinstance(sampler, LadderSampler) else None

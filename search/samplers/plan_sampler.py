@@ -5,6 +5,7 @@ The plan is written into the storage as soon as it is decided, so that other wor
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -66,6 +67,11 @@ class PlanSampler(BaseSampler):
             TrialPruned: There is nothing left to try.
         """
 
+    def result(self, study: optuna.Study) -> Mapping[str, float] | None:
+        """The ratios of the plan that the study ended with; None while it goes on, or where it has no end."""
+        del study
+        return None
+
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
         """Sign the trial, so that others see whether it still runs, and give it its place."""
         fail_dead_trials(study)
@@ -114,3 +120,14 @@ class PlanSampler(BaseSampler):
     def proposed(self, trial: FrozenTrial) -> Ratios:
         """The plan that a trial was to try."""
         return ratios(trial.system_attrs[self.key]) if self.key in trial.system_attrs else self.tried(trial)
+
+
+def result_of(sampler: BaseSampler, study: optuna.Study) -> Mapping[str, float] | None:
+    """What a :class:`~primesvt.search.samplers.SamplerKind` answers of a sampler of plans that ends by itself."""
+    return sampler.result(study) if isinstance(sampler, PlanSampler) else None
+
+
+def stop(study: optuna.Study) -> None:
+    """End a study after the trial that runs."""
+    with suppress(RuntimeError):  # asked and told by hand: there is no loop to stop
+        study.stop()

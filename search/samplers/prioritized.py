@@ -26,7 +26,6 @@ The objective suggests a ratio for every layer and sets the constraints ``accura
 """
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import optuna
@@ -44,7 +43,7 @@ from ..policy import Finished, Outcome, PrioritizedPolicy, Ratios
 from ..space import SearchSpace
 from ..workers import is_running
 from .kind import Problem, SamplerKind
-from .plan_sampler import PlanSampler, Proposal
+from .plan_sampler import PlanSampler, Proposal, result_of, stop
 
 PRIORITIZED = "prioritized"
 
@@ -107,7 +106,7 @@ class PrioritizedSampler(PlanSampler):
             self._check(trial)
             measured = self._measured([trial], state=trial.state) | measured
         if isinstance(self._policy.next(measured), Finished):
-            _stop(study)
+            stop(study)
 
     def result(self, study: optuna.Study) -> Mapping[str, float] | None:
         """The policy's final plan, or None while the pass is not over."""
@@ -143,11 +142,6 @@ def _contains(distribution: FloatDistribution, ratio: float) -> bool:
     steps = (ratio - distribution.low) / (distribution.step or 1)
     on_grid = distribution.step is None or abs(steps - round(steps)) < 1e-8
     return on_grid and distribution.low <= ratio <= distribution.high
-
-
-def _stop(study: optuna.Study) -> None:
-    with suppress(RuntimeError):  # asked and told by hand: there is no loop to stop
-        study.stop()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,10 +184,6 @@ def _make(problem: Problem, options: PrioritizedOptions, seed: int) -> BaseSampl
     return PrioritizedSampler(options.policy(problem.space), problem.space.distributions, seed=seed)
 
 
-def _result(sampler: BaseSampler, study: optuna.Study) -> Mapping[str, float] | None:
-    return sampler.result(study) if isinstance(sampler, PrioritizedSampler) else None
-
-
 PRIORITIZED_POLICY = SamplerKind(
     name=PRIORITIZED,
     summary="the paper's policy",
@@ -201,7 +191,7 @@ PRIORITIZED_POLICY = SamplerKind(
     options=PrioritizedOptions,
     deterministic=True,
     trials=lambda problem, options: options.policy(problem.space).most_trials,
-    result=_result,
+    result=result_of,
     leeway=lambda options: max(options.slack, 0.0),
     largest_ratio=lambda _space, options: max(options.rates),
     # The paper stops at the memory target; a Pareto front has points beyond it.

@@ -21,8 +21,8 @@ from primesvt.pruning import (
     StepReport,
     Version,
     choose_layers,
-    criterion,
     load_plan,
+    needs_calibration,
 )
 
 from ..reporting.tables import table
@@ -134,8 +134,7 @@ def _calibration(
     args: argparse.Namespace, model: nn.Module, plan: PruningPlan, data: DataSet | None
 ) -> Calibration | None:
     """The calibration images, where the plan needs any."""
-    needed = bool(plan.repair) or criterion(plan.criterion).needs_statistics
-    return calibration_of(args, model, data) if needed else None
+    return calibration_of(args, model, data) if needs_calibration(plan.criterion, plan.repair) else None
 
 
 def _as_said(args: argparse.Namespace, model: nn.Module, plan: PruningPlan) -> PruningPlan:

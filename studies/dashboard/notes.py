@@ -7,7 +7,7 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from primesvt.models.options import Option, options
-from primesvt.pruning import criterion
+from primesvt.pruning import needs_calibration
 from primesvt.search import (
     ACCURACY_DROP,
     LAYER,
@@ -125,8 +125,7 @@ def _line(command: str, model: str, given: Mapping[str, Any]) -> str:
 
 def _data(settings: StudySettings) -> str:
     """Criteria and repair steps that look at images need them."""
-    needed = settings.repair or criterion(settings.criterion).needs_statistics
-    return " --data DATA" if needed else ""
+    return " --data DATA" if needs_calibration(settings.criterion, settings.repair) else ""
 
 
 def _flags(settings: Any) -> str:

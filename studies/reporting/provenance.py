@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Self
 
 from primesvt.models import DEFAULT_TEST_FRACTION
-from primesvt.pruning import criterion
+from primesvt.pruning import needs_calibration
 
 from ..running.storage import without_password
 from ..running.study_run import StudyRun
@@ -128,7 +128,7 @@ class Provenance:
 
     def _calibration(self, plan: ReportedPlan) -> list[str]:
         """Options that name the data whose calibration images a plan's criterion or repair looks at."""
-        if not plan.plan.repair and not criterion(plan.plan.criterion).needs_statistics:
+        if not needs_calibration(plan.plan.criterion, plan.plan.repair):
             return []
         data = [] if self.data is None else ["--data", self.data]
         if self.test_fraction != DEFAULT_TEST_FRACTION:

@@ -27,6 +27,7 @@ from primesvt.pruning import (
     largest_saving,
     matching_layers,
     measure_named,
+    needs_calibration,
     prunable_layers,
     repair_steps,
     step_names,
@@ -296,7 +297,7 @@ class StudySettings:
         Raises:
             PrimeSVTError: The data has none, but the criterion or a repair step needs some.
         """
-        needed = bool(self.repair) or criterion(self.criterion).needs_statistics
+        needed = needs_calibration(self.criterion, self.repair)
         return Calibration(data.calibration, self.calibration) if needed or len(data.calibration) else None
 
     def check_reachable(self, model: nn.Module, space: SearchSpace) -> None:

@@ -16,7 +16,7 @@ from primesvt.models import FAMILIES, LIFNode, PrimeSVTError, config_of, config_
 from primesvt.models.export import DESCRIPTION, IR_VERSION, OPSET, description, export_onnx, export_pt2, whole_file
 from primesvt.models.layers.stream_index import StreamIndex
 from primesvt.pruning import PruningPlan, prunable_layers, prune
-from primesvt.pruning.family_contract import calibrated
+from primesvt.pruning.family_contract import lively_model
 
 from ..conftest import small_config
 
@@ -44,7 +44,7 @@ BATCHES = (1, 3, 16)
 
 
 def lively(family: str, **sizes: int) -> nn.Module:
-    return calibrated(small_config(family, **sizes)).float()
+    return lively_model(small_config(family, **sizes)).float()
 
 
 def halved(model: nn.Module) -> nn.Module:
@@ -177,7 +177,7 @@ def test_pt2_answers_bit_for_bit_as_the_pruned_model(family: str, tmp_path: Path
 @pytest.mark.parametrize("pruned", [False, True])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family(family: str, pruned: bool, tmp_path: Path) -> None:
-    model = calibrated(config_type(family).uniform(**{**COMMON, **EVERY[family]})).float()
+    model = lively_model(config_type(family).uniform(**{**COMMON, **EVERY[family]})).float()
     model = halved(model) if pruned else model
     export_onnx(model, tmp_path / "model.onnx")
     check_onnx(model, tmp_path / "model.onnx")
@@ -189,7 +189,7 @@ def test_every_family(family: str, pruned: bool, tmp_path: Path) -> None:
 def test_a_model_whose_images_meet_needs_a_fixed_batch(export, tmp_path: Path) -> None:
     """PyTorch's exporters would fall back to the batch that they saw, and say nothing."""
     sizes = {**COMMON, "embed_dim": 32, "depth": 3, "variant": "cifar", "batch_coupling": True}
-    model = calibrated(config_type("qkformer").uniform(**sizes)).float()
+    model = lively_model(config_type("qkformer").uniform(**sizes)).float()
     with pytest.raises(
         PrimeSVTError, match="for batches of any size; fix it with --batch-size 1: Constraints violated"
     ):

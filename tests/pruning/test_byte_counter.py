@@ -7,13 +7,13 @@ from torch import nn
 
 from primesvt.models import channel_groups, model_bytes
 from primesvt.pruning import ByteCounter, PruningPlan, prune, pruned_bytes
-from primesvt.pruning.family_contract import calibrated
+from primesvt.pruning.family_contract import lively_model
 
 from ..conftest import FAMILIES, small_config
 
 MODELS: dict[str, nn.Module] = {}
 for _family in FAMILIES:
-    MODELS[_family] = calibrated(small_config(_family))
+    MODELS[_family] = lively_model(small_config(_family))
     # Its writers have indices, each with channels of its own.
     _names = [group.name for group in channel_groups(MODELS[_family])]
     MODELS[f"{_family}, pruned"] = prune(MODELS[_family], PruningPlan(dict.fromkeys(_names, 0.3)))

@@ -15,11 +15,11 @@ from primesvt.pruning import (
     prune,
     pruned_bytes,
 )
-from primesvt.pruning.family_contract import calibrated
+from primesvt.pruning.family_contract import lively_model
 
 from ..conftest import FAMILIES, small_config
 
-MODELS: dict[str, nn.Module] = {family: calibrated(small_config(family)) for family in FAMILIES}
+MODELS: dict[str, nn.Module] = {family: lively_model(small_config(family)) for family in FAMILIES}
 LAYERS = {family: [g.name for g in channel_groups(model)] for family, model in MODELS.items()}
 
 

@@ -12,7 +12,7 @@ from torch import nn
 from primesvt.models import ArrayImages, DataSet, ImageSet, predict
 from primesvt.models.data.data_set import split
 from primesvt.pruning import PruningPlan
-from primesvt.pruning.family_contract import calibrated
+from primesvt.pruning.family_contract import lively_model
 from primesvt.search import Counted, Evaluator
 from primesvt.search.rejection import Rejection
 
@@ -20,7 +20,7 @@ from ..conftest import noisy_data, small_config
 
 
 def tiny_model(family: str = "spike-driven-transformer", seed: int = 0) -> nn.Module:
-    return calibrated(small_config(family, embed_dim=8, depth=1, heads=2), seed).float()
+    return lively_model(small_config(family, embed_dim=8, depth=1, heads=2), seed).float()
 
 
 @cache

@@ -36,7 +36,11 @@ class ClassTree:
 
     @property
     def parts(self) -> dict[str, Path]:
-        """The parts that are there."""
+        """The parts that are there.
+
+        Raises:
+            PrimeSVTError: A part is there under two names.
+        """
         named = {"train": TRAIN, "validation": VALIDATION, "test": TEST}
         folders = sorted(place for place in self.directory.iterdir() if place.is_dir())
         there = {part: [place for place in folders if place.name.lower() in names] for part, names in named.items()}

@@ -4,7 +4,7 @@ import numba
 import numpy as np
 from numba.core import event
 
-from primesvt.models.engine import probes, spike_conv, spike_ops
+from primesvt.models.engine import probes, spike_kernels, spike_ops
 from primesvt.models.engine.compiling import compilations
 from primesvt.models.layers import neuron, sparse_conv
 
@@ -18,11 +18,11 @@ def compiles(kernel: object) -> None:
 def test_kernels_are_counted_by_what_they_are_for() -> None:
     told: list[tuple[int, int]] = []
     with compilations(lambda number, needed: told.append((number, needed))):
-        for kernel in (spike_ops._pool, sparse_conv._convolve, neuron._integrate, probes._sum, spike_conv._emit):
+        for kernel in (spike_ops._pool, sparse_conv._convolve, neuron._integrate, probes._sum, spike_kernels._emit):
             compiles(kernel)
     # Ten answer on a first use, as seen with an empty cache; training and counting need others.
     assert told == [(1, 10), (1, 6), (2, 10), (1, 3), (3, 10)]
-    compiles(spike_conv._convolve)
+    compiles(spike_kernels.convolve)
     assert len(told) == 5
 
 

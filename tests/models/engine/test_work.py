@@ -23,7 +23,7 @@ from primesvt.models import (
     count_work,
     counted_forward,
 )
-from primesvt.pruning.family_contract import calibrated
+from primesvt.pruning.family_contract import lively_model
 
 from ...conftest import noisy_data
 
@@ -42,7 +42,7 @@ IMAGES = torch.randn(3, 1, 16, 16, generator=torch.Generator().manual_seed(1))
 def small(name: str) -> nn.Module:
     config, sizes = SIZES[name]
     said = {"classes": ("a", "b"), "image_size": (16, 16), "in_channels": 1, "mean": (0.5,), "std": (0.5,)}
-    return calibrated(config.uniform(embed_dim=16, heads=2, time_steps=2, **said, **sizes), 0).float().eval()  # type: ignore[attr-defined]
+    return lively_model(config.uniform(embed_dim=16, heads=2, time_steps=2, **said, **sizes), 0).float().eval()  # type: ignore[attr-defined]
 
 
 def work_of(model: nn.Module, images: torch.Tensor = IMAGES) -> Work:

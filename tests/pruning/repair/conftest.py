@@ -21,7 +21,7 @@ from primesvt.models import (
     config_of,
 )
 from primesvt.pruning import Calibration, Kept, Reference
-from primesvt.pruning.family_contract import calibrated
+from primesvt.pruning.family_contract import lively_model
 
 from ..test_family_contract import COMMON, HIERARCHICAL, ISOTROPIC, META
 
@@ -90,7 +90,7 @@ def calibration_of(config: ModelConfig, count: int = 48, steps: int | None = Non
 @cache
 def reference_of(variant: str, count: int = 48) -> Reference:
     """A small model with lively neurons in float64, and noise; shared by the tests, which change neither."""
-    return Reference(calibrated(VARIANTS[variant].independent()), calibration_of(VARIANTS[variant], count))
+    return Reference(lively_model(VARIANTS[variant].independent()), calibration_of(VARIANTS[variant], count))
 
 
 def everything(model: nn.Module) -> dict[str, torch.Tensor]:

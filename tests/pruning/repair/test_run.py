@@ -22,7 +22,7 @@ from primesvt.pruning import (
     repair_steps,
     run_repair,
 )
-from primesvt.pruning.family_contract import _SETTINGS, calibrated, difference, plans
+from primesvt.pruning.family_contract import _SETTINGS, difference, lively_model, plans
 from primesvt.pruning.repair import LeastSquares, Mean, Norm, Repaired
 
 from .conftest import VARIANTS, calibration_of, everything, half, inner_layers, reference_of
@@ -165,7 +165,7 @@ def test_every_layer_is_looked_after(variant: str) -> None:
 def test_the_same_plan_and_images_give_the_same_bytes() -> None:
     found = []
     for _ in range(2):
-        model = calibrated(VARIANTS["maxformer-cifar"])
+        model = lively_model(VARIANTS["maxformer-cifar"])
         kept = kept_channels(model, PruningPlan({group.name: 0.4 for group in channel_groups(model)}))
         reference = Reference(model, calibration_of(config_of(model)))
         found.append(fingerprint(run_repair(reference, remove(model, kept), kept, STEPS)[0]))
@@ -248,7 +248,7 @@ def test_the_report_as_json() -> None:
 @pytest.mark.parametrize("variant", ["spike-driven-transformer", "meta-spikeformer", "maxformer-cifar"])
 def test_any_number_of_threads_repairs_the_same(variant: str) -> None:
     found, threads = [], torch.get_num_threads()
-    model = calibrated(VARIANTS[variant])
+    model = lively_model(VARIANTS[variant])
     kept = kept_channels(model, PruningPlan({group.name: 0.4 for group in channel_groups(model)}))
     try:
         for count in (1, 2):
