@@ -34,12 +34,13 @@ from .goals import (
     violation,
 )
 from .objective import Objective
+from .places import has_room, is_surplus
 from .policy import Finished, Outcome, PrioritizedPolicy, Step, ratios
 from .rejection import EXACT, STATISTICAL, Rejection
 from .reuse import Known, KnownEvaluations, evaluation_of
 from .space import SearchSpace, ratios_of
 from .stopping import StoppingRule
-from .workers import is_mine, is_running
+from .workers import give_up, is_mine, is_running, lost_trial
 
 # Names of earlier versions.
 DEFAULT_MEMORY, Measured, divergence = DEFAULT_CACHE, Counted, finite_divergence
@@ -91,10 +92,14 @@ __all__ = [
     "divergence",
     "evaluation_of",
     "finite_divergence",
+    "give_up",
     "has_goals",
+    "has_room",
     "is_feasible",
     "is_mine",
     "is_running",
+    "is_surplus",
+    "lost_trial",
     "nearest_trial",
     "ratios",
     "ratios_of",

@@ -15,6 +15,7 @@ from .rejection import Rejection
 from .reuse import KnownEvaluations
 from .space import SearchSpace
 from .stopping import StoppingRule
+from .workers import renewing
 
 
 @dataclass(frozen=True)
@@ -59,13 +60,14 @@ class Objective:
         trial.set_user_attr(SAMPLING, round(time.perf_counter() - started, 3))
         key = self.evaluator.key(plan)
         trial.set_user_attr(KEY, key)
-        known = self.known.wait(key, trial.number, seconds=60 + 10 * self.baseline.seconds)
-        if known is None:
-            evaluation = self.evaluator.evaluate(plan, self._rejection(key, trial))
-        else:
-            evaluation = self.evaluator.completed(known.evaluation, plan)
-            source = "baseline" if known.trial is None else f"trial {known.trial}"
-            trial.set_user_attr(REUSED, f"{source} of {known.study}")
+        with renewing(trial.study, trial):
+            known = self.known.wait(trial, key, seconds=60 + 10 * self.baseline.seconds)
+            if known is None:
+                evaluation = self.evaluator.evaluate(plan, self._rejection(key, trial))
+            else:
+                evaluation = self.evaluator.completed(known.evaluation, plan)
+                source = "baseline" if known.trial is None else f"trial {known.trial}"
+                trial.set_user_attr(REUSED, f"{source} of {known.study}")
         self._record(trial, evaluation)
         return self.goals.values(evaluation)
 

@@ -22,6 +22,6 @@ def write_user_attr(study: optuna.Study, trial: FrozenTrial, key: str, value: An
     study._storage.set_trial_user_attr(trial._trial_id, key, value)
 
 
-def write_system_attr(study: optuna.Study, trial: FrozenTrial, key: str, value: Any) -> None:
+def write_system_attr(study: optuna.Study, trial: FrozenTrial | optuna.Trial, key: str, value: Any) -> None:
     """Set an attribute that a sampler reads."""
     study._storage.set_trial_system_attr(trial._trial_id, key, value)

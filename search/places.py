@@ -36,12 +36,29 @@ def place_of(trial: FrozenTrial) -> int:
     return int(trial.system_attrs.get(_PLACE, trial.number))
 
 
-def _taken(study: optuna.Study, trial: FrozenTrial) -> dict[int, int]:
+def has_room(study: optuna.Study, trials: int) -> bool:
+    """Whether a study that shall have so many trials lacks one, beside those that are finished or run."""
+    taken = _taken(study)
+    return sum(place < trials + _pruned(study) for place in taken.values()) < trials + _pruned(study)
+
+
+def is_surplus(study: optuna.Study, trial: optuna.Trial, trials: int) -> bool:
+    """Whether a trial that has begun would be one too many: others began at the same moment, and hold all places."""
+    place = next((p for number, p in _taken(study).items() if number == trial.number), 0)
+    return place >= trials + _pruned(study)
+
+
+def _pruned(study: optuna.Study) -> int:
+    """Trials that hold a place and count for nothing."""
+    return len(study.get_trials(deepcopy=False, states=(TrialState.PRUNED,)))
+
+
+def _taken(study: optuna.Study, trial: FrozenTrial | None = None) -> dict[int, int]:
     """Places of the other trials that hold one, by their numbers."""
     return {
         t.number: int(t.system_attrs[_PLACE])
         for t in study.get_trials(deepcopy=False)
-        if t.number != trial.number
+        if (trial is None or t.number != trial.number)
         and _PLACE in t.system_attrs
         and (t.state in (TrialState.COMPLETE, TrialState.PRUNED) or is_running(t))
     }

@@ -14,9 +14,11 @@ from optuna.trial import FrozenTrial, TrialState
 
 from .attributes import BASELINE, BASELINE_KEY, BASELINE_RIGHT, EVALUATION, KEY
 from .evaluation import Evaluation
-from .optuna_private import storage_of
+from .optuna_private import storage_of, write_system_attr
 from .workers import is_running
 
+# Of a trial whose plan others run, too: who measures it first.
+TICKET = "primesvt:ticket"
 _POLL_SECONDS = 0.2
 
 
@@ -70,23 +72,40 @@ class KnownEvaluations:
         """
         return _unpack((self._unpruned | _unpruned(self._study)).get(key), images)
 
-    def wait(self, key: str, trial: int, *, seconds: float) -> Known | None:
-        """As :meth:`find`; where another worker is just measuring that plan in an earlier trial, wait for it.
+    def wait(self, trial: optuna.Trial, key: str, *, seconds: float) -> Known | None:
+        """As :meth:`find`; where another worker is just measuring that plan, wait for it.
 
-        Two workers that begin the same plan within a moment may both measure it: a storage has no locks.
+        Of workers that begin the same plan at the same moment one measures it, by L. Lamport's bakery (*A new solution
+        of Dijkstra's concurrent programming problem*, 1974), as a storage has no locks: whoever sees others draws a
+        number above theirs, and waits for smaller ones, and for whoever has none. That one saw nobody and measures, or
+        is about to draw.
 
         Args:
+            trial: That asks; its key is written already.
             key: Of the plan.
-            trial: Number of the trial that asks.
-            seconds: Wait no longer: a worker on another host may have died.
+            seconds: Wait no longer: a worker may live, and have stopped all the same.
         """
+        ticket = 0
         end = time.monotonic() + seconds
         while (known := self.find(key)) is None and time.monotonic() < end:
-            running = self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-            if not any(t.number < trial and t.user_attrs.get(KEY) == key and is_running(t) for t in running):
+            rivals = self._rivals(trial, key)
+            if rivals and not ticket:
+                ticket = 1 + max(_ticket(t) for t in rivals)
+                write_system_attr(self._study, trial, TICKET, ticket)
+            elif all((_ticket(t), t.number) > (ticket, trial.number) for t in rivals):
                 break
-            time.sleep(_POLL_SECONDS)
+            else:
+                time.sleep(_POLL_SECONDS)
         return known or self.find(key)
+
+    def _rivals(self, trial: optuna.Trial, key: str) -> list[FrozenTrial]:
+        """Other trials that run with this plan."""
+        running = self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        return [t for t in running if t.number != trial.number and t.user_attrs.get(KEY) == key and is_running(t)]
+
+
+def _ticket(trial: FrozenTrial) -> int:
+    return int(trial.system_attrs.get(TICKET, 0))
 
 
 def _evaluations(study: optuna.Study) -> dict[str, Known]:

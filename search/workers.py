@@ -1,8 +1,9 @@
 """Who runs a trial: to tell a trial that runs from one whose process was killed, which runs for ever.
 
 Of a process on this host the system says whether it lives. One on another host is taken to live until the lease ends
-that it wrote into the trial when it began: an hour, or twenty times what measuring the unpruned model took where that
-is longer. Nobody renews it, as no plan takes so long; the hosts' clocks need to agree to within that hour only.
+that it wrote into the trial when it began, and renews while it measures; the hosts' clocks need to agree to within
+minutes. Optuna's own heartbeats are for databases that a worker opens itself; a lease is renewed in every storage, also
+through a proxy. A worker that was only slow, or whose clock jumped, learns that its trial was given up, and goes on.
 """
 
 import os
@@ -10,20 +11,24 @@ import socket
 import threading
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import optuna
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
-from .attributes import BASELINE
 from .optuna_private import write_system_attr
 
 WORKER = "primesvt:worker"
 # When its lease ends, in seconds since 1970.
 LEASE_END = "primesvt:lease_end"
+# Who took a trial for dead, though it may live.
+GIVEN_UP = "primesvt:given_up"
 
-_SHORTEST_LEASE, _BASELINES = 3_600.0, 20
+_LEASE_SECONDS, _RENEWAL_SECONDS = 300.0, 60.0
 # Trials signed by an earlier version have no lease.
 _OLD_LEASE = timedelta(days=1)
 _SIGNING = timedelta(minutes=1)
@@ -39,10 +44,30 @@ def this_worker() -> str:
 
 def sign(study: optuna.Study, trial: FrozenTrial) -> None:
     """Write into a trial who runs it, and until when it is taken to run by other hosts."""
-    baseline = study.user_attrs.get(BASELINE)  # where the study is somebody else's, it may be anything
-    seconds = float(baseline.get("seconds", 0.0)) if isinstance(baseline, dict) else 0.0
-    write_system_attr(study, trial, LEASE_END, time.time() + max(_SHORTEST_LEASE, _BASELINES * seconds))
+    _lease(study, trial)
     write_system_attr(study, trial, WORKER, this_worker())
+
+
+@contextmanager
+def renewing(study: optuna.Study, trial: FrozenTrial | optuna.Trial) -> Iterator[None]:
+    """Renew the lease of a trial now and then meanwhile, in a thread of its own."""
+    done = threading.Event()
+
+    def renew() -> None:
+        # Where it cannot be written, the trial's own thread finds that, too, and says so.
+        with suppress(Exception):
+            while not done.wait(_RENEWAL_SECONDS):
+                _lease(study, trial)
+
+    threading.Thread(target=renew, daemon=True).start()
+    try:
+        yield
+    finally:
+        done.set()
+
+
+def _lease(study: optuna.Study, trial: FrozenTrial | optuna.Trial) -> None:
+    write_system_attr(study, trial, LEASE_END, time.time() + _LEASE_SECONDS)
 
 
 def is_running(trial: FrozenTrial) -> bool:
@@ -64,7 +89,21 @@ def fail_dead_trials(study: optuna.Study) -> None:
     """Mark signed trials as failed whose process is gone: samplers that reckon with running trials wait for them."""
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         if WORKER in trial.system_attrs and not is_running(trial):
-            study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
+            give_up(study, trial)
+
+
+def give_up(study: optuna.Study, trial: FrozenTrial) -> None:
+    """Mark a trial as failed whose process is taken for dead, so that others take its plan up."""
+    # Another worker may just do the same.
+    with suppress(UpdateFinishedTrialError):
+        write_system_attr(study, trial, GIVEN_UP, this_worker())
+        study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
+
+
+def lost_trial(study: optuna.Study) -> int | None:
+    """The number of the last trial of this very thread, where another worker has given it up; None otherwise."""
+    mine = [t for t in study.get_trials(deepcopy=False) if is_mine(t)]
+    return mine[-1].number if mine and GIVEN_UP in mine[-1].system_attrs else None
 
 
 def is_mine(trial: FrozenTrial) -> bool:
@@ -73,7 +112,7 @@ def is_mine(trial: FrozenTrial) -> bool:
 
 
 def _began_within(span: timedelta, trial: FrozenTrial) -> bool:
-    return trial.datetime_start is not None and datetime.now() - trial.datetime_start < span
+    return trial.datetime_start is not None and abs(datetime.now() - trial.datetime_start) < span
 
 
 def _lives(pid: int) -> bool:

@@ -21,7 +21,7 @@ def free_port() -> int:
 
 def missing() -> str | None:
     """Why there can be no server here; None where there can."""
-    if _programs() is None:
+    if programs() is None:
         return "PostgreSQL's server is not installed (Debian's package postgresql)"
     try:
         import psycopg  # noqa: F401
@@ -30,11 +30,17 @@ def missing() -> str | None:
     return None
 
 
-def _programs() -> Path | None:
+def programs() -> Path | None:
     """Where ``initdb`` and ``pg_ctl`` are: Debian puts them beside the path."""
     found = [*Path("/usr/lib/postgresql").glob("*/bin/initdb")]
     on_path = shutil.which("initdb")
     return Path(on_path).parent if on_path else max(found).parent if found else None
+
+
+def owner() -> str:
+    """Who runs it where we are root, as whom it refuses to run."""
+    names = {entry.pw_name for entry in pwd.getpwall()}
+    return "postgres" if "postgres" in names else "nobody"
 
 
 @dataclass
@@ -87,16 +93,10 @@ class PostgreSQL:
             connection.execute(f"CREATE DATABASE {name} STRATEGY file_copy")  # type: ignore[call-overload]
         return self.url(name)
 
-    @property
-    def _owner(self) -> str:
-        """Who runs it where we are root, as whom it refuses to run."""
-        names = {entry.pw_name for entry in pwd.getpwall()}
-        return "postgres" if "postgres" in names else "nobody"
-
     def _run(self, program: str, *arguments: str) -> None:
-        folder = _programs()
+        folder = programs()
         assert folder is not None
-        extra: dict[str, Any] = {"user": self._owner, "extra_groups": []} if os.geteuid() == 0 else {}
+        extra: dict[str, Any] = {"user": owner(), "extra_groups": []} if os.geteuid() == 0 else {}
         done = subprocess.run(
             [str(folder / program), *arguments],
             cwd=self.folder,

@@ -71,6 +71,8 @@ PAGES = {
     "python.md": (set(), ("smaller/config.json", '"family": "spike-driven-transformer"')),
 }
 # Pages of words and measured figures, in which nothing runs; and the benchmark that prints the figures, if one does.
+# The page whose commands are a cluster's: they are run by tests/test_cluster.py.
+CLUSTER = {"cluster.md"}
 FIGURES = {"criteria.md": "criteria.py", "samplers.md": None, "measures.md": None, "index.md": None}
 
 
@@ -120,7 +122,7 @@ def run_session(primesvt: Callable[..., Ran], text: str) -> None:
 
 
 def test_every_page_is_here() -> None:
-    assert {file.name for file in (ROOT / "docs").glob("*.md")} == set(PAGES) | set(FIGURES)
+    assert {file.name for file in (ROOT / "docs").glob("*.md")} == set(PAGES) | set(FIGURES) | CLUSTER
 
 
 @pytest.mark.parametrize(("name", "benchmark"), FIGURES.items())

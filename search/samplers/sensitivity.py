@@ -3,7 +3,8 @@
 Bytes are known, so only accuracy has to be learned. After every trial a model of the layers' errors
 (:mod:`primesvt.search.error_model`) is fitted to all trials, and what it leaves out near the measured plans is
 interpolated (:mod:`primesvt.search.misfit`); for any curves of errors the best plan is computed
-(:mod:`primesvt.search.allocation`), by moves from measured plans, too. What a trial tries depends on its place in the study:
+(:mod:`primesvt.search.allocation`), by moves from measured plans, too. What a trial tries depends on its place in the
+study:
 
 * *reach*, while no plan keeps the limits: the plan that meets the memory target at the least error, by the most
   probable curves and by drawn ones in turn;

@@ -1,6 +1,7 @@
 """Running one study: one sampler on one model, data set and constraint set."""
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,19 +18,30 @@ from primesvt.search import (
     Objective,
     StoppingRule,
     baseline_of,
+    give_up,
     has_goals,
+    has_room,
     is_mine,
     is_running,
+    is_surplus,
+    lost_trial,
 )
 from primesvt.search.samplers import Problem, make_sampler
 from primesvt.search.starts import enqueue_next
 
+from .console import say
 from .identity import check_identity, study_identity
 from .settings import StudySettings
 from .start import begin_start
 from .storage import storage_errors
 from .study_run import SETTINGS, StudyRun, existing
 from .subject import Subject
+
+_POLL_SECONDS = 0.5
+
+
+class _SurplusError(Exception):
+    """A trial too many has begun."""
 
 
 @dataclass(frozen=True)
@@ -173,17 +185,37 @@ def _optimize(run: StudyRun, objective: Objective, trials: int, on_status: Calla
         on_status(Status(done, trials, len(run.feasible), run.best))
         return done
 
+    def measured(trial: optuna.Trial) -> tuple[float, ...]:
+        if is_surplus(run.study, trial, trials):
+            raise _SurplusError
+        return objective(trial)
+
     done = report()
     # One trial at a time: other workers on the same study count towards its trials, too.
     while done < trials and run.settings.kind.result(run.study.sampler, run.study) is None:
-        enqueue_next(run.study, run.space)
-        run.study.optimize(objective, n_trials=1)
+        if has_room(run.study, trials):
+            enqueue_next(run.study, run.space)
+            _next_trial(run.study, measured)
+        else:  # those that run are the last, where none of them fails
+            time.sleep(_POLL_SECONDS)
         done = report()
+
+
+def _next_trial(study: optuna.Study, objective: Callable[[optuna.Trial], tuple[float, ...]]) -> None:
+    try:
+        study.optimize(objective, n_trials=1, catch=(_SurplusError,))
+    except Exception:  # Optuna has several errors for a trial that ended meanwhile
+        number = lost_trial(study)
+        if number is None:
+            raise
+        say(f"Trial {number} was given up by another worker, which heard nothing of it for minutes; it is tried again.")
 
 
 def _bury_dead_trials(study: optuna.Study) -> None:
     """Trials whose process was killed would run for ever; the sampler proposes their plans again."""
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         # This thread is about to begin a trial, so it runs none.
-        if is_mine(trial) or not is_running(trial):
+        if is_mine(trial):
             study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
+        elif not is_running(trial):
+            give_up(study, trial)

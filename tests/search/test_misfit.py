@@ -54,7 +54,7 @@ def test_whatever_curves_are_drawn_near_a_measured_plan_holds_what_was_measured(
     model, draws = ErrorModel(kinds, seen), np.random.default_rng(0)
     for _ in range(5):
         draw = draws.standard_normal(model.size)
-        said = model._explained(model._numbers(draw))[0][0]  # noqa: SLF001 - of the first plan's divergence
+        said = model._explained(model._numbers(draw))[0][0]
         assert abs(said + model.misfit(draw)(plan)[0] - np.log(0.05)) < max(0.15, 0.5 * abs(said - np.log(0.05)))
 
 

@@ -10,7 +10,7 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 
 from primesvt.search import places
-from primesvt.search.places import place_of, take_place
+from primesvt.search.places import has_room, is_surplus, place_of, take_place
 from primesvt.search.workers import sign
 
 from .synthetic import STORAGES, Store
@@ -81,3 +81,32 @@ def test_workers_in_step_do_not_share_one(begun: int) -> None:
         for thread in threads:
             thread.join(60)
     assert len(set(held(study))) == len(trials)
+
+
+def test_a_study_has_room_for_its_trials_and_no_more() -> None:
+    study = optuna.create_study(sampler=Placing())
+    begun = [study.ask() for _ in range(2)]
+    assert not has_room(study, 2)
+    assert [is_surplus(study, trial, 2) for trial in begun] == [False, False]
+    late = study.ask()
+    assert is_surplus(study, late, 2)
+    study.tell(late, state=TrialState.FAIL)
+    study.tell(begun[0], 0.0)
+    study.tell(begun[1], state=TrialState.FAIL)
+    assert has_room(study, 2)
+    assert not is_surplus(study, study.ask(), 2)
+
+
+def test_what_was_pruned_counts_for_nothing() -> None:
+    study = optuna.create_study(sampler=Placing())
+    study.tell(study.ask(), state=TrialState.PRUNED)
+    study.tell(study.ask(), 0.0)
+    assert has_room(study, 2)
+    assert not is_surplus(study, study.ask(), 2)
+    assert not has_room(study, 2)
+
+
+def test_without_places_there_is_always_room() -> None:
+    study = optuna.create_study()
+    assert not is_surplus(study, study.ask(), 1)
+    assert has_room(study, 1)

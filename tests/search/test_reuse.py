@@ -2,6 +2,7 @@
 
 import threading
 import time
+from contextlib import suppress
 from dataclasses import replace
 from unittest import mock
 
@@ -186,10 +187,12 @@ def test_studies_of_somebody_else_are_passed_over(value: object) -> None:
 
 
 def waiting(study: optuna.Study, seconds: float) -> tuple[list[object], threading.Thread]:
-    """Ask for plan `k` in trial 1 in another thread."""
+    """Ask for plan `k` in a further trial in another thread."""
     answers: list[object] = []
+    trial = study.ask()
+    trial.set_user_attr(KEY, "k")
     thread = threading.Thread(
-        target=lambda: answers.append(KnownEvaluations(study).wait("k", 1, seconds=seconds)), daemon=True
+        target=lambda: answers.append(KnownEvaluations(study).wait(trial, "k", seconds=seconds)), daemon=True
     )
     thread.start()
     return answers, thread
@@ -227,12 +230,44 @@ def test_a_failure_of_the_other_worker_ends_the_wait(busy: tuple[optuna.Study, o
     assert answers == [None]
 
 
-def test_nobody_waits_for_ever_nor_for_a_later_trial(busy: tuple[optuna.Study, optuna.Trial]) -> None:
+def test_nobody_waits_for_ever_nor_for_another_plan(busy: tuple[optuna.Study, optuna.Trial]) -> None:
     study, _ = busy
-    known = KnownEvaluations(study)
+    known, later = KnownEvaluations(study), study.ask()
     with mock.patch.object(reuse, "_POLL_SECONDS", 0.01):
         started = time.monotonic()
-        assert known.wait("k", 0, seconds=60) is None
-        assert known.wait("another", 1, seconds=60) is None
-        assert known.wait("k", 1, seconds=0.1) is None
+        assert known.wait(later, "another", seconds=60) is None
+        assert known.wait(later, "k", seconds=0.1) is None
     assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize("workers", [2, 3, 5])
+def test_of_workers_in_step_one_measures(workers: int) -> None:
+    """All write which plan it is before anyone looks, and look before anyone draws: the worst that can happen."""
+    study = optuna.create_study()
+    trials = [study.ask() for _ in range(workers)]
+    for trial in study.trials:
+        sign(study, trial)
+    measured: list[int] = []
+    barrier, real = threading.Barrier(workers), KnownEvaluations._rivals
+
+    def in_step(self: KnownEvaluations, trial: optuna.Trial, key: str) -> list[optuna.trial.FrozenTrial]:
+        rivals = real(self, trial, key)
+        with suppress(threading.BrokenBarrierError):
+            barrier.wait(0.2)
+        return rivals
+
+    def work(trial: optuna.Trial) -> None:
+        trial.set_user_attr(KEY, "k")
+        if KnownEvaluations(study).wait(trial, "k", seconds=30) is None:
+            measured.append(trial.number)
+            time.sleep(0.05)
+        trial.set_user_attr("evaluation", SIGNATURE.to_json())
+        study.tell(trial, 1.0)
+
+    with mock.patch.object(KnownEvaluations, "_rivals", in_step), mock.patch.object(reuse, "_POLL_SECONDS", 0.01):
+        threads = [threading.Thread(target=work, args=(trial,)) for trial in trials]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+    assert measured == [0]

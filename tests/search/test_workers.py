@@ -13,9 +13,17 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 
 from primesvt.search import is_mine, is_running
-from primesvt.search.attributes import BASELINE
 from primesvt.search.optuna_private import write_system_attr
-from primesvt.search.workers import LEASE_END, WORKER, fail_dead_trials, sign, this_worker
+from primesvt.search.workers import (
+    LEASE_END,
+    WORKER,
+    fail_dead_trials,
+    give_up,
+    lost_trial,
+    renewing,
+    sign,
+    this_worker,
+)
 
 
 def trial(worker: str | None, *, state: TrialState = TrialState.RUNNING, age: float = 3600) -> FrozenTrial:
@@ -81,11 +89,40 @@ def lease(study: optuna.Study) -> float:
     return float(study.trials[asked.number].system_attrs[LEASE_END]) - time.time()
 
 
-def test_a_lease_is_far_longer_than_any_plan_takes() -> None:
+def test_a_lease_lasts_for_minutes_and_is_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
     study = optuna.create_study()
-    assert lease(study) == pytest.approx(3600, abs=60)
-    study.set_user_attr(BASELINE, {"seconds": 1000.0})
-    assert lease(study) == pytest.approx(20_000, abs=60)
+    assert lease(study) == pytest.approx(300, abs=60)
+    before = float(study.trials[0].system_attrs[LEASE_END])
+    monkeypatch.setattr("primesvt.search.workers._RENEWAL_SECONDS", 0.01)
+    with renewing(study, study.trials[0]):
+        end = time.monotonic() + 10
+        while float(study.trials[0].system_attrs[LEASE_END]) <= before and time.monotonic() < end:
+            time.sleep(0.01)
+    assert float(study.trials[0].system_attrs[LEASE_END]) > before
+    study.tell(0, 1.0)
+
+
+def test_a_lease_that_cannot_be_renewed_disturbs_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    study = optuna.create_study()
+    study.tell(study.ask(), 1.0)
+    monkeypatch.setattr("primesvt.search.workers._RENEWAL_SECONDS", 0.0)
+    with renewing(study, study.trials[0]):  # which may not be changed any more
+        time.sleep(0.05)
+
+
+def test_who_lost_a_trial_learns_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    study = optuna.create_study()
+    lease(study)
+    assert lost_trial(study) is None
+    with monkeypatch.context() as patch:
+        patch.setattr(socket, "gethostname", lambda: "elsewhere.example")
+        give_up(study, study.trials[0])
+        assert lost_trial(study) is None
+    assert lost_trial(study) == 0
+    give_up(study, study.trials[0])  # as another worker may at the same moment
+    assert [t.state.name for t in study.trials] == ["FAIL"]
+    lease(study)
+    assert lost_trial(study) is None
 
 
 def test_a_dead_worker_on_another_host_is_buried(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,7 +133,7 @@ def test_a_dead_worker_on_another_host_is_buried(monkeypatch: pytest.MonkeyPatch
     fail_dead_trials(study)
     assert [t.state.name for t in study.trials] == ["RUNNING"]
     now = time.time()
-    monkeypatch.setattr(time, "time", lambda: now + 3700)
+    monkeypatch.setattr(time, "time", lambda: now + 400)
     fail_dead_trials(study)
     assert [t.state.name for t in study.trials] == ["FAIL"]
 
@@ -112,6 +149,6 @@ def test_dead_trials_are_failed_and_no_others(dead_worker: str) -> None:
     assert [t.state.name for t in study.trials] == ["FAIL", "RUNNING", "RUNNING", "COMPLETE"]
 
 
-@pytest.mark.parametrize(("age", "running"), [(5, True), (3600, False)])
+@pytest.mark.parametrize(("age", "running"), [(5, True), (3600, False), (-3600, False)])  # a clock that jumped back
 def test_not_signed(age: float, *, running: bool) -> None:
     assert is_running(trial(None, age=age)) is running

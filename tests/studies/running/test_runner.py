@@ -28,6 +28,7 @@ from primesvt.search import (
     Goals,
     StoppingRule,
     decided_early,
+    give_up,
     is_feasible,
     violation,
 )
@@ -340,6 +341,58 @@ def test_two_threads_end_with_the_plan_of_one(tmp_path: Path) -> None:
     assert len(results) == 2
     assert "FAIL" not in states(results[0])
     assert [final(result) for result in results] == [final(alone)] * 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "sampler", "trials"),
+    [
+        ("memory", "tpe", 13),
+        ("memory", "prioritized", 100),
+        pytest.param("postgresql", "random", 12, marks=pytest.mark.slow),
+    ],
+)
+def test_eight_workers(kind: str, sampler: str, trials: int, request: pytest.FixtureRequest) -> None:
+    """So many trials, no plan measured twice, and the policy's plan is that of one worker."""
+    memory = InMemoryStorage()
+    url = request.getfixturevalue("database") if kind == "postgresql" else None
+    models, results = [tiny_model() for _ in range(8)], list[StudyRun]()
+
+    def work(model: nn.Module) -> None:
+        storage = memory if url is None else open_storage(url)
+        results.append(run(storage, model=model, sampler=sampler, trials=trials))
+
+    with counted() as seen, mock.patch("primesvt.studies.running.runner._POLL_SECONDS", 0.02):
+        threads = [threading.Thread(target=work, args=(model,)) for model in models]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(results) == 8
+    evaluator = Evaluator(tiny_model(), noisy_data().selection)
+    keys = [evaluator.key(plan) for plan in seen if plan.ratios]
+    assert len(keys) == len(set(keys))
+    assert "RUNNING" not in states(results[0])
+    if sampler == "prioritized":
+        assert [final(result) for result in results] == [final(run(InMemoryStorage()))] * 8
+    else:
+        assert [len(result.finished) for result in results] == [trials] * 8
+
+
+def test_a_trial_that_another_worker_gave_up_is_tried_again(capsys: pytest.CaptureFixture[str]) -> None:
+    storage, given = InMemoryStorage(), 0
+
+    def on_batch(_: int) -> None:
+        nonlocal given
+        given += 1
+        if given == 3:
+            study = optuna.load_study(study_name="s", storage=storage)
+            with mock.patch("socket.gethostname", return_value="elsewhere.example"):
+                give_up(study, study.trials[-1])
+
+    result = run(storage, on_batch=on_batch)
+    assert states(result).count("FAIL") == 1
+    assert plans(result.study) == plans(run(InMemoryStorage()).study)
+    assert "was given up by another worker" in capsys.readouterr().err
 
 
 # Rejected early.
