@@ -1,4 +1,4 @@
-"""A second model on the same tensors, to be watched and changed without touching the first one."""
+"""A second model on the same tensors, to be watched and changed without touching the first; or on another device."""
 
 import torch
 from torch import nn
@@ -15,3 +15,18 @@ def twin_of(model: nn.Module) -> nn.Module:
         twin = build(config_of(model).independent())
     twin.load_state_dict(model.state_dict(), assign=True)
     return twin.eval().requires_grad_(False)
+
+
+def placed(model: nn.Module, device: torch.device) -> nn.Module:
+    """The model itself where it is on the device, or else one with copies of its tensors there, in its mode."""
+    if device_of(model) == device:
+        return model
+    with torch.device("meta"):
+        there = build(config_of(model))
+    there.load_state_dict({name: tensor.to(device) for name, tensor in model.state_dict().items()}, assign=True)
+    return there.train(model.training)
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Where the tensors of a model are."""
+    return next(model.parameters()).device

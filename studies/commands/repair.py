@@ -8,7 +8,7 @@ from torch import nn
 from primesvt.models import PrimeSVTError, check_free, load_model, save_model
 from primesvt.pruning import Kept, Pruner, Reference, kept_channels_of, load_plan, repair_steps, run_repair
 
-from .arguments import add_json, add_output, add_overwrite, print_result
+from .arguments import add_json, add_output, add_overwrite, backend_of, print_result
 from .prune import add_repair, calibration_of, repair_text
 
 # What is best without training: measured, see the README.
@@ -34,11 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Run the command."""
     check_free(args.output, overwrite=args.overwrite)
+    backend = backend_of(args)
     pruned, original = load_model(args.model), load_model(args.original)
     steps = repair_steps(args.repair if "repair" in args else RECOMMENDED)
     if not steps:
         raise PrimeSVTError("There is nothing to do without a step: give --repair least-squares, or leave it out.")
-    reference = Reference(original, calibration_of(args, original))
+    reference = Reference.on(backend, original, calibration_of(args, original))
     repaired, reports = run_repair(reference, pruned, _kept(args, original, pruned), steps)
     save_model(repaired, args.output, overwrite=args.overwrite)
     result = {"repair": [report.to_json() for report in reports]}
