@@ -14,7 +14,7 @@ from primesvt.studies.running.runner import RunOptions, run_study
 from primesvt.studies.running.settings import StudySettings
 from primesvt.studies.running.subject import Subject
 
-from .models import tiny_model, told
+from ...search.models import tiny_model, told
 
 PLANS = [
     PruningPlan({}),
