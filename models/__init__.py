@@ -22,7 +22,9 @@ from .engine import (
     counted_forward,
     forward_of,
 )
+from .engine.backend import Backend
 from .engine.device import CPU, Precision, find_device
+from .engine.device_forward import DeviceForward
 from .engine.device_model import DeviceModel, Execution, device_model
 from .errors import PrimeSVTError
 from .export import ExportedFile, export_onnx, export_pt2
@@ -98,6 +100,7 @@ __all__ = [
     "WEIGHTS",
     "Accuracy",
     "ArrayImages",
+    "Backend",
     "ChannelGroup",
     "Checkpoint",
     "ConvBN",
@@ -105,6 +108,7 @@ __all__ = [
     "Counter",
     "DataFormat",
     "DataSet",
+    "DeviceForward",
     "DeviceModel",
     "Engine",
     "Execution",

@@ -11,7 +11,8 @@ from torch import nn
 
 from .accuracy import Accuracy
 from .data.data_set import ImageSet
-from .engine import Forward, Work, counted_forward, forward_of
+from .engine import Forward, Work, counted_forward
+from .engine.backend import Backend
 from .families.config import ModelConfig
 from .families.registry import config_of
 
@@ -19,6 +20,7 @@ from .families.registry import config_of
 # more only take memory.
 BATCH_SIZE = 64
 _FEWEST, _PIXELS = 8, 2**22
+_ENGINE = Backend()
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ def predict(
     on_batch: Callable[[int], None] = lambda _: None,
     enough: Callable[[np.ndarray, np.ndarray], bool] | None = None,
     forward: Forward | None = None,
+    backend: Backend = _ENGINE,
 ) -> Predictions:
     """Ask a model for the classes of a set of images, in its order, by the engine where that gives the same answers.
 
@@ -78,7 +81,8 @@ def predict(
         on_batch: Called after every batch with the number of its images.
         enough: Called after every batch with the classes predicted and the labels so far; where it is true, no more
             images are asked, and the answer holds only those.
-        forward: How to ask the model; the fastest way is chosen where it is None.
+        forward: How to ask the model; the fastest way that the backend has is chosen where it is None.
+        backend: Where and in which precision the model is asked.
 
     Raises:
         PrimeSVTError: The images do not fit the model.
@@ -92,7 +96,7 @@ def predict(
     seconds = 0.0
     with images.reader(config, parts) as read, evaluation_mode(model), torch.inference_mode():
         reader = _Reader(read, next(model.parameters()).dtype)
-        forward = forward or forward_of(model, reader.read(images.indices[:1]).shape)
+        forward = forward or backend.forward(model, reader.read(images.indices[:1]).shape)
         for indices in parts:
             started, read_before = time.perf_counter(), reader.seconds
             answers.append(forward.answer(indices, reader.read).float())

@@ -6,14 +6,14 @@ module with the same digest have the same weights; and no version writes into a 
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property, lru_cache
 
 import numpy as np
 import torch
 from torch import nn
 
-from primesvt.models import PrimeSVTError, config_of, fingerprint, model_bytes
+from primesvt.models import Backend, PrimeSVTError, config_of, fingerprint, model_bytes
 
 from .byte_counter import ByteCounter
 from .calibration import Calibration
@@ -51,10 +51,12 @@ class Pruner:
     Args:
         model: The unpruned model, which stays as it is.
         calibration: For the criteria and repair steps that look at data; None where no plan names one.
+        backend: Where versions are repaired. Criteria are computed on the CPU, so that every device removes the same.
     """
 
     model: nn.Module
     calibration: Calibration | None = None
+    backend: Backend = field(default_factory=Backend)
 
     def kept(self, plan: PruningPlan) -> Kept:
         """Indices of the channels that stay, by layer.
@@ -153,7 +155,7 @@ class Pruner:
     def _reference(self) -> Reference:
         if self.calibration is None:
             raise PrimeSVTError("Repair looks at calibration images; give a data set (--data).")
-        return Reference(self.model, self.calibration)
+        return Reference.on(self.backend, self.model, self.calibration)
 
     @cached_property
     def _fingerprint(self) -> str:

@@ -37,7 +37,7 @@ def positions(name: str, images: int, shape: tuple[int, int, int], inputs: int) 
 def sampled(frames: torch.Tensor, where: torch.Tensor) -> torch.Tensor:
     """Pixels of ``frames [T, N, C, H, W]`` at ``where [N, r]``, as ``[N, r, C]``."""
     plane = frames.shape[3] * frames.shape[4]
-    image = torch.arange(len(where)).unsqueeze(1)
+    image = torch.arange(len(where), device=where.device).unsqueeze(1)
     return frames.flatten(3)[where // plane, image, :, where % plane]
 
 
@@ -57,10 +57,10 @@ def patches(conv: nn.Conv2d, frames: torch.Tensor, where: torch.Tensor) -> torch
     )
     padded = F.pad(frames, (left, left, above, above)) if above or left else frames
     padded = padded.unflatten(0, (-1, len(where)))
-    image = torch.arange(len(where)).view(-1, 1, 1, 1)
+    image = torch.arange(len(where), device=where.device).view(-1, 1, 1, 1)
     step, pixel = where // (rows * columns), where % (rows * columns)
-    y = (pixel // columns * down)[..., None, None] + torch.arange(high).unsqueeze(1)
-    x = (pixel % columns * right)[..., None, None] + torch.arange(wide)
+    y = (pixel // columns * down)[..., None, None] + torch.arange(high, device=where.device).unsqueeze(1)
+    x = (pixel % columns * right)[..., None, None] + torch.arange(wide, device=where.device)
     # [N, r, high, wide, C] to [groups, N * r, C / groups * high * wide], as weights are ordered.
     read: torch.Tensor = padded[step[..., None, None], image, :, y, x].movedim(-1, 2).flatten(0, 1)
     rows_of: torch.Tensor = read.unflatten(1, (conv.groups, -1)).flatten(2).movedim(1, 0)

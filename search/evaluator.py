@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Protocol
 
@@ -10,7 +10,9 @@ import numpy as np
 from torch import nn
 
 from primesvt.models import (
+    Backend,
     Counter,
+    DeviceForward,
     Forward,
     ImageSet,
     Predictions,
@@ -63,6 +65,7 @@ class Evaluator:
         cache: Bytes of activations to keep, so that plans which agree on the first layers need not compute them again.
         calibration: For criteria and repair steps that look at data; None where no plan names one.
         measures: Further numbers to take of every plan's model.
+        backend: Where plans are measured and repaired, and in which precision they are asked.
 
     Raises:
         PrimeSVTError: The set is the test set, or does not fit the model.
@@ -74,6 +77,7 @@ class Evaluator:
     cache: int = DEFAULT_CACHE
     calibration: Calibration | None = None
     measures: tuple[Measure, ...] = ()
+    backend: Backend = field(default_factory=Backend)
 
     def __post_init__(self) -> None:
         if self.images.role != "selection":
@@ -86,13 +90,15 @@ class Evaluator:
     @cached_property
     def pruner(self) -> Pruner:
         """The way from plans to models."""
-        return Pruner(self.model, self.calibration)
+        return Pruner(self.model, self.calibration, self.backend)
 
     @cached_property
     def forwards(self) -> Forwards:
         """How versions are asked: as fast as this machine can, sharing what they have in common."""
         one, _ = self.images.read(config_of(self.model), self.images.indices[:1])
-        return SharedForward(self.model, one.shape, self.images.indices, self.cache)
+        if self.backend.engine:
+            return SharedForward(self.model, one.shape, self.images.indices, self.cache)
+        return DeviceForward(self.model, one.shape, self.images.indices, self.cache, self.backend)
 
     def evaluate(self, plan: PruningPlan, rejection: Rejection | None = None) -> Evaluation:
         """Prune, and ask for every image, or until the plan is rejected.
@@ -133,8 +139,11 @@ class Evaluator:
         return self._summary(self.pruner.version(plan), plan, unpruned, 0.0, unpruned.predictions.seconds)
 
     def key(self, plan: PruningPlan) -> str:
-        """Equal for plans that lead to the same model on the same images: their evaluation is the same."""
-        return self.pruner.key(plan, self.images.fingerprint)
+        """Equal for plans that lead to the same model on the same images: their evaluation is the same.
+
+        What is measured in another precision, or on a device of another class, is another evaluation.
+        """
+        return self.pruner.key(plan, " ".join(filter(None, (self.images.fingerprint, self.backend.text))))
 
     @cached_property
     def _unpruned(self) -> Answers:

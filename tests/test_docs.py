@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from primesvt.studies.cli import make_parser
+
 from .conftest import Ran
 from .distribution import write_distribution
 
@@ -70,10 +72,13 @@ PAGES = {
     ),
     "python.md": (set(), ("smaller/config.json", '"family": "spike-driven-transformer"')),
 }
-# Pages of words and measured figures, in which nothing runs; and the benchmark that prints the figures, if one does.
 # The page whose commands are a cluster's: they are run by tests/test_cluster.py.
 CLUSTER = {"cluster.md"}
+# Pages of words and measured figures, in which nothing runs; and the benchmark that prints the figures, if one does.
 FIGURES = {"criteria.md": "criteria.py", "samplers.md": None, "measures.md": None, "index.md": None}
+
+# Pages whose commands need what no test machine has: they are read, and not run.
+READ = {"gpu.md"}
 
 
 @pytest.fixture(params=PAGES)
@@ -122,7 +127,16 @@ def run_session(primesvt: Callable[..., Ran], text: str) -> None:
 
 
 def test_every_page_is_here() -> None:
-    assert {file.name for file in (ROOT / "docs").glob("*.md")} == set(PAGES) | set(FIGURES) | CLUSTER
+    assert {file.name for file in (ROOT / "docs").glob("*.md")} == set(PAGES) | set(FIGURES) | READ | CLUSTER
+
+
+@pytest.mark.parametrize("name", sorted(READ))
+def test_every_command_that_is_not_run_is_understood(name: str) -> None:
+    texts = (block.text for block in Page(name).blocks if block.language == "console")
+    commands = [command for text in texts for command, _ in session(text) if command.startswith("primesvt ")]
+    assert commands
+    for command in commands:
+        make_parser().parse_args(shlex.split(command.removesuffix("&"))[1:])
 
 
 @pytest.mark.parametrize(("name", "benchmark"), FIGURES.items())

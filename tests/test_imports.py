@@ -48,6 +48,8 @@ TESTED_IN = {
     "models/checkpoints/torch_archive.py": "models/checkpoints/test_weights_file.py",
     "models/checkpoints/recognition.py": "models/checkpoints/test_importing.py",
     "models/data/formats/data_format.py": "models/data/formats/test_registry.py",
+    "models/engine/device_forward.py": "studies/running/test_backends.py",
+    "models/engine/plain_engine.py": "studies/running/test_backends.py",
     "models/engine/operators.py": "models/engine/test_program.py",
     "models/engine/simd.py": "models/engine/test_spike_conv.py",
     "models/engine/spike_kernels.py": "models/engine/test_spike_conv.py",

@@ -9,13 +9,16 @@ import hashlib
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import fx
 
-from .activations import Activation, Plain, Spikes
-from .program import Engine, Program, Values
+from .activations import Activation
+from .device import CPU
+from .placed import Form, Placed
+from .program import Engine, Program, Seen, Values
 from .work import CountCache, Counter
 
 # Of the budget, what floats may take: spikes are 32 times as small, and save most of the time.
@@ -23,6 +26,22 @@ _FLOATS = 0.75
 
 Keys = Mapping[fx.Node, bytes]
 Read = Callable[[np.ndarray], torch.Tensor]
+
+
+def _bytes(rows: Any, images: int, known: int) -> int:
+    """What rows of so many images take, of which some are known.
+
+    The CPU's memory is taken when it is first written to, that of another device at once.
+    """
+    lazy = isinstance(rows, np.ndarray) or rows.device == CPU
+    each: int = rows.nbytes // rows.shape[1]
+    return each * (known if lazy else images)
+
+
+def _space(rows: Any, images: int) -> Any:
+    """Memory for rows of so many images, where these rows are."""
+    shape = (rows.shape[0], images, *rows.shape[2:])
+    return np.empty(shape, rows.dtype) if isinstance(rows, np.ndarray) else rows.new_empty(shape)
 
 
 def keys_of(program: Program, version_of: Callable[[str], bytes]) -> Keys:
@@ -51,22 +70,19 @@ class _Kept:
     """What is known of one key.
 
     Args:
-        kind: An activation of the same kind, to make others from.
-        rows: ``[T, all images, ...]``, of which only the known ones mean anything.
+        form: What makes activations of the same kind.
+        rows: ``[T, all images, ...]``, of which only the known ones mean anything: an array or, of :class:`Placed`, a
+            tensor on its device.
         known: Which images are, bool ``[all images]``.
     """
 
-    kind: Activation
-    rows: np.ndarray
+    form: Activation | Form
+    rows: Any
     known: np.ndarray
 
     @property
-    def bytes_per_image(self) -> int:
-        return self.rows.nbytes // len(self.known)
-
-    @property
     def bytes(self) -> int:
-        return self.bytes_per_image * int(self.known.sum())
+        return _bytes(self.rows, len(self.known), int(self.known.sum()))
 
 
 class ActivationCache:
@@ -117,24 +133,24 @@ class ActivationCache:
         places = self._place[indices]
         with self._lock:
             kept = {node: self._kept[keys[node]] for node in program.live[depth]}
-            return {node: one.kind.with_rows(one.rows[:, places]) for node, one in kept.items()}
+            return {node: one.form.with_rows(one.rows[:, places]) for node, one in kept.items()}
 
-    def keep(self, key: bytes, indices: np.ndarray, activation: Activation) -> None:
+    def keep(self, key: bytes, indices: np.ndarray, activation: Activation | Placed) -> None:
         """Keep what was computed, if there is room or something older to give up for it."""
         rows = activation.rows()
         if rows is None:
             return
         with self._lock:
-            kept = self._kept.get(key) or _Kept(
-                activation,
-                np.empty((rows.shape[0], self._images, *rows.shape[2:]), rows.dtype),
-                np.zeros(self._images, bool),
-            )
-            if type(activation) is not type(kept.kind):
+            kept, places = self._kept.get(key), self._place[indices]
+            if kept is not None and type(activation.form) is not type(kept.form):
                 return  # Where most of a batch fires, PyTorch computes it, and has another layout.
-            places = self._place[indices]
-            new = int((~kept.known[places]).sum()) * kept.bytes_per_image
-            if new and self._room(new, self._budget * (1 if isinstance(activation, Spikes) else _FLOATS)):
+            known = np.zeros(self._images, bool) if kept is None else kept.known.copy()
+            known[places] = True
+            new = _bytes(rows, self._images, int(known.sum())) - (0 if kept is None else kept.bytes)
+            if kept is not None and known.sum() == kept.known.sum():
+                return
+            if self._room(new, self._budget * (1 if activation.spiking else _FLOATS)):
+                kept = kept or _Kept(activation.form, _space(rows, self._images), np.zeros(self._images, bool))
                 kept.rows[:, places] = rows
                 kept.known[places] = True
                 self._kept[key] = kept
@@ -160,8 +176,6 @@ class ResumingEngine:
         counts: What was counted of earlier models, each of which was counted.
     """
 
-    reason = None
-
     def __init__(
         self,
         engine: Engine,
@@ -175,6 +189,11 @@ class ResumingEngine:
         self._keys = keys_of(engine.program, version_of)
         self._worth = cache.begin(self._keys)
 
+    @property
+    def reason(self) -> str | None:
+        """Why PyTorch answers and not the engine; None where the engine does."""
+        return self._engine.reason
+
     def answer(self, indices: np.ndarray, read: Read) -> torch.Tensor:
         """Logits ``[N, classes]`` of the images of these indices, of which only those not known are read."""
         program, keys = self._engine.program, self._keys
@@ -183,27 +202,28 @@ class ResumingEngine:
         for depth in np.unique(depths):
             (mine,) = np.nonzero(depths == depth)
             chosen = indices[mine]
-            if depth:
-                values = self._cache.recall(program, keys, chosen, int(depth))
-            else:
-                values = {program.images: Plain(read(chosen))}
-            self._run(values, int(depth), chosen)
-            parts.append(values[program.result].plain())
+            with self._engine.running():
+                if depth:
+                    values = self._cache.recall(program, keys, chosen, int(depth))
+                else:
+                    values = self._engine.begin(read(chosen))
+                self._run(values, int(depth), chosen)
+                parts.append(self._engine.logits(values))
             order.append(mine)
         return torch.cat(parts)[torch.from_numpy(np.concatenate(order).argsort())]
 
     def _run(self, values: Values, first: int, indices: np.ndarray) -> None:
         for number in range(len(self._engine.program.steps)):
-            self._count(number, values if number >= first else None, indices)
+            self._count(number, self._engine.seen(values) if number >= first else None, indices)
             if number < first:
                 continue
             self._engine.step(values, number)
             for node in self._engine.program.steps[number].nodes:
                 value = values.get(node)
-                if self._keys[node] in self._worth and isinstance(value, Activation):
+                if self._keys[node] in self._worth and isinstance(value, Activation | Placed):
                     self._cache.keep(self._keys[node], indices, value)
 
-    def _count(self, number: int, values: Values | None, indices: np.ndarray) -> None:
+    def _count(self, number: int, values: Seen | None, indices: np.ndarray) -> None:
         """Count what a step is about to read, or recall it where that step is left out."""
         if self._counter is None or self._counts is None:
             return

@@ -5,6 +5,7 @@ Both know how to become what PyTorch's modules read, ``[T, N, C, H, W]`` in floa
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -28,6 +29,8 @@ class Spikes:
         channels: C.
     """
 
+    spiking: ClassVar[bool] = True
+
     bits: np.ndarray
     channels: int
 
@@ -44,6 +47,11 @@ class Spikes:
     def rows(self) -> np.ndarray:
         """An array with the images along its second dimension."""
         return self.bits
+
+    @property
+    def form(self) -> "Spikes":
+        """What makes others of its kind: itself."""
+        return self
 
     def with_rows(self, rows: np.ndarray) -> "Spikes":
         """The same of other images."""
@@ -67,6 +75,8 @@ class Frames:
         values: float32 ``[T, N, H, W, C]``.
     """
 
+    spiking: ClassVar[bool] = False
+
     values: np.ndarray
 
     @property
@@ -87,6 +97,11 @@ class Frames:
     def rows(self) -> np.ndarray:
         """An array with the images along its second dimension."""
         return self.values
+
+    @property
+    def form(self) -> "Frames":
+        """What makes others of its kind: itself."""
+        return self
 
     def with_rows(self, rows: np.ndarray) -> "Frames":
         """The same of other images."""
@@ -113,12 +128,19 @@ class Plain:
         tensor: float32.
     """
 
+    spiking: ClassVar[bool] = False
+
     tensor: torch.Tensor
 
     def rows(self) -> np.ndarray | None:
         """An array with the images along its second dimension; None where they are not, or all time steps are one."""
         whole = self.tensor.ndim == 5 and (self.tensor.stride(0) != 0 or self.tensor.shape[0] == 1)
         return self.tensor.numpy() if whole else None
+
+    @property
+    def form(self) -> "Plain":
+        """What makes others of its kind: itself."""
+        return self
 
     def with_rows(self, rows: np.ndarray) -> "Plain":
         """The same of other images."""

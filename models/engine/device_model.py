@@ -12,7 +12,7 @@ takes deterministic algorithms only, so that a model answers twice the same.
 
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Literal, get_args
 
 import torch
@@ -61,8 +61,8 @@ class DeviceModel(nn.Module):
         self.precision = precision
         self.execution = execution or ("graph" if device.type == "cuda" else "eager")
         classes = len(self.config.classes)
-        prepared = replaced(fold(model), lambda module: _exact_head(module, classes))
-        self.model = prepared.requires_grad_(False).to(device).to(memory_format=torch.channels_last)
+        prepared = replaced(fold(model, device), lambda module: _exact_head(module, classes))
+        self.model = prepared.requires_grad_(False).to(memory_format=torch.channels_last)
         if self.execution == "compile":
             self.model.compile(dynamic=False, mode="reduce-overhead" if device.type == "cuda" else "default")
         # The shape that is compiled; any other one runs kernel by kernel.
@@ -73,8 +73,8 @@ class DeviceModel(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Logits ``[N, classes]`` of images ``[N, C, H, W]`` or event sequences ``[T, N, C, H, W]``, all on the CPU."""
-        with torch.inference_mode(), _exact(self.device):
-            batch = to_device(images, self.device)
+        with torch.inference_mode(), exact(self.device):
+            batch = self.placed(images)
             kind = batch.shape, batch.dtype
             # The first batch of a shape is its warm-up; a last, smaller one stays the only one of its shape.
             if self.execution == "graph" and kind in self._seen and kind not in self._graphs:
@@ -88,12 +88,19 @@ class DeviceModel(nn.Module):
         for _ in range(3):
             self(images)
 
+    def placed(self, images: torch.Tensor) -> torch.Tensor:
+        """Images on the device, laid out as the model reads them."""
+        batch = to_device(images, self.device)
+        return batch.contiguous(memory_format=torch.channels_last) if batch.ndim == 4 else batch
+
+    def narrowed(self) -> AbstractContextManager[None]:
+        """What the model, or a part of it, runs in."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
+
     def _logits(self, batch: torch.Tensor) -> torch.Tensor:
         self._compiled_for = self._compiled_for or batch.shape
         model = self.model if batch.shape == self._compiled_for else self.model.forward
-        if batch.ndim == 4:
-            batch = batch.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
+        with self.narrowed():
             logits: torch.Tensor = model(batch)
         return logits
 
@@ -158,7 +165,7 @@ def _captured(function: Callable[[torch.Tensor], torch.Tensor], batch: torch.Ten
 
 
 @contextmanager
-def _exact(device: torch.device) -> Iterator[None]:
+def exact(device: torch.device) -> Iterator[None]:
     """Float32 that is float32, and the same answer twice, on a CUDA device, which becomes the current one."""
     if device.type != "cuda":
         yield

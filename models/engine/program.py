@@ -1,6 +1,7 @@
 """The engine: a model's answers, equal to those of its plain forward pass, as fast as this CPU allows."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import Any
 
@@ -18,6 +19,7 @@ from .spike_conv import Neuron, SpikeConv
 from .summation import norm_is_fused, order_of
 
 Values = dict[fx.Node, Any]
+Seen = Mapping[fx.Node, Any]
 
 # Where more of the input is not zero, PyTorch's dense convolution is faster than ours. Looking a row of weights up
 # takes as long as adding so many of its numbers. Both measured, from 16 to 1536 outputs.
@@ -65,18 +67,44 @@ class Engine:
         self._modules: Mapping[str, Any] = dict(model.named_modules())
         self._prepared: dict[tuple[Any, ...], SpikeConv | None] = {}
 
-    def __call__(self, images: torch.Tensor, before: Callable[[int, Values], None] = lambda *_: None) -> torch.Tensor:
+    def __call__(self, images: torch.Tensor, before: Callable[[int, Seen], None] = lambda *_: None) -> torch.Tensor:
         """Logits ``[N, classes]`` of images.
 
         Args:
             images: ``[N, C, H, W]``, or event sequences ``[T, N, C, H, W]``.
             before: Called before every step with its number and all that it may read.
         """
-        values: Values = {self.program.images: Plain(images)}
-        for number in range(len(self.program.steps)):
-            before(number, values)
-            self.step(values, number)
+        with self.running():
+            values = self.begin(images)
+            for number in range(len(self.program.steps)):
+                before(number, self.seen(values))
+                self.step(values, number)
+            return self.logits(values)
+
+    def running(self) -> AbstractContextManager[None]:
+        """What steps are run in."""
+        return nullcontext()
+
+    @property
+    def reason(self) -> str | None:
+        """Why it is not the engine that answers: it is."""
+        return None
+
+    def begin(self, images: torch.Tensor) -> Values:
+        """What is known before the first step.
+
+        Args:
+            images: As of a call.
+        """
+        return {self.program.images: Plain(images)}
+
+    def logits(self, values: Values) -> torch.Tensor:
+        """The answers, on the CPU, of what is known after the last step."""
         return values[self.program.result].plain()  # type: ignore[no-any-return]
+
+    def seen(self, values: Values) -> Seen:
+        """What a step is about to read, as those see it who count spikes: activations on the CPU."""
+        return values
 
     @torch.inference_mode()
     def step(self, values: Values, number: int) -> None:
@@ -85,6 +113,10 @@ class Engine:
         if not (step.branches and self._convolve(step, values)):
             for node in step.nodes:
                 values[node] = self._node(node, values)
+        self._forget(values, number)
+
+    def _forget(self, values: Values, number: int) -> None:
+        """Drop what no step after this one needs."""
         needed = set(self.program.live[number + 1])
         for node in [node for node in values if node not in needed]:
             del values[node]

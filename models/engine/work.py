@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from .program import Program, Values
+from .program import Program, Seen
 from .synapses import Reading, synapses_of
 
 
@@ -108,10 +108,10 @@ class Counter:
             self._totals[reading] = self._totals.get(reading, np.zeros((3, steps))) + counted.sum(-1)
             self._images[reading] = self._images.get(reading, 0) + counted.shape[2]
 
-    def before(self, images: int) -> Callable[[int, Values], None]:
+    def before(self, images: int) -> Callable[[int, Seen], None]:
         """What an engine that answers so many images calls before every step."""
 
-        def count(number: int, values: Values) -> None:
+        def count(number: int, values: Seen) -> None:
             for reading in self._readings[number]:
                 self.add(reading, reading.count(values, images))
 

@@ -29,13 +29,17 @@ class FrameLayers(nn.Sequential):
         return sequence
 
 
-def fold(model: nn.Module) -> nn.Module:
+def fold(model: nn.Module, device: torch.device | None = None) -> nn.Module:
     """A copy of a model in evaluation mode, with BatchNorm folded into the convolutions; the model is untouched.
 
     It answers as the model does, but cannot be saved or pruned, and has nothing to train: it is for inference alone.
     BatchNorm that a family of another package has elsewhere than in :class:`ConvBN` and :class:`RepConv` stays.
+
+    Args:
+        model: The model.
+        device: Where the copy is, and is folded; None for where the model is.
     """
-    return replaced(copy.deepcopy(model).eval(), _folded).eval()
+    return replaced(copy.deepcopy(model).eval().to(device), _folded).eval()
 
 
 def replaced(module: nn.Module, change: Callable[[nn.Module], nn.Module | None]) -> nn.Module:

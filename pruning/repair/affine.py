@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from .reference import Signal
+from .twin import device_of
 
 # What BatchNorm's scale is taken for where it is smaller and something is divided by it.
 _SMALLEST_SCALE = 1e-2
@@ -34,8 +35,9 @@ class Affine:
     @classmethod
     def of(cls, model: nn.Module, norms: Sequence[str], channels: int) -> Self:
         """What the BatchNorms of a model make of the output of a convolution with so many channels."""
-        factor, smallest = (torch.ones(channels, dtype=torch.float64) for _ in range(2))
-        summand = torch.zeros(channels, dtype=torch.float64)
+        device = device_of(model)
+        factor, smallest = (torch.ones(channels, dtype=torch.float64, device=device) for _ in range(2))
+        summand = torch.zeros(channels, dtype=torch.float64, device=device)
         for name in norms:
             norm: Any = model.get_submodule(name)
             state = {key: tensor.double() for key, tensor in norm.state_dict().items()}

@@ -57,7 +57,7 @@ def classifier_change(inputs: torch.Tensor, answers: torch.Tensor, wanted: torch
     linear = _ridge(inputs, answers, wanted)
     if len(inputs) < _FEWEST:
         return linear
-    fold = torch.arange(len(inputs)) % _FOLDS
+    fold = torch.arange(len(inputs), device=inputs.device) % _FOLDS
     kept, soft = 0.0, 0.0
     for part in range(_FOLDS):
         seen, rest = fold != part, fold == part
@@ -83,8 +83,8 @@ def _softmax(start: Change, inputs: torch.Tensor, answers: torch.Tensor, wanted:
     middle, truth = inputs.mean(0), wanted.softmax(1)
     centred, begun = inputs - middle, answers + start(inputs)
     ridge = _SOFT_RIDGE_PER_IMAGE / len(inputs) * float(centred.square().mean())
-    weight = torch.zeros(inputs.shape[1], answers.shape[1], dtype=torch.float64, requires_grad=True)
-    bias = torch.zeros(answers.shape[1], dtype=torch.float64, requires_grad=True)
+    weight = inputs.new_zeros(inputs.shape[1], answers.shape[1], requires_grad=True)
+    bias = inputs.new_zeros(answers.shape[1], requires_grad=True)
     solver = torch.optim.LBFGS((weight, bias), max_iter=100, tolerance_change=1e-12, line_search_fn="strong_wolfe")
 
     def loss() -> torch.Tensor:

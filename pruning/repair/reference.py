@@ -4,17 +4,17 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import nn
 
-from primesvt.models import ConvBN, StreamIndex, batch_size_of, build, config_of
+from primesvt.models import Backend, ConvBN, StreamIndex, batch_size_of, build, config_of
 
 from ..calibration import Calibration
 from ..hooks import Hooks
 from ..rows import positions, sampled
-from .twin import twin_of
+from .twin import placed, twin_of
 
 # Numbers of the largest activation of all images of one pass, 1 GB in float32: a few such are alive at a time.
 _LARGEST = 2**28
@@ -75,19 +75,26 @@ class Reference:
     """The unpruned model and the images on which its versions are repaired.
 
     Args:
-        original: Any model of PrimeSVT; its weights must stay as they are.
+        original: Any model of PrimeSVT, on the device of the backend; its weights must stay as they are.
         calibration: The images.
+        backend: Where models are repaired, in float32 whatever its precision, and how they are asked what that gained.
     """
 
     original: nn.Module = field(repr=False)
     calibration: Calibration
+    backend: Backend = field(default_factory=Backend)
+
+    @classmethod
+    def on(cls, backend: Backend, original: nn.Module, calibration: Calibration) -> Self:
+        """Of a model on the CPU, which is brought to the device of a backend."""
+        return cls(placed(original, backend.device), calibration, backend)
 
     @cached_property
     def images(self) -> torch.Tensor:
         """The images of a repair's pass, all at once: fewer than those of the calibration where they are large."""
         config, dtype = config_of(self.original), next(self.original.parameters()).dtype
         limit = max(1, _LARGEST // self._largest())
-        return self.calibration.first(limit).read(config).to(dtype)
+        return self.calibration.first(limit).read(config).to(self.backend.device, dtype)
 
     @cached_property
     def recording(self) -> Recording:
@@ -159,7 +166,8 @@ class _Recorder:
         frames = output.unflatten(0, (-1, self.batch.stop - self.batch.start))
         if name not in self.where:
             steps, _, _, height, width = frames.shape
-            self.where[name] = positions(name, self.count, (steps, height, width), conv.weight[0].numel())
+            drawn = positions(name, self.count, (steps, height, width), conv.weight[0].numel())
+            self.where[name] = drawn.to(output.device)
         self.signals[name, "output"].add(frames, self.where[name][self.batch])
         self.last, self.norms[name] = (name, output), []
         owner = name.rpartition(".")[0]

@@ -47,7 +47,7 @@ def _solved(gram: torch.Tensor, product: torch.Tensor, ridge: float, rounds: int
     variance = gram.diagonal(dim1=1, dim2=2).mean(1)
     # A group whose inputs are constant changes nothing, whatever its ridge: its product is zero.
     added = torch.where(variance > 0, ridge * variance, 1.0)
-    regular = gram + added.view(-1, 1, 1) * torch.eye(gram.shape[-1], dtype=gram.dtype)
+    regular = gram + added.view(-1, 1, 1) * torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
     factor, failed = torch.linalg.cholesky_ex(regular)
     if bool(failed.any()):
         return None

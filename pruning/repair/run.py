@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from primesvt.models import PrimeSVTError, assembled, batch_size_of, config_of, forward_of
+from primesvt.models import PrimeSVTError, assembled, batch_size_of, config_of
 
 from ..kept import Kept
 from .divergence import divergence
 from .reference import Reference
 from .step import Repaired, RepairStep
-from .twin import twin_of
+from .twin import device_of, placed, twin_of
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,8 @@ def run_repair(
     A step that leaves the model further from the original on the calibration images than it was is left out.
 
     Args:
-        reference: The original, and the calibration images; recorded once for any number of pruned models.
+        reference: The original, and the calibration images; recorded once for any number of pruned models. Its backend
+            says where the work is done; the model that comes back is where the pruned one was.
         pruned: What :func:`~primesvt.pruning.remove` made of the original. It is left untouched; tensors that no step
             changes are shared with it.
         kept: Indices of the channels of the original that the pruned model has, by layer, of every layer.
@@ -74,8 +75,17 @@ def run_repair(
     """
     if not steps:
         return pruned, ()
-    reports, model = [], twin_of(pruned)
-    error = _error(reference, model)
+    with reference.backend.exact():
+        model, reports = _repaired(reference, twin_of(placed(pruned, reference.backend.device)), kept, steps)
+    return _as(pruned, placed(model, device_of(pruned))), reports
+
+
+def _repaired(
+    reference: Reference, model: nn.Module, kept: Kept, steps: Sequence[RepairStep]
+) -> tuple[nn.Module, tuple[StepReport, ...]]:
+    """A repaired twin on the device of the reference."""
+    reports, error = [], _error(reference, model)
+    kept = {layer: channels.to(reference.backend.device) for layer, channels in kept.items()}
     for step in steps:
         started = time.perf_counter()
         found = _ask(step, reference, model, kept)
@@ -94,7 +104,7 @@ def run_repair(
             )
         )
         model, error = (repaired, after) if reason is None else (model, error)
-    return _as(pruned, model), tuple(reports)
+    return model, tuple(reports)
 
 
 def _ask(step: RepairStep, reference: Reference, model: nn.Module, kept: Kept) -> Repaired:
@@ -133,13 +143,13 @@ def _error(reference: Reference, model: nn.Module) -> float:
     size = batch_size_of(config_of(model))
 
     def read(indices: np.ndarray) -> torch.Tensor:
-        return images.index_select(-4, torch.from_numpy(indices))
+        return images.index_select(-4, torch.from_numpy(indices).to(images.device))
 
     count = images.shape[-4]
     with torch.inference_mode():
-        forward = forward_of(model, read(np.arange(1)).shape)
+        forward = reference.backend.forward(model, read(np.arange(1)).shape)
         answers = [forward.answer(np.arange(start, min(start + size, count)), read) for start in range(0, count, size)]
-    return divergence(reference.recording.logits, torch.cat(answers))
+    return divergence(reference.recording.logits.cpu(), torch.cat(answers))
 
 
 def _reason(after: float, before: float) -> str | None:

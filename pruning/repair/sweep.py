@@ -80,7 +80,8 @@ class Sweep:
             self._waiting[layer.index] = conv, inputs[0], output
             return None
         width = layer.output.rows.shape[-1]
-        channels = self._kept[self._groups[name].name] if name in self._groups else torch.arange(width)
+        every = torch.arange(width, device=output.device)
+        channels = self._kept[self._groups[name].name] if name in self._groups else every
         aim, affine = layer.output[channels], self._affine(conv, layer)
         original = Affine.of(self._reference.original, layer.norms, width)[channels]
         if not affine.equals(original):
@@ -94,7 +95,8 @@ class Sweep:
         conv, read, output = self._waiting.pop(self._names[index])
         layer, (written, stream) = self._recording.layers[self._names[conv]], inputs
         assert layer.stream is not None  # noqa: S101 - it is recorded with the index
-        channels = torch.arange(index.stream) if index.channels is None else index.channels.long()
+        every = torch.arange(index.stream, device=stream.device)
+        channels = every if index.channels is None else index.channels.long()
         goal = layer.stream[self._kept[str(self._groups[self._names[conv]].stream)][channels]]
         before = stream.index_select(2, channels)
         rows = goal.rows - sampled(before, layer.where)

@@ -1,5 +1,6 @@
-"""A second model on the same tensors, to be watched and changed without touching the first one."""
+"""A second model on the same tensors, to be watched and changed without touching the first; or on another device."""
 
+import torch
 from torch import nn
 
 from primesvt.models import assembled, config_of
@@ -11,3 +12,16 @@ def twin_of(model: nn.Module) -> nn.Module:
     What replaces a tensor of the twin leaves the model as it is; nothing may be written into one.
     """
     return assembled(config_of(model).independent(), model.state_dict()).eval().requires_grad_(False)
+
+
+def placed(model: nn.Module, device: torch.device) -> nn.Module:
+    """The model itself where it is on the device, or else one with copies of its tensors there, in its mode."""
+    if device_of(model) == device:
+        return model
+    state = {name: tensor.to(device) for name, tensor in model.state_dict().items()}
+    return assembled(config_of(model), state).train(model.training)
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Where the tensors of a model are."""
+    return next(model.parameters()).device

@@ -33,7 +33,7 @@ RESERVED = frozenset(
         "images", "step", "max_ratio", "embedding", "layers", "exclude_layers", "multiple", "risk", "model", "data",
         "max_drop", "min_saving", "margin", "limits", "limit", "samplers", "seeds", "trials", "studies", "study",
         "prefix", "storage", "front", "output", "cache", "json", "stop_at_target", "space", "start", "options_file",
-        "options_text",
+        "options_text", "device", "precision",
     )
 )  # fmt: skip
 

@@ -12,6 +12,7 @@ from torch import nn
 
 from primesvt.models import (
     DEFAULT_TEST_FRACTION,
+    Backend,
     DataSet,
     PrimeSVTError,
     Role,
@@ -39,6 +40,8 @@ _MIB, _MOST_MIB = 2**20, 2**30
 UNSET = {"images": "all", "layers": "all", "repair": "none"}
 Parser = argparse.ArgumentParser
 _T = TypeVar("_T")
+# What add_backend declares is no part of what is searched.
+_SEARCHED = tuple(each.name for each in options(StudySettings) if each.name != "precision")
 
 
 def positive(text: str) -> int:
@@ -122,6 +125,27 @@ def add_device(parser: Any) -> None:
     )
 
 
+def add_backend(parser: Any, what: str) -> None:
+    """--device and --precision, for what PrimeSVT's engine does where neither is said."""
+    parser.add_argument(
+        "--device",
+        metavar="NAME",
+        type=device,
+        help=f"where plans are {what}: cuda (the first one), cuda:N, auto, that is cuda where there is one, or cpu, "
+        "that is PyTorch on the CPU, slower, with the same results (default: the engine of the CPU)",
+    )
+    add_options(parser, StudySettings, only=("precision",))
+
+
+def backend_of(args: argparse.Namespace) -> Backend:
+    """Where the options want models to be asked.
+
+    Raises:
+        PrimeSVTError: There is no such device.
+    """
+    return Backend.named(args.device, options_of(args, StudySettings).precision)
+
+
 def add_images(parser: Parser, what: str) -> None:
     """--images, which was called --limit."""
     parser.add_argument("--images", metavar="N", type=positive, help=what)
@@ -195,7 +219,7 @@ def add_search(parser: Parser) -> None:
         f"(known: {', '.join(_installed(measures, MEASURES))}; primesvt measure MODEL shows them)",
     )
     searched = parser.add_argument_group("what is searched")
-    add_options(searched, StudySettings, unset=UNSET)
+    add_options(searched, StudySettings, only=_SEARCHED, unset=UNSET)
     add_quantities(searched, group)
     declared: set[str] = set()
     for kind in _installed(samplers, SAMPLERS).values():

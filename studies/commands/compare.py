@@ -7,7 +7,7 @@ from pathlib import Path
 
 from optuna.storages import BaseStorage
 
-from primesvt.models import DEMO, DataSet, PrimeSVTError, Recipe, config_of
+from primesvt.models import DEMO, Backend, DataSet, PrimeSVTError, Recipe, config_of
 from primesvt.search.samplers import PRIORITIZED, SAMPLERS
 
 from ..exit_codes import LIMIT_MISSED, NONE_FOUND
@@ -40,6 +40,7 @@ from ..running.subject import Subject
 from ..running.train_run import was_mirrored
 from ..running.unseen import look_before
 from .arguments import (
+    add_backend,
     add_cache,
     add_data,
     add_json,
@@ -47,6 +48,7 @@ from .arguments import (
     add_output,
     add_search,
     add_train_data,
+    backend_of,
     names,
     open_model_and_data,
     positive,
@@ -86,6 +88,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_search(parser)
     _add_finetuning(parser)
+    add_backend(parser, "measured and repaired, and fine-tuned")
     add_cache(parser)
     add_json(parser)
 
@@ -165,6 +168,7 @@ def run(args: argparse.Namespace) -> int:
     place = Path(args.model).resolve()
     if args.model != DEMO and args.output.resolve() in (place, *place.parents):
         raise PrimeSVTError(f"{args.model} lies in {args.output}, where it would be replaced; choose another -o.")
+    backend_of(args)
     subject = Subject(*open_model_and_data(args))
     prepare(args.output, args.options_text)
     url = args.storage or storage_in(args.output)
@@ -214,7 +218,7 @@ def compared_as(args: argparse.Namespace, subject: Subject, storage: BaseStorage
     if args.finetune is not None and args.train_data is None:
         subject.data.fit.check(config_of(subject.model))
     runs = _runs(args, storage, subject)
-    test = open_test_set(subject.model, subject.data)
+    test = open_test_set(subject.model, subject.data, backend_of(args))
     comparison = compared(runs, test, subject.data, front=args.front, latency=args.latency)
     provenance = Provenance.of(
         runs,
@@ -255,7 +259,8 @@ def written(args: argparse.Namespace, data: DataSet, result: Result, directory: 
 
 def _check_studies(args: argparse.Namespace) -> None:
     """Refuse limits or settings beside studies that have theirs."""
-    said = "space" in args or "start" in args or settings_of(args, PRIORITIZED, args.seed) != StudySettings()
+    settings = settings_of(args, PRIORITIZED, args.seed).on(Backend())
+    said = "space" in args or "start" in args or settings != StudySettings()
     if args.studies and said:
         raise PrimeSVTError("--studies takes studies with the limits and settings they have; leave those options out.")
 
@@ -263,10 +268,11 @@ def _check_studies(args: argparse.Namespace) -> None:
 def _runs(args: argparse.Namespace, storage: BaseStorage, subject: Subject) -> list[StudyRun]:
     """The studies that are there already, or those that shall be."""
     if args.studies:
-        return [finished_run(name, storage, subject) for name in dict.fromkeys(args.studies)]
+        return [finished_run(name, storage, subject, backend_of(args)) for name in dict.fromkeys(args.studies)]
     studies = studies_of(arms(args), args.seeds, args.prefix)
-    if (warning := look_before(storage, [study.name for study in studies], subject)) is not None:
+    warning = look_before(storage, [study.name for study in studies], subject, backend_of(args))
+    if warning is not None:
         say(warning)
     if not args.stop_at_target:
         studies = [at_its_best(study, storage) for study in studies]
-    return run_studies(storage, subject, studies, RunOptions(cache=args.cache))
+    return run_studies(storage, subject, studies, RunOptions(cache=args.cache, device=args.device))

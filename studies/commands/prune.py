@@ -31,12 +31,14 @@ from ..running.settings import StudySettings
 from ..running.storage import open_storage
 from ..running.study_run import load_run, plan_of_trial
 from .arguments import (
+    add_backend,
     add_data,
     add_json,
     add_model,
     add_output,
     add_overwrite,
     add_storage,
+    backend_of,
     open_data_for,
     print_result,
 )
@@ -62,15 +64,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_repair(parser: argparse.ArgumentParser, otherwise: str) -> None:
-    """--repair, --calibration and --data."""
+    """--repair, --calibration, --data, and where that is done."""
     most = f"{MOST_CALIBRATION:,}"
     add_options(parser, StudySettings, only=("repair", "calibration"), unset={"repair": otherwise, "calibration": most})
     add_data(parser)
+    add_backend(parser, "repaired, and then asked what that gained")
 
 
 def run(args: argparse.Namespace) -> None:
     """Run the command."""
     check_free(args.output, overwrite=args.overwrite)
+    backend_of(args)
     model = load_model(args.model)
     plan, version = pruned_as(args, model)
     write_model(version.model, args.output, overwrite=args.overwrite, plan=plan, options=args.options_text)
@@ -100,7 +104,7 @@ def pruned_as(
         PrimeSVTError: There is no such plan, or the model or the data do not fit it.
     """
     plan = _as_said(args, model, plan or _plan_of(args, model))
-    return plan, Pruner(model, _calibration(args, model, plan, data)).version(plan)
+    return plan, Pruner(model, _calibration(args, model, plan, data), backend_of(args)).version(plan)
 
 
 def repair_text(reports: tuple[StepReport, ...]) -> list[str]:

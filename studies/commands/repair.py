@@ -18,7 +18,7 @@ from primesvt.pruning import (
 )
 
 from ..running.model_output import write_model
-from .arguments import add_json, add_output, add_overwrite, print_result
+from .arguments import add_json, add_output, add_overwrite, backend_of, print_result
 from .prune import add_repair, calibration_of, repair_text
 
 # What is best without training: measured, see the README.
@@ -84,4 +84,4 @@ def repaired_as(
     if plan is not None and widths != dict(config_of(pruned).widths):
         name = args.model or "The model"
         raise PrimeSVTError(f"{name} was not pruned by {args.plan or 'that plan'}: its layers have other widths.")
-    return run_repair(Reference(original, calibration), pruned, kept, steps)
+    return run_repair(Reference.on(backend_of(args), original, calibration), pruned, kept, steps)

@@ -17,10 +17,12 @@ from ..running.progress import bar
 from ..running.settings import StudySettings
 from .arguments import (
     UNSET,
+    add_backend,
     add_cache,
     add_data,
     add_json,
     add_model,
+    backend_of,
     open_model_and_data,
     print_result,
 )
@@ -36,12 +38,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_options(parser, PrioritizedOptions, only=("rates",))
     add_options(parser, StudySettings, only=_OPTIONS, unset=UNSET)
     parser.add_argument("--html", metavar="FILE", type=Path, help="write a heatmap, too")
+    add_backend(parser, "measured")
     add_cache(parser)
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     """Run the command."""
+    backend_of(args)
     if args.html is not None:
         check_file(args.html)
     robustness, images = robustness_as(args, *open_model_and_data(args))
@@ -64,7 +68,9 @@ def robustness_as(args: argparse.Namespace, model: nn.Module, data: DataSet) -> 
     rates, settings = options_of(args, PrioritizedOptions).rates, options_of(args, StudySettings)
     layers = settings.chosen_layers(model)
     calibration = settings.calibration_of(data)
-    evaluator = Evaluator(model, settings.selection(data), cache=args.cache, calibration=calibration)
+    evaluator = Evaluator(
+        model, settings.selection(data), cache=args.cache, calibration=calibration, backend=backend_of(args)
+    )
     plans = len(layers) * len(rates) + 1
     with bar("robustness") as progress:
         progress.update(0, plans)

@@ -17,12 +17,14 @@ from ..running.study_run import OPTIONS, StudyRun
 from ..running.subject import Subject
 from ..running.unseen import look_before
 from .arguments import (
+    add_backend,
     add_cache,
     add_data,
     add_json,
     add_model,
     add_search,
     add_storage,
+    backend_of,
     open_model_and_data,
     print_result,
     sampler_name,
@@ -54,13 +56,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", metavar="K", type=int, default=0, help="of the random draws (default: %(default)s)")
     add_storage(parser)
     add_search(parser)
+    add_backend(parser, "measured and repaired")
     add_cache(parser)
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     """Run the command."""
-    settings_of(args, args.sampler, args.seed)  # what is wrong is said before anything is read
+    # What is wrong is said before anything is read.
+    settings_of(args, args.sampler, args.seed)
+    backend_of(args)
     subject = Subject(*open_model_and_data(args))
     result = searched(args, subject, open_storage(args.storage))
     print_result(args, result.to_json(), _text(result, args))
@@ -83,13 +88,14 @@ def searched(args: argparse.Namespace, subject: Subject, storage: BaseStorage) -
     name = args.study or f"{arm_name(settings)}-seed{args.seed}"
     budget = Budget.of(name, settings, args.trials, subject)
     say(budget.text)
-    if (warning := look_before(storage, [name], subject)) is not None:
+    if (warning := look_before(storage, [name], subject, backend_of(args))) is not None:
         say(warning)
     pace = Pace([budget])
     with bar(name) as progress:
         options = RunOptions(
             trials=args.trials,
             cache=args.cache,
+            device=args.device,
             on_status=lambda status: progress.status(status, pace.left(status)),
         )
         result = run_study(name, storage, subject, settings, options)

@@ -1,7 +1,7 @@
 """``primesvt.search``: one study, from Python."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -9,10 +9,11 @@ import optuna
 import plotly.graph_objects as go
 from torch import nn
 
-from primesvt.models import PrimeSVTError
+from primesvt.models import Backend, PrimeSVTError
 from primesvt.pruning import Pruner, PruningPlan
 
 from ..commands import search as command
+from ..commands.arguments import backend_of
 from ..dashboard import figures
 from ..dashboard.inspected import Inspected
 from ..running.study_run import StudyRun, plan_of_trial
@@ -29,10 +30,12 @@ class Searched:
     Args:
         run: The study with what it is about.
         subject: The unpruned model and the data set.
+        backend: Where its plans were measured and repaired.
     """
 
     run: StudyRun
     subject: Subject
+    backend: Backend = field(default_factory=Backend)
 
     @property
     def study(self) -> optuna.Study:
@@ -71,7 +74,8 @@ class Searched:
         plan = self.plan if trial is None else plan_of_trial(self.study, trial, self.subject.model)
         if plan is None:
             raise PrimeSVTError("No trial keeps the limits; loosen one, give more trials, or say which trial is meant.")
-        return Pruner(self.subject.model, self.run.settings.calibration_of(self.subject.data)).prune(plan)
+        calibration = self.run.settings.calibration_of(self.subject.data)
+        return Pruner(self.subject.model, calibration, self.backend).prune(plan)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, as ``primesvt search --json`` prints it."""
@@ -98,4 +102,4 @@ def search(
     args = asked(command, {**named(model=model, data=data, storage=storage), **options})
     with session(quiet):
         subject = subject_of(args, model, data)
-        return Searched(command.searched(args, subject, storage_given(storage)), subject)
+        return Searched(command.searched(args, subject, storage_given(storage)), subject, backend_of(args))

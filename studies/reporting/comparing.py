@@ -140,7 +140,7 @@ def _check_same(runs: Sequence[StudyRun]) -> None:
     for run in runs:
         if not run.finished:
             raise PrimeSVTError(f"The study {run.study.study_name!r} has no finished trial yet; run it first.")
-        for what in ("constraints", "images"):
+        for what in ("constraints", "images", "device", "precision"):
             ours, theirs = getattr(first.settings, what), getattr(run.settings, what)
             if ours != theirs:
                 raise PrimeSVTError(

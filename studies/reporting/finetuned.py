@@ -63,7 +63,12 @@ class PlanTuning:
         if _is_done(place, {**facts, "recipe": asdict(self.recipe)}):
             return load_model(place)
         job = TrainJob(
-            directory=place, recipe=self.recipe, title=f"fine-tune {plan.study}", overwrite=True, facts=facts
+            directory=place,
+            recipe=self.recipe,
+            title=f"fine-tune {plan.study}",
+            overwrite=True,
+            device=test.backend.device,
+            facts=facts,
         )
         fine_tune(job, pruned, self.data, test.model)
         return pruned

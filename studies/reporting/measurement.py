@@ -8,7 +8,7 @@ certainty.
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any, Self
 
@@ -17,7 +17,7 @@ import optuna
 from scipy.special import ndtri
 from torch import nn
 
-from primesvt.models import Accuracy, ImageSet, Predictions, predict
+from primesvt.models import Accuracy, Backend, ImageSet, Predictions, predict
 from primesvt.pruning import Calibration, Pruner, PruningPlan
 
 # Attribute of a study: what its plans did on the test set, by the key of the plan.
@@ -75,6 +75,7 @@ class TestSet:
         unpruned: What the unpruned model answers on it.
         on_batch: Called after every batch with the number of its images.
         calibration: For criteria and repair steps that look at data; None where no plan names one.
+        backend: Where plans are measured and repaired, and in which precision they are asked.
     """
 
     # The name begins with Test, but it holds no tests for pytest.
@@ -85,11 +86,12 @@ class TestSet:
     unpruned: Predictions
     on_batch: Callable[[int], None] = lambda _: None
     calibration: Calibration | None = None
+    backend: Backend = field(default_factory=Backend)
 
     @cached_property
     def pruner(self) -> Pruner:
         """The way from plans to models."""
-        return Pruner(self.model, self.calibration)
+        return Pruner(self.model, self.calibration, self.backend)
 
     @classmethod
     def open(
@@ -98,13 +100,16 @@ class TestSet:
         images: ImageSet,
         on_batch: Callable[[int], None] = lambda _: None,
         calibration: Calibration | None = None,
+        backend: Backend | None = None,
     ) -> Self:
         """Ask the unpruned model for every test image.
 
         Raises:
             PrimeSVTError: The images do not fit the model.
         """
-        return cls(model, images, predict(model, images, on_batch=on_batch), on_batch, calibration)
+        backend = backend or Backend()
+        unpruned = predict(model, images, on_batch=on_batch, backend=backend)
+        return cls(model, images, unpruned, on_batch, calibration, backend)
 
     @property
     def baseline(self) -> Measurement:
@@ -117,7 +122,8 @@ class TestSet:
 
     def compare(self, model: nn.Module) -> Measurement:
         """Ask any model for every test image."""
-        return Measurement.compare(predict(model, self.images, on_batch=self.on_batch), self.unpruned)
+        answers = predict(model, self.images, on_batch=self.on_batch, backend=self.backend)
+        return Measurement.compare(answers, self.unpruned)
 
     def recall(self, study: optuna.Study, plan: PruningPlan) -> Measurement:
         """What a plan does: as the study remembers it, or else measured, and remembered from now on.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import nn
 
-from primesvt.models import PLAN, DataSet, PrimeSVTError
+from primesvt.models import PLAN, Backend, DataSet, PrimeSVTError
 from primesvt.pruning import MOST_CALIBRATION, Calibration, Pruner, save_plan
 
 from ..running.model_output import OPTIONS_FILE, write_model
@@ -81,7 +81,7 @@ def storage_in(directory: Path) -> str:
     return f"sqlite:///{directory / STORAGE}"
 
 
-def open_test_set(model: nn.Module, data: DataSet) -> TestSet:
+def open_test_set(model: nn.Module, data: DataSet, backend: Backend | None = None) -> TestSet:
     """The test set with the unpruned model's answers on it.
 
     What is reported is repaired with all calibration images: a search, which repairs every plan, is content with fewer.
@@ -89,12 +89,13 @@ def open_test_set(model: nn.Module, data: DataSet) -> TestSet:
     Args:
         model: The unpruned model.
         data: The data set.
+        backend: Where plans are measured and repaired; by the engine where it is None.
     """
     with bar("test set: unpruned model") as progress:
         count = progress.counting(len(data.test))
         # Studies that need calibration images have been refused already where there are none.
         calibration = Calibration(data.calibration, MOST_CALIBRATION) if len(data.calibration) else None
-        opened = TestSet.open(model, data.test, count, calibration)
+        opened = TestSet.open(model, data.test, count, calibration, backend)
         return replace(opened, on_batch=lambda _: None)
 
 

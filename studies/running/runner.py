@@ -10,7 +10,7 @@ import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from primesvt.models import PrimeSVTError
+from primesvt.models import Backend, PrimeSVTError
 from primesvt.search import (
     DEFAULT_CACHE,
     Evaluator,
@@ -63,11 +63,13 @@ class Status:
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """How a study is run; nothing of it changes what a trial finds.
+    """How a study is run; nothing of it changes what a trial finds, but for the rounding of another class of device.
 
     Args:
         trials: Finished trials that the study shall have in all; None is as many as the sampler needs.
         cache: Bytes of activations to keep, so that plans which agree on the first layers need not compute them again.
+        device: Where plans are measured and repaired, as :func:`~primesvt.models.find_device` knows it; None is the
+            engine of the CPU. Its class becomes one of the study's settings.
         on_status: Called before the first and after every trial.
         on_batch: Called after every batch of images with their number.
         evaluator_type: How plans are measured.
@@ -75,12 +77,17 @@ class RunOptions:
 
     trials: int | None = None
     cache: int = DEFAULT_CACHE
+    device: str | None = None
     on_status: Callable[[Status], None] = lambda _: None
     on_batch: Callable[[int], None] = lambda _: None
     evaluator_type: type[Evaluator] = Evaluator
 
     def evaluator(self, subject: Subject, settings: StudySettings) -> Evaluator:
-        """What measures the plans of a study."""
+        """What measures the plans of a study.
+
+        Raises:
+            PrimeSVTError: There is no such device.
+        """
         return self.evaluator_type(
             subject.model,
             settings.selection(subject.data),
@@ -88,6 +95,7 @@ class RunOptions:
             self.cache,
             calibration=settings.calibration_of(subject.data),
             measures=settings.all_measures,
+            backend=Backend.named(self.device, settings.precision),
         )
 
 
@@ -117,6 +125,7 @@ def run_study(
         study = existing(name, storage)
         settings = settings.as_begun(None if study is None else study.user_attrs.get(SETTINGS))
     evaluator = options.evaluator(subject, settings)
+    settings = settings.on(evaluator.backend)
     problem = settings.problem(evaluator.pruner)
     trials = settings.kind.trials(problem, settings.options) if options.trials is None else options.trials
     if trials < 1:

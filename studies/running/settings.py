@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from torch import nn
 
-from primesvt.models import DataSet, ImageSet, PrimeSVTError, streams
+from primesvt.models import CPU, Backend, DataSet, ImageSet, Precision, PrimeSVTError, streams
 from primesvt.models.families.config import MAX_WIDTH
 from primesvt.models.options import check_options, option
 from primesvt.pruning import (
@@ -58,6 +58,8 @@ EARLIER: Mapping[str, Any] = {
     "objectives": (),
     "space": RATIOS_SPACE,
     "start": NO_START,
+    "device": CPU.type,
+    "precision": "float32",
 }
 _LISTS = ("layers", "exclude_layers", "repair", "measures", "objectives")
 
@@ -71,6 +73,8 @@ class StudySettings:
         options: Of the sampler, an object of its kind's class of options; its defaults where it is None.
         seed: Of the sampler's random draws.
         constraints: The hard limits.
+        device: Class of the device on which plans are measured and repaired, ``cpu`` or ``cuda``: what runs a study
+            says it.
 
     The other fields are options, and say what they are.
 
@@ -82,6 +86,7 @@ class StudySettings:
     options: Any = None
     seed: int = 0
     constraints: Constraints = field(default_factory=Constraints)
+    device: str = CPU.type
     criterion: str = option(
         DEFAULT_CRITERION,
         help=f"which channels of a layer go first: {', '.join(CRITERIA)}; the paper's have the smallest L2 norm",
@@ -148,6 +153,11 @@ class StudySettings:
         meaning="a probability",
         least=0,
         below=1,
+    )
+
+    precision: Precision = option(
+        "float32",
+        help="in which models are asked, of convolutions and matrix products; repair computes in float32 either way",
     )
 
     def __post_init__(self) -> None:
@@ -286,6 +296,10 @@ class StudySettings:
     def for_trials(self, trials: int) -> Self:
         """The same settings, with what follows from how many trials a study that begins shall have."""
         return replace(self, options=self.kind.for_trials(self.options, trials))
+
+    def on(self, backend: Backend) -> Self:
+        """The same settings for a study that is run there."""
+        return replace(self, device=backend.kind, precision=backend.precision)
 
     def selection(self, data: DataSet) -> ImageSet:
         """The images that the search looks at."""

@@ -9,7 +9,7 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 from torch import nn
 
-from primesvt.models import PrimeSVTError, fingerprint, meant
+from primesvt.models import Backend, PrimeSVTError, fingerprint, meant
 from primesvt.pruning import Pruner, PruningPlan
 from primesvt.search import (
     BASELINE,
@@ -135,15 +135,22 @@ def load_run(name: str, storage: BaseStorage) -> optuna.Study:
     return study
 
 
-def finished_run(name: str, storage: BaseStorage, subject: Subject) -> StudyRun:
+def finished_run(name: str, storage: BaseStorage, subject: Subject, backend: Backend) -> StudyRun:
     """A study that exists, as it is, for a comparison.
 
+    Args:
+        name: Its name.
+        storage: Where it lies.
+        subject: The unpruned model and the data set.
+        backend: Where its plans will be measured again.
+
     Raises:
-        PrimeSVTError: The storage has no such study, or it is about another model or data set.
+        PrimeSVTError: The storage has no such study, it is about another model or data set, or was run on a device of
+            another class or in another precision.
     """
     study = load_run(name, storage)
     settings = StudySettings.from_json(study.user_attrs[SETTINGS])
-    identity = study_identity(settings, subject.model, settings.selection(subject.data))
+    identity = study_identity(settings.on(backend), subject.model, settings.selection(subject.data))
     check_identity(name, study.user_attrs[SETTINGS], identity)
     if BASELINE not in study.user_attrs:
         raise PrimeSVTError(f"The study {name!r} has no finished trial yet; run it first.")

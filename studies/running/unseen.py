@@ -12,7 +12,7 @@ import numpy as np
 import optuna
 from optuna.storages import BaseStorage
 
-from primesvt.models import Accuracy, config_of, predict
+from primesvt.models import Accuracy, Backend, config_of, predict
 
 from .subject import Subject
 
@@ -43,13 +43,16 @@ def seen_before(selection: Accuracy, test: Accuracy) -> str | None:
     )
 
 
-def look_before(storage: BaseStorage, studies: Iterable[str], subject: Subject) -> str | None:
+def look_before(
+    storage: BaseStorage, studies: Iterable[str], subject: Subject, backend: Backend | None = None
+) -> str | None:
     """The same of a few images, before studies begin; None also where all of them have begun.
 
     Args:
         storage: Where the studies are, or will be.
         studies: Their names.
         subject: What they are about.
+        backend: Where the model is asked; by the engine where it is None.
 
     Raises:
         PrimeSVTError: The images do not fit the model.
@@ -60,5 +63,6 @@ def look_before(storage: BaseStorage, studies: Iterable[str], subject: Subject) 
     sets = (data.selection, data.test)
     for images in sets:
         images.check(config)
-    selection, test = (predict(subject.model, images.first(LOOK)).counted for images in sets)
+    backend = backend or Backend()
+    selection, test = (predict(subject.model, images.first(LOOK), backend=backend).counted for images in sets)
     return seen_before(selection, test)

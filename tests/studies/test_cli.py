@@ -244,6 +244,19 @@ BAD = {
     "no device to fine-tune on": (
         ("finetune", "{model}", "--data", "{data}", "-o", "{tmp}/out", "--device", "cuda:99"), "Cannot use cuda:99",
     ),
+    "no device to search on": (
+        ("search", "{model}", "--data", "{data}", "--device", "cuda:99"), "Cannot use cuda:99: ",
+    ),
+    "no device to compare on": (
+        ("compare", "{model}", "--data", "{data}", "-o", "{tmp}/out", "--device", "cuda:99"), "Cannot use cuda:99: ",
+    ),
+    "no device to probe on": (
+        ("robustness", "{model}", "--data", "{data}", "--device", "cuda:99"), "Cannot use cuda:99: ",
+    ),
+    "no device to repair on": (
+        ("prune", "{model}", "--data", "{data}", "--plan", "{tmp}/good.json", "--repair", "norm", "--device", "cuda:99",
+         "-o", "{tmp}/out"), "Cannot use cuda:99: ",
+    ),
     "foreign directory": (
         ("compare", "{model}", "--data", "{data}", "-o", "{tmp}"), "is not empty, and not the result of a comparison",
     ),

@@ -1,0 +1,172 @@
+"""A search by PyTorch on a device, against the same search by the engine: on the CPU in float32, the same trials."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from optuna.storages import InMemoryStorage
+from torch import nn
+
+from primesvt.models import CPU, Backend, DataSet, DeviceForward, PrimeSVTError, SharedForward
+from primesvt.pruning import Calibration, PruningPlan, measure_named
+from primesvt.search import Evaluation, Evaluator
+from primesvt.studies.running.runner import RunOptions, run_study
+from primesvt.studies.running.settings import StudySettings
+from primesvt.studies.running.subject import Subject
+
+from ...search.models import tiny_model, told
+
+PLANS = [
+    PruningPlan({}),
+    PruningPlan({"blocks.0.output": 0.5}),
+    PruningPlan({"blocks.0.output": 0.25}),
+    PruningPlan({"stem.3": 0.25, "blocks.0.output": 0.5}),
+    PruningPlan({"stem.3": 0.25, "blocks.0.hidden": 0.5}),
+]
+TORCH = Backend(engine=False)
+BACKENDS = [pytest.param(TORCH, id="cpu")]
+ON_CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+
+
+def timeless(evaluation: Evaluation) -> Evaluation:
+    return replace(evaluation, seconds=0.0)
+
+
+def evaluated(model: nn.Module, data: DataSet, backend: Backend, **options: object) -> list[Evaluation]:
+    evaluator = Evaluator(model, data.selection, backend=backend, **options)
+    return [timeless(evaluator.evaluate(plan)) for plan in PLANS]
+
+
+@pytest.mark.parametrize("cache", [0, 100_000, 2**30])
+def test_plans_are_measured_as_by_the_engine(family: str, data: DataSet, cache: int) -> None:
+    model = tiny_model(family)
+    assert evaluated(model, data, TORCH, cache=cache) == evaluated(model, data, Backend())
+
+
+def test_what_plans_share_is_computed_once(data: DataSet) -> None:
+    """Seen by the images that are read: the second plan begins where the first left its path."""
+    model, calls = tiny_model(), list[int]()
+    evaluator = Evaluator(model, data.selection, backend=TORCH)
+    assert isinstance(evaluator.forwards, DeviceForward)
+    evaluator.baseline()
+    module = model.get_submodule("stem.1.conv")
+    module.register_forward_hook(lambda *_: calls.append(1))
+    evaluator.evaluate(PLANS[1])
+    assert not calls
+    assert evaluator.forwards._cache.bytes > 0
+
+
+def test_work_is_counted_as_by_the_engine(data: DataSet) -> None:
+    model, synops = tiny_model("spikformer"), (measure_named("synops"),)
+    expected = evaluated(model, data, Backend(), measures=synops)
+    for cache in (0, 2**30):
+        found = evaluated(model, data, TORCH, measures=synops, cache=cache)
+        assert [e.measures for e in found] == [e.measures for e in expected]
+
+
+def test_a_repaired_plan_is_the_same(data: DataSet) -> None:
+    """Repair is PyTorch's anyway; the engine only asks what it gained, with the same answers."""
+    plan = PruningPlan({"blocks.0.hidden": 0.5}, repair=("norm", "least-squares"))
+    calibration = Calibration(data.calibration, 32)
+    ours, theirs = (
+        Evaluator(tiny_model(), data.selection, calibration=calibration, backend=backend)
+        for backend in (Backend(), TORCH)
+    )
+    assert ours.key(plan) == theirs.key(plan)
+    pairs = zip(
+        ours.pruner.prune(plan).state_dict().values(), theirs.pruner.prune(plan).state_dict().values(), strict=True
+    )
+    assert all(torch.equal(one, other) for one, other in pairs)
+    assert timeless(ours.evaluate(plan)) == timeless(theirs.evaluate(plan))
+
+
+def trials_of(sampler: str, device: str | None, **settings: object) -> list[tuple[object, ...]]:
+    model, data = told()
+    limits = StudySettings(sampler=sampler, images=192, layers=("stem.3", "blocks.0.*"), **settings)
+    options = RunOptions(trials=6, device=device)
+    run = run_study("one", InMemoryStorage(), Subject(model, data), limits, options)
+    return [(t.params, t.values, t.user_attrs["images"], t.user_attrs["divergence"]) for t in run.finished]
+
+
+@pytest.mark.parametrize("sampler", ["prioritized", "sensitivity"])
+def test_a_search_has_the_same_trials(sampler: str) -> None:
+    """With early rejection, whose decisions depend on every single answer."""
+    assert trials_of(sampler, "cpu") == trials_of(sampler, None)
+
+
+def test_a_study_goes_on_with_and_without_the_engine() -> None:
+    model, data = told()
+    storage, settings = InMemoryStorage(), StudySettings(images=128)
+    run_study("one", storage, Subject(model, data), settings, RunOptions(trials=2))
+    run = run_study("one", storage, Subject(model, data), settings, RunOptions(trials=3, device="cpu"))
+    assert len(run.finished) == 3
+
+
+def test_a_worker_in_another_precision_is_refused() -> None:
+    model, data = told()
+    storage, settings = InMemoryStorage(), StudySettings(images=64)
+    run_study("one", storage, Subject(model, data), settings, RunOptions(trials=1))
+    narrow = replace(settings, precision="bfloat16")
+    with pytest.raises(PrimeSVTError, match=r"'one' was started with another precision \('float32', now 'bfloat16'\)"):
+        run_study("one", storage, Subject(model, data), narrow, RunOptions(trials=2))
+
+
+def test_a_study_of_an_earlier_version_goes_on() -> None:
+    """It says neither device nor precision: it was run by the engine."""
+    model, data = told()
+    storage, settings = InMemoryStorage(), StudySettings(images=64)
+    study = run_study("one", storage, Subject(model, data), settings, RunOptions(trials=1)).study
+    stored = study.user_attrs["settings"]
+    study.set_user_attr("settings", {k: v for k, v in stored.items() if k not in ("device", "precision")})
+    narrow = replace(settings, precision="bfloat16")
+    with pytest.raises(PrimeSVTError, match=r"another precision \('float32', now 'bfloat16'\)"):
+        run_study("one", storage, Subject(model, data), narrow, RunOptions(trials=2))
+    assert len(run_study("one", storage, Subject(model, data), settings, RunOptions(trials=2)).finished) == 2
+
+
+def test_bfloat16_is_another_evaluation(data: DataSet) -> None:
+    """In one storage, nothing that was measured in one precision is taken for the other."""
+    model = tiny_model()
+    exact, narrow = (Evaluator(model, data.selection, backend=Backend(precision=p)) for p in ("float32", "bfloat16"))
+    assert isinstance(exact.forwards, SharedForward)
+    assert exact.key(PLANS[1]) != narrow.key(PLANS[1])
+    assert exact.key(PLANS[1]) == exact.pruner.key(PLANS[1], data.selection.fingerprint), "as it always was"
+
+
+@pytest.mark.parametrize("cache", [0, 2**30])
+def test_bfloat16_on_the_cpu_nearly_agrees(cache: int) -> None:
+    model, data = told()
+    evaluator = Evaluator(model, data.selection.first(200), backend=Backend(precision="bfloat16"), cache=cache)
+    found = [evaluator.evaluate(plan) for plan in PLANS[:3]]
+    expected = evaluated(model, replace(data, selection=data.selection.first(200)), Backend())
+    assert found[0].accuracy == pytest.approx(expected[0].accuracy, abs=0.1)
+    # Plans that share the beginning are told what they are told alone.
+    alone = Evaluator(model, data.selection.first(200), backend=Backend(precision="bfloat16"), cache=0)
+    assert timeless(found[2]) == timeless(alone.evaluate(PLANS[2]))
+
+
+@ON_CUDA
+@pytest.mark.parametrize("cache", [0, 2**30])
+def test_a_search_on_cuda_nearly_agrees(cache: int) -> None:
+    """Sums are added up in another order there, which may flip the spikes of an image."""
+    model, data = told()
+    cuda, engine = (
+        Evaluator(model, data.selection, cache=cache, backend=backend) for backend in (Backend.named("cuda"), Backend())
+    )
+    for plan in PLANS:
+        found, expected = cuda.evaluate(plan), engine.evaluate(plan)
+        assert found.bytes == expected.bytes
+        assert found.accuracy == pytest.approx(expected.accuracy, abs=0.02)
+
+
+@ON_CUDA
+def test_repair_on_cuda_nearly_agrees(data: DataSet) -> None:
+    plan = PruningPlan({"blocks.0.hidden": 0.5}, repair=("norm", "least-squares"))
+    calibration = Calibration(data.calibration, 64)
+    found, expected = (
+        Evaluator(tiny_model(), data.selection, calibration=calibration, backend=backend).pruner.version(plan)
+        for backend in (Backend.named("cuda"), Backend())
+    )
+    assert next(found.model.parameters()).device == CPU
+    for ours, theirs in zip(found.repair, expected.repair, strict=True):
+        assert ours.error_after == pytest.approx(theirs.error_after, rel=0.1, abs=1e-3)
