@@ -7,11 +7,9 @@ D. Alistarh, *SPDY: Accurate Pruning with Speedup Guarantees*, arXiv:2201.13096,
 up, and without its dynamic programme, which needs it). *Moves*: one layer gives up some ratio, another takes some, on
 exact bytes, as long as that helps (as O. Sieberling et al., *EvoPress*, arXiv:2410.14649, with all moves looked at
 instead of drawn at random: here a look costs no image).
-
-Where it is known that errors of some plans do not add up so, moves go by what is known, and begin at good plans, too.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,8 +19,6 @@ from primesvt.models import PrimeSVTError
 
 _PRICES = 40
 _ROUNDS = 10
-# So many known plans are moved, too.
-_KNOWN = 2
 # A move is by so many levels: far ones are what the prices are for.
 _STEPS = np.array([-8, -5, -3, -2, -1, 1, 2, 3, 5, 8])
 
@@ -88,18 +84,9 @@ class Curves:
         """The plan of a choice, int64 ``[L]``: a level of every layer."""
         return {layer: self.levels[at] for layer, at in zip(self.layers, choice, strict=True) if at > 0}
 
-    def choice(self, ratios: Mapping[str, float]) -> np.ndarray:
-        """The choice, int64 ``[L]``, whose levels are nearest to the ratios of a plan."""
-        wanted = np.array([[ratios.get(layer, 0.0)] for layer in self.layers])
-        return np.asarray(np.abs(wanted - np.array(self.levels)).argmin(1))
-
-    def added(self, choices: np.ndarray) -> np.ndarray:
-        """The sums of the layers' errors, float64 ``[N]``, of choices ``[N, L]``."""
-        return np.asarray(self.errors[np.arange(len(self.layers)), choices].sum(1))
-
-
-def _as_added(ratios: np.ndarray) -> np.ndarray:
-    return np.ones(len(ratios))
+    def error(self, choice: np.ndarray) -> float:
+        """The sum of the layers' errors."""
+        return float(self.errors[np.arange(len(self.layers)), choice].sum())
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,47 +96,26 @@ class Allocation:
     Args:
         curves: Errors.
         cost: Bytes.
-        factor: From ratios of plans, float64 ``[N, L]``, to what their added errors have to be multiplied by, ``[N]``.
-        known: Plans where moves begin, too, if they are good.
     """
 
     curves: Curves
     cost: Cost
-    factor: Callable[[np.ndarray], np.ndarray] = _as_added
-    known: Sequence[Mapping[str, float]] = ()
-
-    def error(self, choice: np.ndarray) -> float:
-        """Error of a choice, int64 ``[L]``."""
-        return float(self._errors(choice[None])[0])
 
     def for_bytes(self, most: float) -> dict[str, float] | None:
         """The plan with the least error among those of at most so many bytes; None where there is none."""
         choice = self._priced(lambda choice: self._bytes(choice) <= most)
-        return None if choice is None else self._best_moved([choice], most, least_error=True)
+        return None if choice is None else self._moved(choice, bound=most, least_error=True)
 
     def for_error(self, most: float) -> dict[str, float]:
         """The smallest plan among those with at most this error."""
         # The dearest bytes that keep the error: prices are tried from the other side.
-        choice = self._priced(lambda choice: self.error(choice) > most, last_without=True)
+        choice = self._priced(lambda choice: self.curves.error(choice) > most, last_without=True)
         start = np.zeros(len(self.curves.layers), np.int64) if choice is None else choice
-        return self._best_moved([start, self._filled(most)], most, least_error=False)
-
-    def _best_moved(self, starts: Sequence[np.ndarray], bound: float, *, least_error: bool) -> dict[str, float]:
-        """The best of what moves make of some choices, and of the best known plans within the bound."""
-        known = [self.curves.choice(plan) for plan in self.known]
-        values = [self._values(choice, least_error) for choice in known]
-        within = [at for at, (_, used) in enumerate(values) if used <= bound]
-        best = sorted(within, key=lambda at: values[at])[:_KNOWN]
-        ends = [self._moved(start, bound, least_error) for start in [*starts, *(known[at] for at in best)]]
-        return self.curves.ratios(min(ends, key=lambda choice: self._values(choice, least_error)))
-
-    def _values(self, choice: np.ndarray, least_error: bool) -> tuple[float, float]:
-        """What shall be small, and what has a bound."""
-        error, size = self.error(choice), self._bytes(choice)
-        return (error, size) if least_error else (size, error)
-
-    def _errors(self, choices: np.ndarray) -> np.ndarray:
-        return self.curves.added(choices) * self.factor(np.array(self.curves.levels)[choices])
+        found = self._moved(start, bound=most, least_error=False)
+        filled = self._filled(most)
+        if self._bytes(filled) >= self.cost.bytes(found):
+            return found
+        return self._moved(filled, bound=most, least_error=False)
 
     def _filled(self, most: float) -> np.ndarray:
         """Layer by layer the largest level within an error: what the paper's policy does where errors add up.
@@ -158,9 +124,7 @@ class Allocation:
         """
         choice = np.zeros(len(self.curves.layers), np.int64)
         for at, errors in enumerate(self.curves.errors):
-            tried = np.tile(choice, (len(errors), 1))
-            tried[:, at] = np.arange(len(errors))
-            fits = np.flatnonzero(self._errors(tried) <= most + 1e-12)
+            fits = np.flatnonzero(self.curves.error(choice) + errors <= most + 1e-12)
             choice[at] = fits[-1] if len(fits) else 0
         return choice
 
@@ -198,23 +162,28 @@ class Allocation:
     def _along(self, choice: np.ndarray, at: int) -> np.ndarray:
         return self.cost.along(self.curves.ratios(choice), self.curves.layers[at], self.curves.levels)
 
-    def _moved(self, choice: np.ndarray, bound: float, least_error: bool) -> np.ndarray:
+    def _moved(self, choice: np.ndarray, *, bound: float, least_error: bool) -> dict[str, float]:
         """Improve a choice by moves of one layer or two while one is better and stays within the bound."""
-        goal, used = self._values(choice, least_error)
-        while True:
-            for candidate, error in self._candidates(choice, bound - used, least_error):
-                # Bytes are dear to count: they are where the error says enough.
-                if error > bound if not least_error else error >= goal - 1e-12:
-                    continue
-                values = self._values(candidate, least_error)
-                if values[1] <= bound and values[0] < goal - 1e-12:
-                    choice, (goal, used) = candidate, values
-                    break
-            else:
-                return choice
 
-    def _candidates(self, choice: np.ndarray, room: float, least_error: bool) -> Iterator[tuple[np.ndarray, float]]:
-        """Choices a move of one or two layers away, the most promising first, with their errors."""
+        def values(choice: np.ndarray) -> tuple[float, float]:
+            error, size = self.curves.error(choice), self._bytes(choice)
+            return (error, size) if least_error else (size, error)
+
+        while True:
+            better = next(
+                (
+                    candidate
+                    for candidate in self._candidates(choice, bound - values(choice)[1], least_error)
+                    if values(candidate)[1] <= bound and values(candidate)[0] < values(choice)[0] - 1e-12
+                ),
+                None,
+            )
+            if better is None:
+                return self.curves.ratios(choice)
+            choice = better
+
+    def _candidates(self, choice: np.ndarray, room: float, least_error: bool) -> list[np.ndarray]:
+        """Choices a move of one or two layers away, the most promising first."""
         layers, levels, errors, sizes = self._moves(choice)
         goal, used = (errors, sizes) if least_error else (sizes, errors)
         # The last is no move: its pairs are the moves of one layer.
@@ -224,25 +193,26 @@ class Allocation:
         fits = (used[:, None] + used <= room + 1e-12 + 0.02 * abs(used[:, None])) & (owner[:, None] != owner)
         gain[~fits | (gain >= 0)] = np.inf
         best = np.argsort(gain, axis=None, kind="stable")[:40]
-        best = best[np.isfinite(gain.flat[best])]
-        found = np.tile(choice, (len(best), 1))
-        for at, pair in enumerate(zip(*np.unravel_index(best, gain.shape), strict=True)):
-            for move in pair:
+        found = []
+        for first, second in zip(*np.unravel_index(best, gain.shape), strict=True):
+            if not np.isfinite(gain[first, second]):
+                break
+            candidate = choice.copy()
+            for move in (first, second):
                 if move < len(layers):
-                    found[at, layers[move]] = levels[move]
-        return zip(found, self._errors(found).tolist(), strict=True)
+                    candidate[layers[move]] = levels[move]
+            found.append(candidate)
+        return found
 
     def _moves(self, choice: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Layer, level, and differences of error and bytes of every move of one layer, each ``[M]``."""
         whole = self._bytes(choice)
-        layers, levels, sizes = [], [], []
+        layers, levels, errors, sizes = [], [], [], []
         for at, now in enumerate(choice):
             to = np.unique(np.clip(now + _STEPS, 0, len(self.curves.levels) - 1))
             to = to[to != now]
             layers.append(np.full(len(to), at))
             levels.append(to)
+            errors.append(self.curves.errors[at, to] - self.curves.errors[at, now])
             sizes.append(self._along(choice, at)[to] - whole)
-        layer, level = np.concatenate(layers), np.concatenate(levels)
-        tried = np.tile(choice, (len(layer), 1))
-        tried[np.arange(len(layer)), layer] = level
-        return layer, level, self._errors(tried) - self.error(choice), np.concatenate(sizes)
+        return tuple(np.concatenate(part) for part in (layers, levels, errors, sizes))  # type: ignore[return-value]

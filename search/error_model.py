@@ -25,8 +25,6 @@ from functools import cached_property
 
 import numpy as np
 
-from .misfit import MOST_PLANS, Misfit
-
 # Prior mean and standard deviations of a, b, c and of the logarithm of points per nat: of the number of all layers, of
 # the kind's and of the layer's own. At a ratio of 0.5 one layer may diverge by 0.001 or by 1 nat.
 _MEAN = np.array([-4.5, 2.0, 0.4, 3.2])
@@ -84,18 +82,11 @@ class ErrorModel:
             draw: Standard normal numbers, float64 ``[D]`` with D :attr:`size`: the drops are drawn by them from all
                 that is thinkable; None gives the most probable.
         """
-        numbers = self._numbers(draw)
+        numbers = self._mean if draw is None else self._mean + self._root @ draw
         layers = np.repeat(np.arange(len(self.kinds)), len(levels) - 1)
         rows = self._features(np.tile(levels[1:], len(self.kinds)), layers)
         drops = np.exp(rows[1] @ numbers).reshape(len(self.kinds), -1)
         return np.hstack([np.zeros((len(self.kinds), 1)), np.maximum.accumulate(drops, axis=1)])
-
-    def misfit(self, draw: np.ndarray | None = None) -> Misfit:
-        """What the curves, drawn as of :meth:`drops`, leave out near the plans whose divergence was measured."""
-        known = [at for at, seen in enumerate(self.observations) if seen.divergence is not None][-MOST_PLANS:]
-        ratios = [[self.observations[at].ratios.get(layer, 0.0) for layer in self.kinds] for at in known]
-        said = self._explained(self._numbers(draw))[0][::2] if known else np.zeros(0)
-        return Misfit(np.array(ratios), self._measured[0][::2][known] - said[known])
 
     @property
     def power(self) -> float:
@@ -196,9 +187,6 @@ class ErrorModel:
     @cached_property
     def _mean(self) -> np.ndarray:
         return self._fit[0]
-
-    def _numbers(self, draw: np.ndarray | None) -> np.ndarray:
-        return self._mean if draw is None else self._mean + self._root @ draw
 
     @cached_property
     def _root(self) -> np.ndarray:

@@ -49,13 +49,13 @@ def every(allocation: Allocation) -> list[tuple[float, int]]:
     """Error and bytes of every plan."""
     curves = allocation.curves
     choices = map(np.array, itertools.product(range(len(LEVELS)), repeat=len(curves.layers)))
-    return [(allocation.error(choice), allocation.cost.bytes(curves.ratios(choice))) for choice in choices]
+    return [(curves.error(choice), allocation.cost.bytes(curves.ratios(choice))) for choice in choices]
 
 
 def harm(allocation: Allocation, plan: Mapping[str, float]) -> float:
     """Error of a plan."""
     curves = allocation.curves
-    return allocation.error(np.array([curves.levels.index(plan.get(layer, 0.0)) for layer in curves.layers]))
+    return curves.error(np.array([curves.levels.index(plan.get(layer, 0.0)) for layer in curves.layers]))
 
 
 def moved(allocation: Allocation, plan: Mapping[str, float]) -> list[tuple[float, int]]:
