@@ -60,8 +60,7 @@ class PostgreSQL:
         """A new server, not yet started."""
         server = cls(Path(tempfile.mkdtemp(prefix="primesvt-postgresql-")), free_port())
         if os.geteuid() == 0:
-            owner = server._owner
-            os.chown(server.folder, pwd.getpwnam(owner).pw_uid, -1)
+            shutil.chown(server.folder, owner())
         server._run("initdb", "-D", "data", "-U", "me", "--auth=trust", "--no-sync", "--no-locale", "-E", "UTF8")
         return server
 

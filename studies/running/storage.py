@@ -10,7 +10,6 @@ from typing import Any
 
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage, get_storage
-from optuna.storages.journal import JournalFileBackend
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 
@@ -18,6 +17,7 @@ from primesvt.models import PrimeSVTError
 
 from .patient_storage import PATIENCE_SECONDS, PatientStorage
 from .servers import GRPC, Server, database_lost, grpc_server, import_grpc, redis_server, timeouts
+from .whole_journal import WholeJournalBackend
 
 DEFAULT_STORAGE = "sqlite:///primesvt.db"
 _IN_MEMORY = ("sqlite://", "sqlite:///", "sqlite:///:memory:", ":memory:")
@@ -165,7 +165,7 @@ def _patient(server: Server, url: str, patience: float) -> BaseStorage:
 def _open_file(path: Path, create: bool) -> BaseStorage:
     _check_file(path, create)
     if path.suffix in _JOURNALS:
-        return JournalStorage(JournalFileBackend(str(path)))
+        return JournalStorage(WholeJournalBackend(path))
     return _open_database(f"sqlite:///{path}", {"timeout": _BUSY_SECONDS})
 
 
