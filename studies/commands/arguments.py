@@ -143,7 +143,8 @@ def backend_of(args: argparse.Namespace) -> Backend:
     Raises:
         PrimeSVTError: There is no such device.
     """
-    return Backend.named(args.device, options_of(args, StudySettings).precision)
+    # Alone: what else is wrong with the options is said by who reads them.
+    return Backend.named(args.device, vars(args).get("precision", StudySettings.precision))
 
 
 def add_images(parser: Parser, what: str) -> None:

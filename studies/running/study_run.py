@@ -135,14 +135,14 @@ def load_run(name: str, storage: BaseStorage) -> optuna.Study:
     return study
 
 
-def finished_run(name: str, storage: BaseStorage, subject: Subject, backend: Backend) -> StudyRun:
+def finished_run(name: str, storage: BaseStorage, subject: Subject, backend: Backend | None = None) -> StudyRun:
     """A study that exists, as it is, for a comparison.
 
     Args:
         name: Its name.
         storage: Where it lies.
         subject: The unpruned model and the data set.
-        backend: Where its plans will be measured again.
+        backend: Where its plans will be measured again; by the engine where it is None.
 
     Raises:
         PrimeSVTError: The storage has no such study, it is about another model or data set, or was run on a device of
@@ -150,7 +150,7 @@ def finished_run(name: str, storage: BaseStorage, subject: Subject, backend: Bac
     """
     study = load_run(name, storage)
     settings = StudySettings.from_json(study.user_attrs[SETTINGS])
-    identity = study_identity(settings.on(backend), subject.model, settings.selection(subject.data))
+    identity = study_identity(settings.on(backend or Backend()), subject.model, settings.selection(subject.data))
     check_identity(name, study.user_attrs[SETTINGS], identity)
     if BASELINE not in study.user_attrs:
         raise PrimeSVTError(f"The study {name!r} has no finished trial yet; run it first.")
