@@ -3,7 +3,7 @@
 import argparse
 
 from primesvt.models import config_of, load_model, model_bytes, parameter_count
-from primesvt.pruning import inference_state, measures, prunable_layers
+from primesvt.pruning import inference_state, measures, measures_at_once, prunable_layers
 
 from ..reporting.tables import table
 from .arguments import add_json, add_model, print_result
@@ -21,8 +21,8 @@ def run(args: argparse.Namespace) -> None:
     model = load_model(args.model)
     config, size = config_of(model), model_bytes(model)
     layers = prunable_layers(model, embedding=args.embedding)
-    # Those that look at images are shown by `primesvt measure`.
-    numbers = {name: measure.of(model) for name, measure in measures().items() if not measure.needs_images}
+    # Those that look at images, or take long, are shown by `primesvt measure`.
+    numbers = {name: measure.of(model) for name, measure in measures_at_once().items() if not measure.needs_images}
     result = {
         "bytes": size,
         "measures": numbers,

@@ -25,7 +25,8 @@ from primesvt.search.samplers import Problem, make_sampler
 from primesvt.search.starts import enqueue_next
 
 from .identity import check_identity, study_identity
-from .settings import StudySettings
+from .kept_tables import keep_tables, tables_for
+from .settings import StudySettings, Tables
 from .start import begin_start
 from .storage import storage_errors
 from .study_run import SETTINGS, StudyRun, existing
@@ -58,6 +59,7 @@ class RunOptions:
         cache: Bytes of activations to keep, so that plans which agree on the first layers need not compute them again.
         on_status: Called before the first and after every trial.
         on_batch: Called after every batch of images with their number.
+        on_table: Called while the table of a measure is made, with its name, the steps done, and all.
         evaluator_type: How plans are measured.
     """
 
@@ -65,17 +67,18 @@ class RunOptions:
     cache: int = DEFAULT_CACHE
     on_status: Callable[[Status], None] = lambda _: None
     on_batch: Callable[[int], None] = lambda _: None
+    on_table: Callable[[str, int, int], None] = lambda _name, _done, _total: None
     evaluator_type: type[Evaluator] = Evaluator
 
-    def evaluator(self, subject: Subject, settings: StudySettings) -> Evaluator:
-        """What measures the plans of a study."""
+    def evaluator(self, subject: Subject, settings: StudySettings, tables: Tables) -> Evaluator:
+        """What measures the plans of a study, given the tables that it keeps."""
         return self.evaluator_type(
             subject.model,
             settings.selection(subject.data),
             self.on_batch,
             self.cache,
             calibration=settings.calibration_of(subject.data),
-            measures=settings.all_measures,
+            measures=settings.measures_knowing(tables),
         )
 
 
@@ -104,8 +107,9 @@ def run_study(
     with storage_errors(f"study {name!r}"):
         study = existing(name, storage)
         settings = settings.as_begun(None if study is None else study.user_attrs.get(SETTINGS))
-    evaluator = options.evaluator(subject, settings)
-    problem = settings.problem(evaluator.pruner)
+        tables = tables_for(study, storage, settings, subject.model, options.on_table)
+    evaluator = options.evaluator(subject, settings, tables)
+    problem = settings.problem(evaluator.pruner, tables)
     trials = settings.kind.trials(problem, settings.options) if options.trials is None else options.trials
     if trials < 1:
         raise PrimeSVTError(f"trials must be at least 1, got {trials}.")
@@ -116,6 +120,8 @@ def run_study(
         study = study or _created(name, storage, settings)
         study.sampler = sampler
         _claim(study, settings, study_identity(settings, subject.model, evaluator.images))
+        # Another worker that began at the same time may have been faster.
+        evaluator = replace(evaluator, measures=settings.measures_knowing(keep_tables(study, tables)))
         run, objective = _begin(study, settings, problem, evaluator)
         begin_start(run, evaluator.pruner, trials)
         try:
