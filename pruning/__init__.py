@@ -15,6 +15,7 @@ from .measures import (
     inference_state,
     measure_named,
     measures,
+    measures_at_once,
 )
 from .memory import kept_bytes, largest_saving, memory_saving, pruned_bytes
 from .plan import DEFAULT_CRITERION, PruningPlan, kept_count, load_plan, save_plan
@@ -74,6 +75,7 @@ __all__ = [
     "measure_named",
     "measure_robustness",
     "measures",
+    "measures_at_once",
     "memory_saving",
     "needs_calibration",
     "probes",

@@ -23,7 +23,8 @@ ROOMS: Mapping[str, tuple[set[str], ...]] = {
         {"training", "export"},
     ),
     "pruning": (
-        {"criteria", "measures"},
+        {"criteria", "latency"},
+        {"measures"},
         {"kept"},
         {"surgery", "masking", "matching", "repair"},
         {"memory"},

@@ -3,6 +3,15 @@
 from .energy import OperationEnergy
 from .inference_state import InferenceState, inference_state
 from .measure import Measure
-from .registry import MEASURES, measure_named, measures
+from .registry import MEASURES, measure_named, measures, measures_at_once
 
-__all__ = ["MEASURES", "InferenceState", "Measure", "OperationEnergy", "inference_state", "measure_named", "measures"]
+__all__ = [
+    "MEASURES",
+    "InferenceState",
+    "Measure",
+    "OperationEnergy",
+    "inference_state",
+    "measure_named",
+    "measures",
+    "measures_at_once",
+]

@@ -5,8 +5,9 @@ the group ``primesvt.measures``. It can be a column of tables and reports, an ob
 """
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 from torch import nn
 
@@ -21,8 +22,12 @@ RESERVED = frozenset(
 )  # fmt: skip
 
 
+# Called with the number of steps done, and of all.
+Tell = Callable[[int, int], None]
+
+
 def _unsaid(_model: nn.Module) -> float:
-    raise PrimeSVTError("This measure looks at images: it says nothing of a model alone.")
+    raise PrimeSVTError("This measure looks at images or at a table: it says nothing of a model alone.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +40,9 @@ class Measure:
         unit: What it is counted in; empty for a plain count.
         of: Measures a model in evaluation mode; it must leave the model as it was.
         of_work: Measures what a model did for some images, instead: then it is counted while these are asked for.
+        table: What has to be known of the unpruned model first, as plain data for JSON; that takes long. A study keeps
+            it, so that its trials are comparable wherever they run.
+        told_by: From such data to what measures a model, instead of ``of``.
         digits: Decimal places worth showing.
 
     Raises:
@@ -46,6 +54,8 @@ class Measure:
     unit: str
     of: Callable[[nn.Module], float] = _unsaid
     of_work: Callable[[Work], float] | None = None
+    table: Callable[[nn.Module, Tell], Mapping[str, Any]] | None = None
+    told_by: Callable[[Mapping[str, Any]], Callable[[nn.Module], float]] | None = None
     digits: int = 0
 
     def __post_init__(self) -> None:
@@ -54,13 +64,23 @@ class Measure:
                 f"A measure cannot be called {self.name!r}: its name is in lower case, words joined by hyphens, and "
                 f"none of {', '.join(sorted(RESERVED))}, which every trial has."
             )
-        if (self.of is _unsaid) == (self.of_work is None):
-            raise PrimeSVTError(f"The measure {self.name!r} must have one of: of, of_work.")
+        said = (self.of is not _unsaid, self.of_work is not None, self.told_by is not None)
+        if sum(said) != 1 or (self.table is None) != (self.told_by is None):
+            raise PrimeSVTError(f"The measure {self.name!r} must have one of: of, of_work, table with told_by.")
 
     @property
     def needs_images(self) -> bool:
         """Whether it measures what a model did for some images."""
         return self.of_work is not None
+
+    @property
+    def needs_table(self) -> bool:
+        """Whether something has to be known of the unpruned model first: see :meth:`knowing`."""
+        return self.told_by is not None
+
+    def knowing(self, table: Mapping[str, Any]) -> Self:
+        """The measure with its table: from then on it measures a model alone."""
+        return self if self.told_by is None else replace(self, of=self.told_by(table), table=None, told_by=None)
 
     def value(self, model: nn.Module, work: Work | None) -> float:
         """The number of a model.

@@ -30,7 +30,7 @@ from ..reporting.summary import summary
 from ..reporting.terminal import comparison_text
 from ..reporting.verdict import Conclusion, verdict
 from ..running.finetuning import GENTLE
-from ..running.progress import say
+from ..running.progress import say, tell_of_table
 from ..running.runner import RunOptions
 from ..running.settings import StudySettings
 from ..running.several import run_studies, studies_of
@@ -275,4 +275,5 @@ def _runs(args: argparse.Namespace, storage: BaseStorage, subject: Subject) -> l
         say(warning)
     if not args.stop_at_target:
         studies = [at_its_best(study, storage) for study in studies]
-    return run_studies(storage, subject, studies, RunOptions(cache=args.cache, device=args.device))
+    options = RunOptions(cache=args.cache, device=args.device, on_table=tell_of_table)
+    return run_studies(storage, subject, studies, options)

@@ -6,7 +6,7 @@ from typing import Any
 from torch import nn
 
 from primesvt.models import config_of, load_model, model_bytes, parameter_count
-from primesvt.pruning import inference_state, measures, prunable_layers
+from primesvt.pruning import inference_state, measures, measures_at_once, prunable_layers
 
 from ..reporting.tables import table
 from .arguments import add_json, add_model, print_result
@@ -47,8 +47,10 @@ def layers_of(model: nn.Module, *, embedding: bool = False) -> dict[str, Any]:
     """
     return {
         "bytes": model_bytes(model),
-        # Those that look at images are shown by `primesvt measure`.
-        "measures": {name: measure.of(model) for name, measure in measures().items() if not measure.needs_images},
+        # Those that look at images, or take long, are shown by `primesvt measure`.
+        "measures": {
+            name: measure.of(model) for name, measure in measures_at_once().items() if not measure.needs_images
+        },
         "layers": [
             {
                 "name": layer.name,

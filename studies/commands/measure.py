@@ -13,7 +13,7 @@ from torch import nn
 
 from primesvt.models import Work, config_of, count_work, model_bytes, parameter_count
 from primesvt.models.options import check_options, option
-from primesvt.pruning import Measure, OperationEnergy, inference_state, measures
+from primesvt.pruning import Measure, OperationEnergy, inference_state, measures_at_once
 
 from ..reporting.device import IMAGES
 from ..reporting.tables import table
@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Run the command."""
     options, energy = options_of(args, MeasureOptions), options_of(args, OperationEnergy)
-    taken = {**measures(), energy.measure.name: energy.measure}
+    taken = {**measures_at_once(), energy.measure.name: energy.measure}
     model, data = open_model_and_data(args, options.split)
     images = data.role(options.split).first(options.images)
     with bar("measure") as progress:

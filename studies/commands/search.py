@@ -10,7 +10,7 @@ from primesvt.search import Constraints, accuracy_of, decided_early, evaluation_
 
 from ..reporting.tables import table
 from ..running.budget import Budget, Pace
-from ..running.progress import bar, say
+from ..running.progress import bar, say, tell_of_table
 from ..running.runner import RunOptions, run_study
 from ..running.storage import open_storage, storage_errors, without_password
 from ..running.study_run import OPTIONS, StudyRun
@@ -96,6 +96,7 @@ def searched(args: argparse.Namespace, subject: Subject, storage: BaseStorage) -
             trials=args.trials,
             cache=args.cache,
             device=args.device,
+            on_table=tell_of_table,
             on_status=lambda status: progress.status(status, pace.left(status)),
         )
         result = run_study(name, storage, subject, settings, options)

@@ -78,7 +78,7 @@ def compare(
         studies=results,
         gains=_gains(runs, shown, test),
         further=_further(runs),
-        device=_device(shown, test, latency=latency),
+        device=_device(runs, shown, test, latency=latency),
     )
 
 
@@ -101,17 +101,20 @@ def _further(runs: Sequence[StudyRun]) -> tuple[Quantity, ...]:
     return tuple(one for one in goals[0][2:] if all(one in others for others in goals))
 
 
-def _device(shown: ReportedPlan | None, test: TestSet, *, latency: bool) -> tuple[DeviceCost, DeviceCost] | None:
+def _device(
+    runs: Sequence[StudyRun], shown: ReportedPlan | None, test: TestSet, *, latency: bool
+) -> tuple[DeviceCost, DeviceCost] | None:
     if shown is None:
         return None
-    models = test.model, test.pruner.version(shown.plan).model
+    run = next(run for run in runs if run.study.study_name == shown.study)
     try:
-        unpruned, chosen = device_costs(models, test.images, latency=latency)
+        unpruned, chosen = device_costs(test.pruner, shown.plan, test.images, latency=latency)
     except PrimeSVTError:  # such as a model whose forward pass cannot be traced
         if latency:
             raise
         return None
-    return unpruned, chosen
+    told = [measure.name for measure in run.settings.all_measures if measure.needs_table]
+    return unpruned.told(run.baseline.measures, told), chosen.told(shown.selection.measures, told)
 
 
 def _gains(runs: Sequence[StudyRun], shown: ReportedPlan | None, test: TestSet) -> tuple[RepairGain, ...]:

@@ -10,7 +10,7 @@ from . import figures
 from .cells import PlanCells
 from .chosen import best_of_samplers, stopped_early
 from .comparison import Comparison
-from .device import device_table
+from .device import device_table, rounded_note
 from .evidence import claims_table, gains_table, sampler_table
 from .page import bullets, figure_part, heading, html_table, note, page
 from .picker import picker
@@ -127,6 +127,7 @@ def _device(comparison: Comparison) -> list[str]:
             f"a spike causes; energy takes {OperationEnergy().text} (45 nm), and no memory."
         ),
         html_table(*device_table(*comparison.device), words=(0,)),
+        *map(note, filter(None, [rounded_note(comparison.device[1])])),
     ]
 
 

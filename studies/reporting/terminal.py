@@ -3,7 +3,7 @@
 from .cells import MeasuredCells, PlanCells
 from .chosen import best_of_samplers
 from .comparison import Comparison
-from .device import device_table
+from .device import device_table, rounded_note
 from .evidence import gains_table, sampler_table
 from .finetuned import tuned_table
 from .tables import table
@@ -17,6 +17,7 @@ def comparison_text(comparison: Comparison) -> str:
     parts = ["\n".join(said[:first]), table(*sampler_table(comparison)), _plans(comparison)]
     if comparison.device is not None:
         parts.append(table(*device_table(*comparison.device)))
+        parts += filter(None, [rounded_note(comparison.device[1])])
     if comparison.gains:
         parts.append(table(*gains_table(comparison)))
     if rest := "\n".join(f"- {sentence}" for sentence in said[first:]):

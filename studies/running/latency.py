@@ -44,7 +44,8 @@ def measure_latencies(
 ) -> list[Latency]:
     """Export models for one size of batch, and time them on images of noise, for which dense kernels take as long.
 
-    They are asked in turn, so that whatever else the machine does slows all of them.
+    They are asked in turn, so that whatever else the machine does slows all of them; before a run that counts comes one
+    that does not, which has the weights in the processor's caches, as where a model runs alone.
 
     Args:
         models: Models of PrimeSVT, which read images of one size.
@@ -66,6 +67,7 @@ def measure_latencies(
     times: list[list[float]] = [[] for _ in models]
     for repetition in range(-_WARM_UP, repetitions):
         for runner, seconds in zip(runners, times, strict=True):
+            runner(images)
             started = time.perf_counter()
             runner(images)
             if repetition >= 0:

@@ -31,7 +31,8 @@ from primesvt.search.starts import enqueue_next
 
 from .console import say
 from .identity import check_identity, study_identity
-from .settings import StudySettings
+from .kept_tables import keep_tables, tables_for
+from .settings import StudySettings, Tables
 from .start import begin_start
 from .storage import storage_errors
 from .study_run import SETTINGS, StudyRun, existing
@@ -72,6 +73,7 @@ class RunOptions:
             engine of the CPU. Its class becomes one of the study's settings.
         on_status: Called before the first and after every trial.
         on_batch: Called after every batch of images with their number.
+        on_table: Called while the table of a measure is made, with its name, the steps done, and all.
         evaluator_type: How plans are measured.
     """
 
@@ -80,10 +82,11 @@ class RunOptions:
     device: str | None = None
     on_status: Callable[[Status], None] = lambda _: None
     on_batch: Callable[[int], None] = lambda _: None
+    on_table: Callable[[str, int, int], None] = lambda _name, _done, _total: None
     evaluator_type: type[Evaluator] = Evaluator
 
-    def evaluator(self, subject: Subject, settings: StudySettings) -> Evaluator:
-        """What measures the plans of a study.
+    def evaluator(self, subject: Subject, settings: StudySettings, tables: Tables) -> Evaluator:
+        """What measures the plans of a study, given the tables that it keeps.
 
         Raises:
             PrimeSVTError: There is no such device.
@@ -94,7 +97,7 @@ class RunOptions:
             self.on_batch,
             self.cache,
             calibration=settings.calibration_of(subject.data),
-            measures=settings.all_measures,
+            measures=settings.measures_knowing(tables),
             backend=Backend.named(self.device, settings.precision),
         )
 
@@ -124,9 +127,10 @@ def run_study(
     with storage_errors(f"study {name!r}"):
         study = existing(name, storage)
         settings = settings.as_begun(None if study is None else study.user_attrs.get(SETTINGS))
-    evaluator = options.evaluator(subject, settings)
+        tables = tables_for(study, storage, settings, subject.model, options.on_table)
+    evaluator = options.evaluator(subject, settings, tables)
     settings = settings.on(evaluator.backend)
-    problem = settings.problem(evaluator.pruner)
+    problem = settings.problem(evaluator.pruner, tables)
     trials = settings.kind.trials(problem, settings.options) if options.trials is None else options.trials
     if trials < 1:
         raise PrimeSVTError(f"trials must be at least 1, got {trials}.")
@@ -137,6 +141,8 @@ def run_study(
         study = study or _created(name, storage, settings)
         study.sampler = sampler
         _claim(study, settings, study_identity(settings, subject.model, evaluator.images))
+        # Another worker that began at the same time may have been faster.
+        evaluator = replace(evaluator, measures=settings.measures_knowing(keep_tables(study, tables)))
         run, objective = _begin(study, settings, problem, evaluator)
         begin_start(run, evaluator.pruner, trials)
         try:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, Self
 
 from torch import nn
@@ -61,6 +62,8 @@ EARLIER: Mapping[str, Any] = {
     "device": CPU.type,
     "precision": "float32",
 }
+# What some measures have to know of the unpruned model first, by their names.
+Tables = Mapping[str, Mapping[str, Any]]
 _LISTS = ("layers", "exclude_layers", "repair", "measures", "objectives")
 
 
@@ -218,6 +221,12 @@ class StudySettings:
         names = (*self.measures, *self.objectives, *self.constraints.limits)
         return tuple(measure_named(name) for name in dict.fromkeys(names))
 
+    def measures_knowing(self, tables: Tables) -> tuple[Measure, ...]:
+        """The same, those that need a table with theirs."""
+        return tuple(
+            measure.knowing(tables[measure.name]) if measure.needs_table else measure for measure in self.all_measures
+        )
+
     def grid(self, model: nn.Module) -> SearchSpace:
         """The plans that there are to choose from for a model, the largest layer first, as ratios.
 
@@ -243,8 +252,12 @@ class StudySettings:
         names = (layer.name for layer in prunable_layers(model, embedding=embedding))
         return choose_layers(model, names, self.layers, self.exclude_layers)
 
-    def problem(self, pruner: Pruner) -> Problem:
+    def problem(self, pruner: Pruner, tables: Tables = MappingProxyType({})) -> Problem:
         """What the sampler is made for.
+
+        Args:
+            pruner: Of the unpruned model.
+            tables: Those that the study keeps; limits that need one which is not there are not looked at beforehand.
 
         Raises:
             PrimeSVTError: A layer does not exist.
@@ -260,13 +273,17 @@ class StudySettings:
             kinds={layer.name: layer.kind for layer in layers},
             counter=counter,
             scores=lambda layer: pruner.scores(self.criterion, layer),
-            keeps=lambda plan: self._keeps(pruner, plan),
+            keeps=lambda plan: self._keeps(pruner, plan, tables),
         )
 
-    def _keeps(self, pruner: Pruner, plan: PruningPlan) -> bool:
+    def _keeps(self, pruner: Pruner, plan: PruningPlan, tables: Tables) -> bool:
         """Whether a plan's model, as cut, keeps the limits of measures that look at no image; bytes count faster."""
         limits = {measure_named(name): most for name, most in self.constraints.limits.items()}
-        limits = {measure: most for measure, most in limits.items() if not measure.needs_images}
+        limits = {
+            measure.knowing(tables.get(measure.name, {})): most
+            for measure, most in limits.items()
+            if not measure.needs_images and (not measure.needs_table or measure.name in tables)
+        }
         if not limits:
             return True
         model = pruner.version(replace(plan, repair=())).model

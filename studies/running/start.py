@@ -12,7 +12,7 @@ from primesvt.search.samplers import PRIORITIZED, make_sampler
 from primesvt.search.starts import start_plans
 
 from .settings import StudySettings
-from .study_run import SETTINGS, StudyRun
+from .study_run import SETTINGS, TABLES, StudyRun
 
 # Where one of these differs, the policy searched for something else.
 _SAME = (
@@ -53,7 +53,7 @@ def _policys(study: optuna.Study, pruner: Pruner) -> Mapping[str, float]:
         theirs = {**theirs, **settings.to_json()}
         if any(theirs.get(key) != identity[key] for key in _SAME):
             continue
-        problem = settings.problem(pruner)
+        problem = settings.problem(pruner, other.user_attrs.get(TABLES, {}))
         plan = settings.kind.result(make_sampler(PRIORITIZED, problem, settings.options, seed=0), other)
         if plan and problem.meets(plan):
             found.append(plan)

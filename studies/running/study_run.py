@@ -31,6 +31,8 @@ from .subject import Subject
 
 # Of the study, its settings and what it is about.
 SETTINGS = "settings"
+# Of the study: what some measures have to know of the unpruned model first, by their names.
+TABLES = "tables"
 # Of a study that `primesvt search` ran: the file of options with which the command can be run again.
 OPTIONS = "options"
 
@@ -156,7 +158,7 @@ def finished_run(name: str, storage: BaseStorage, subject: Subject, backend: Bac
         raise PrimeSVTError(f"The study {name!r} has no finished trial yet; run it first.")
     baseline = Evaluation.from_json(study.user_attrs[BASELINE])
     pruner = Pruner(subject.model, settings.calibration_of(subject.data))
-    return StudyRun(study, settings, settings.problem(pruner), baseline)
+    return StudyRun(study, settings, settings.problem(pruner, study.user_attrs.get(TABLES, {})), baseline)
 
 
 def plan_of_trial(study: optuna.Study, number: int, model: nn.Module) -> PruningPlan:

@@ -21,12 +21,13 @@ def test_names_that_every_trial_has_are_refused(name: str) -> None:
 
 
 def test_what_is_measured_is_said_once() -> None:
-    for said in ({}, {"of": lambda _model: 0.0, "of_work": lambda _work: 0.0}):
-        with pytest.raises(PrimeSVTError, match="'joy' must have one of: of, of_work"):
+    told_by = {"told_by": lambda _table: lambda _model: 0.0}
+    for said in ({}, {"of": lambda _model: 0.0, "of_work": lambda _work: 0.0}, told_by):
+        with pytest.raises(PrimeSVTError, match="'joy' must have one of: of, of_work, table with told_by"):
             Measure(name="joy", label="x", unit="", **said)
 
 
 def test_a_measure_of_images_says_nothing_of_a_model_alone() -> None:
     measure = Measure(name="joy", label="x", unit="", of_work=lambda _work: 1.0)
-    with pytest.raises(PrimeSVTError, match="looks at images"):
+    with pytest.raises(PrimeSVTError, match="looks at images or at a table"):
         measure.value(nn.ReLU(), None)

@@ -7,7 +7,7 @@ import pytest
 
 from primesvt.search import Constraints
 from primesvt.studies.commands.arguments import add_search, settings_of
-from primesvt.studies.commands.quantities import quantity
+from primesvt.studies.commands.quantities import milliseconds, quantity
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,14 @@ def test_what_is_no_number(text: str) -> None:
     assert math.isnan(quantity(text))
 
 
+@pytest.mark.parametrize(
+    ("text", "number"), [("3.5ms", 3.5), ("3.5", 3.5), ("3500 us", 3.5), ("3500µs", 3.5), ("0.0035s", 3.5)]
+)
+def test_times(text: str, number: float) -> None:
+    assert milliseconds(text) == pytest.approx(number)
+    assert math.isnan(milliseconds(f"{text} or so"))
+
+
 def settings(*words: str) -> tuple[tuple[str, ...], Constraints]:
     parser = argparse.ArgumentParser()
     add_search(parser)
@@ -41,6 +49,9 @@ def settings(*words: str) -> tuple[tuple[str, ...], Constraints]:
 def test_they_stand_for_the_long_ones() -> None:
     long = settings(
         "--objectives", "energy,synops", "--limit", "size=1500000", "--limit", "synops=4e6", "--limit", "energy=8"
+    )
+    assert settings("--max-latency", "3.5ms", "--objective", "latency") == settings(
+        "--limit", "latency=3.5", "--objectives", "latency"
     )
     objectives = ("--objective", "energy", "--objective", "memory", "--objective", "synops")
     short = settings(*objectives, "--max-bytes", "1.5MB", "--max-synops", "4M", "--max-energy", "8")

@@ -1,0 +1,27 @@
+"""Milliseconds of one image in ONNX Runtime on one thread of the CPU, told from a table of this model's operators.
+
+The table is measured once a machine and structure, see :mod:`primesvt.pruning.latency`; a study keeps the one that it
+began with. Plans that are reported can be exported and timed themselves (``primesvt compare --latency``).
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import nn
+
+from primesvt.models import config_of
+
+from ..latency import LatencyTable, table_for
+from .measure import Measure, Tell
+
+
+def _table(model: nn.Module, tell: Tell) -> Mapping[str, Any]:
+    return table_for(config_of(model), tell).to_json()
+
+
+def _told_by(data: Mapping[str, Any]) -> Callable[[nn.Module], float]:
+    table = LatencyTable.from_json(data)
+    return lambda model: table.milliseconds(config_of(model).widths)
+
+
+LATENCY = Measure(name="latency", label="latency, predicted", unit="ms", table=_table, told_by=_told_by, digits=3)
