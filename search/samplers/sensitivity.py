@@ -19,8 +19,8 @@ Sources: allocation by errors that are learned: E. Frantar and D. Alistarh, *SPD
 from layer to layer at a constant size: O. Sieberling et al., *EvoPress*, arXiv:2410.14649. Ours: the errors come from
 joint plans, by a model with uncertainty, where both begin with every layer alone.
 
-Tried, and left out, as it did not pay: what the curves leave out near measured plans, interpolated by a Gaussian process
-and used in the allocation. It halved the error of predicted divergences late in recorded studies, and found no better
+Tried, and left out, as it did not pay: what the curves leave out near measured plans, interpolated by a Gaussian
+process, in the allocation. It halved the error of predicted divergences late in recorded studies, and found no better
 plans in the same trials (the demo model, a Spikformer and a QKFormer with repair, one seed, 31 to 44 trials).
 """
 
