@@ -290,7 +290,7 @@ def test_killed_in_the_middle_of_a_trial(tmp_path: Path) -> None:
     assert out.readline() == "ready\n"
     assert out.readline() == "in the middle\n"
     # While it runs, another worker leaves its trial alone.
-    other = run(open_storage(url), trials=4)
+    other = run(open_storage(url), trials=1)
     assert states(other).count("RUNNING") == 1
     assert states(other).count("FAIL") == 0
     os.kill(process.pid, signal.SIGKILL)
