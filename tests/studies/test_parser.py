@@ -73,7 +73,9 @@ def test_pixels_of_another_scale_are_doubted() -> None:
 
 
 def test_a_message_ends_once(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "energy; see 'primesvt search --help'" in refused(capsys, "search", "demo", "--limit", "foo=3")
+    said = refused(capsys, "search", "demo", "--limit", "foo=3")
+    assert "Unknown measure 'foo'; known are parameters, " in said
+    assert ".;" not in said
     assert "--exclude-layers: expected names separated by commas, got ''; see" in refused(
         capsys, "search", "demo", "--exclude-layers", ""
     )
