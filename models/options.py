@@ -27,6 +27,7 @@ _SAID = "option"
 _NOUNS: Mapping[type, tuple[str, str]] = {
     int: ("a whole number", "whole numbers separated by commas, such as 2,4"),
     float: ("a number", "numbers separated by commas, such as 0.1,0.5"),
+    str: ("a text", "names separated by commas"),
 }
 
 
@@ -141,11 +142,14 @@ class Option:
         if self.said.read is not None:
             return self.said.read(text)
         try:
-            if self.many:
-                return tuple(self.scalar(part.strip()) for part in text.split(",") if part.strip())
-            return self.scalar(text)
+            if not self.many:
+                return self.scalar(text)
+            values = tuple(self.scalar(part.strip()) for part in text.split(",") if part.strip())
         except ValueError:
-            raise PrimeSVTError(f"expected {_NOUNS[self.scalar][self.many]}, got {text!r}") from None
+            values = ()
+        if not values:
+            raise PrimeSVTError(f"expected {_NOUNS[self.scalar][self.many]}, got {text!r}")
+        return values
 
     def check(self, value: Any) -> None:
         """Refuse a value that is not allowed; None stands for nothing said where it is the default.
@@ -161,14 +165,14 @@ class Option:
                 choices = [*map(str, said.choices)]
                 guess = meant(each, choices) or "."
                 raise PrimeSVTError(f"{self.flag} must be {' or '.join(choices)}, got {each!r}{guess}")
-            if self.scalar in _NOUNS and (each is None or not said.allows(each)):
+            if self.scalar is not str and self.scalar in _NOUNS and (each is None or not said.allows(each)):
                 is_what = f"is {said.meaning}, {self._allowed};" if said.meaning else f"must be {self._allowed},"
                 raise PrimeSVTError(f"{self.flag} {is_what} got {each}{self._percentage(each)}")
 
     def _percentage(self, value: Any) -> str:
         """What was meant, where a percentage was given for a fraction."""
-        fraction = self.scalar is float and self.said.least == 0 and 1 in (self.said.below, self.said.most)
-        if not fraction or value is None or not 1 < value < 100:
+        fraction = self.scalar is float and 1 in (self.said.below, self.said.most)
+        if not fraction or value is None or not 1 < value < 100 or not self.said.allows(value / 100):
             return "."
         return f"; did you mean {value / 100:g}?"
 

@@ -26,7 +26,7 @@ class ExplainingParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the message and exit."""
-        message = self.explained(message)
+        message = self.explained(message).removesuffix(".")
         self.exit(BAD_INPUT, f"{self.prog}: {message}{'' if message.endswith('?') else ';'} see '{self.prog} --help'\n")
 
     def explained(self, message: str) -> str:

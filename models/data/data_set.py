@@ -47,7 +47,7 @@ class ImageSource(Protocol):
 
 # Images and their labels, int64 ``[N]``.
 Part = tuple[ImageSource, np.ndarray]
-# Fewer training images than these leave a part without any.
+# Fewer training images than these leave a part without any, so they are not cut.
 _LEAST = 24
 
 
@@ -183,6 +183,7 @@ class DataSet:
         selection: What a search looks at.
         test: Looked at once.
         notes: How the files were understood, where that is not plain; for a person.
+        cut_by_fraction: Whether the data has no parts of its own, so that a share of it was made the test set.
     """
 
     name: str
@@ -191,6 +192,7 @@ class DataSet:
     selection: ImageSet
     test: ImageSet
     notes: tuple[str, ...] = ()
+    cut_by_fraction: bool = False
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -218,19 +220,27 @@ def split(
     Args:
         name: Name of the data set.
         classes: Names of the classes.
-        train: Training images and their labels; None where there are none, and nothing can be trained or calibrated.
+        train: Training images and their labels; None where there are none. Without any, or with fewer than 24, nothing
+            can be trained or calibrated.
         test: Test images and their labels.
         validation: Images on which plans are to be selected, where the data has its own.
         shuffled: Whether the images already are in random order; otherwise a fixed one is used.
         notes: How the files were understood, for a person.
 
     Raises:
-        PrimeSVTError: Fewer than 24 training images, no test image, labels that are no class, or odd class names.
+        PrimeSVTError: No test image, labels that are no class, or odd class names.
     """
     parts = {"training": train, "validation": validation, "test": test}
     _check_parts(name, classes, {what: part for what, part in parts.items() if part is not None})
     lacking = dict.fromkeys(ROLES, f"{name} has no training images")
     lacking["selection"] = f"{name} has test images only; a share of them can be selected on (--selection-from-test)"
+    if train is not None and len(train[1]) < _LEAST:
+        few = f"{name} has {len(train[1])} training images, and fewer than {_LEAST} are too few to be cut into parts"
+        lacking = {**dict.fromkeys(ROLES, few), "selection": f"{few}; select on test images (--selection-from-test)"}
+        train = None
+    if train is None and validation is None:
+        told = "it serves evaluate, and with --selection-from-test a search without calibration"
+        notes = (*notes, f"{lacking['fit']}: {told}; training needs them.")
     sets = {role: ImageSet(role, *test, np.arange(0), classes, lacking[role]) for role in ROLES}
 
     if train is not None:
@@ -243,7 +253,7 @@ def split(
         sets |= _cut(validation, {"selection": len(validation[1])}, classes, shuffled=shuffled)
     # The test set is in random order too, so that its first images are of all classes.
     sets |= _cut(test, {"test": len(test[1])}, classes, shuffled=shuffled)
-    return DataSet(name, **sets, notes=notes)
+    return DataSet(name, sets["fit"], sets["calibration"], sets["selection"], sets["test"], notes)
 
 
 def _cut(part: Part, sizes: Mapping[Role, int], classes: tuple[str, ...], *, shuffled: bool) -> dict[Role, ImageSet]:
@@ -266,11 +276,8 @@ def _check_parts(name: str, classes: tuple[str, ...], parts: Mapping[str, Part])
                 f"{name}: {what} labels must be 0 to {len(classes) - 1}, got {labels.min()} to {labels.max()}."
             )
     counts = {what: len(labels) for what, (_, labels) in parts.items()}
-    if counts.get("training", _LEAST) < _LEAST or not counts["test"]:
-        trained = counts.get("training", "none")
-        raise PrimeSVTError(
-            f"{name}: needs at least {_LEAST} training images and one test image, got {trained} and {counts['test']}."
-        )
+    if not counts["test"]:
+        raise PrimeSVTError(f"{name}: needs at least one test image, got none.")
     if not counts.get("validation", 1):
         raise PrimeSVTError(f"{name}: its validation part holds no image; leave the part out, or fill it.")
 

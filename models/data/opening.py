@@ -15,7 +15,7 @@ def open_data(
     path: str | Path | None,
     frame: Frame | None = None,
     *,
-    test_fraction: float = DEFAULT_TEST_FRACTION,
+    test_fraction: float | None = None,
 ) -> DataSet:
     """Open a data set.
 
@@ -24,17 +24,39 @@ def open_data(
             files, tree of images or of event frames with a folder per class; None is the embedded sample of
             Fashion-MNIST.
         frame: Channels, height and width to which files of a tree are brought; arrays are taken as they are.
-        test_fraction: Share of every class that is the test set, where the data has no test part of its own; from 0 to
-            1.
+        test_fraction: Share of every class that is the test set, where the data has no parts of its own, above 0 and at
+            most 1; a tenth where it is None.
 
     Raises:
         PrimeSVTError: Nothing there, or not a data set that can be read.
     """
-    if not 0 <= test_fraction <= 1:
-        raise PrimeSVTError(f"The test fraction must be between 0 and 1, got {test_fraction:g}.")
-    if path is None:
-        return open_embedded()
-    path = Path(path)
+    if test_fraction is not None and not 0 < test_fraction <= 1:
+        guess = f"; did you mean {test_fraction / 100:g}?" if 1 < test_fraction < 100 else "."
+        raise PrimeSVTError(f"The test fraction must be above 0 and at most 1, got {test_fraction:g}{guess}")
+    data = open_embedded() if path is None else _opened(_place(path), frame, test_fraction or DEFAULT_TEST_FRACTION)
+    if test_fraction is None or data.cut_by_fraction:
+        return data
+    return replace(
+        data, notes=(*data.notes, f"{data.name} has a test set of its own: --test-fraction changes nothing.")
+    )
+
+
+def _place(path: str | Path) -> Path:
+    """A path as it was given.
+
+    Raises:
+        PrimeSVTError: It is none.
+    """
+    if not isinstance(path, str | Path):
+        raise PrimeSVTError(f"Data is named by its file or directory, or None for the embedded sample; got {path!r}.")
+    if not str(path).strip():
+        raise PrimeSVTError(
+            "The data has an empty name: give a file or a directory, or nothing for the embedded sample."
+        )
+    return Path(path)
+
+
+def _opened(path: Path, frame: Frame | None, test_fraction: float) -> DataSet:
     if not path.exists():
         raise PrimeSVTError(f"No data at {path}: it does not exist.")
     found = format_of(path)

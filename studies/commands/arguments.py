@@ -84,9 +84,8 @@ def add_data(parser: Parser) -> None:
         "--test-fraction",
         metavar="SHARE",
         type=float,
-        default=DEFAULT_TEST_FRACTION,
         help="share of every class that is the test set, by a fixed rule, where the data has no parts "
-        "(default: %(default)s)",
+        f"(default: {DEFAULT_TEST_FRACTION:g})",
     )
     selection = parser.add_mutually_exclusive_group()
     selection.add_argument(

@@ -7,7 +7,15 @@ from pathlib import Path
 
 from optuna.storages import BaseStorage
 
-from primesvt.models import DEMO, Backend, DataSet, PrimeSVTError, Recipe, config_of
+from primesvt.models import (
+    DEFAULT_TEST_FRACTION,
+    DEMO,
+    Backend,
+    DataSet,
+    PrimeSVTError,
+    Recipe,
+    config_of,
+)
 from primesvt.search.samplers import PRIORITIZED, SAMPLERS
 
 from ..exit_codes import LIMIT_MISSED, NONE_FOUND
@@ -24,6 +32,7 @@ from ..reporting.result_directory import (
     prepare,
     save_options,
     storage_in,
+    take_finetuned,
     write,
 )
 from ..reporting.summary import summary
@@ -227,7 +236,7 @@ def compared_as(args: argparse.Namespace, subject: Subject, storage: BaseStorage
         model=args.model or "MODEL",
         data=args.data,
         storage=url,
-        test_fraction=args.test_fraction,
+        test_fraction=args.test_fraction or DEFAULT_TEST_FRACTION,
     )
     return Result(comparison, runs, test, provenance)
 
@@ -248,6 +257,7 @@ def written(args: argparse.Namespace, data: DataSet, result: Result, directory: 
     save_options(directory, args.options_text)
     write(directory, result.comparison, result.test.pruner, result.runs, result.provenance)
     if args.finetune is None:
+        take_finetuned(directory, None)
         return result
     given = {**vars(GENTLE), "epochs": args.finetune, "seed": args.seed, "flip": was_mirrored(args.model)}
     learnt = with_train_data(args, data, result.test.model)

@@ -10,7 +10,7 @@ import inspect
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any, NoReturn, TypeVar
 
 import numpy as np
@@ -35,12 +35,15 @@ class _CallParser(CommandParser):
         raise PrimeSVTError(f"{self.prog}: {self.explained(message)}")
 
 
-def asked(command: ModuleType, said: Mapping[str, Any]) -> argparse.Namespace:
+def asked(
+    command: ModuleType, said: Mapping[str, Any], otherwise: Mapping[str, Any] = MappingProxyType({})
+) -> argparse.Namespace:
     """What a command would read.
 
     Args:
         command: Its module.
         said: Options by name, as the command line has them, with ``_`` for ``-``; what is None is not said.
+        otherwise: What is said where neither that nor a file of options says it.
 
     Raises:
         PrimeSVTError: There is no such option, or it takes no such value.
@@ -56,6 +59,8 @@ def asked(command: ModuleType, said: Mapping[str, Any]) -> argparse.Namespace:
             words += _words(name, value, _switch(parser, name, value, known[name]))
     namespace = argparse.Namespace(command_line=(*parser.prog.split(), *words))
     found: argparse.Namespace = parser.parse_args(words, namespace)
+    if missing := {name: value for name, value in otherwise.items() if getattr(found, name) is None}:
+        return asked(command, {**said, **missing})
     for doubt in doubts(found):
         warnings.warn(doubt, stacklevel=3)
     return found
@@ -85,8 +90,10 @@ def _parser(command: ModuleType) -> _CallParser:
     # A file may have tables of other commands, too.
     parser.commands = NAMES
     for action in parser._actions:
-        # A model may be given as it is, and a result may stay in memory.
+        # A model may be given as it is, and a result and its trials may stay in memory.
         action.required = False
+        if action.dest == "storage":
+            action.default = None
     return parser
 
 

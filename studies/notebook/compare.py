@@ -17,12 +17,12 @@ from ..reporting import figures
 from ..reporting.chosen import best_of_samplers, limits_kept
 from ..reporting.comparison import Comparison, ReportedPlan
 from ..reporting.report import report_page
-from ..reporting.result_directory import prepare, save_options, storage_in, write
+from ..reporting.result_directory import prepare, save_options, storage_in, take_finetuned, write
 from ..reporting.summary import summary
 from ..reporting.terminal import comparison_text
 from .asked import asked, takes_options
 from .frames import frame, trials_frame
-from .subject import Data, Model, Storage, named, session, storage_given, subject_of
+from .subject import Data, Model, Storage, named, or_demo, session, storage_given, subject_of
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,12 @@ class Compared:
     Args:
         result: What the command knows of it.
         options_text: The file of options with which the command does the same again.
+        directory: Where it was written, with its fine-tuned models; None where it is in memory only.
     """
 
     result: command.Result
     options_text: str
+    directory: Path | None = None
 
     @property
     def comparison(self) -> Comparison:
@@ -113,19 +115,20 @@ class Compared:
         return comparison_text(self.comparison)
 
     def save(self, directory: str | Path) -> None:
-        """Write the directory that ``primesvt compare -o`` leaves: report, summary, trials, plan and model.
+        """Write the directory that ``primesvt compare -o`` leaves: report, summary, trials, plan and models.
 
         Raises:
             PrimeSVTError: It cannot be written.
         """
         prepare(Path(directory))
         save_options(Path(directory), self.options_text)
+        take_finetuned(Path(directory), self.directory if self.comparison.finetuned else None)
         write(Path(directory), self.comparison, self.result.test.pruner, self.result.runs, self.result.provenance)
 
 
 @takes_options(command)
 def compare(
-    model: Model = "demo",
+    model: Model | None = None,
     data: Data = None,
     *,
     storage: Storage = None,
@@ -136,7 +139,8 @@ def compare(
     """Run the studies of several samplers and compare them on the test set, as ``primesvt compare`` does.
 
     Args:
-        model: A model directory, "demo" for the embedded model, or a model.
+        model: A model directory, "demo", ``hf://OWNER/NAME``, or a model; None is that of a file of options, or else
+            the embedded demo model.
         data: A path, a data set that is open, or None for the embedded sample of Fashion-MNIST.
         storage: URL or file of an Optuna storage, or a storage; where it is None, the trials are kept in the output
             directory, or else in memory. Studies that are there go on.
@@ -148,7 +152,7 @@ def compare(
         PrimeSVTError: An option makes no sense, or a study cannot run.
         KeyboardInterrupt: The user stopped it; all finished trials stay in the storage.
     """
-    args = asked(command, {**named(model=model, data=data, storage=storage, output=output), **options})
+    args = asked(command, {**named(model=model, data=data, storage=storage, output=output), **options}, or_demo(model))
     # A file of options may name them, too.
     output, storage = args.output if output is None else output, args.storage if storage is None else storage
     with session(quiet):
@@ -164,7 +168,7 @@ def compare(
         result = command.compared_as(args, subject, kept, _name(storage))
         if output is not None:
             result = command.written(args, subject.data, result, Path(output))
-    return Compared(result, args.options_text)
+    return Compared(result, args.options_text, None if output is None else Path(output))
 
 
 def _name(storage: Storage) -> str:

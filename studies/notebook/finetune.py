@@ -16,7 +16,7 @@ from ..running.finetuning import FineTuned
 from ..running.train_run import check_trainable
 from .asked import asked, takes_options
 from .frames import epochs_figure, frame
-from .subject import Data, Model, model_of, named, session, subject_of
+from .subject import Data, Model, model_if_any, named, session, subject_of
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Tuned:
 
 @takes_options(command)
 def finetune(
-    model: Model,
+    model: Model | None = None,
     data: Data = None,
     *,
     teacher: Model | None = None,
@@ -66,7 +66,7 @@ def finetune(
     """Recover accuracy of a pruned model by training it a little, as ``primesvt finetune`` does.
 
     Args:
-        model: The pruned model: its directory, or itself; it stays as it is.
+        model: The pruned model: its directory, or itself, which stays as it is; None is that of a file of options.
         data: A path, a data set that is open, or None for the embedded sample of Fashion-MNIST.
         teacher: Learn from the answers of this model, such as the unpruned one: its directory, "demo", or itself.
         output: Directory for the model, where an interrupted training goes on; None writes nothing.
@@ -77,11 +77,11 @@ def finetune(
         PrimeSVTError: An option makes no sense, or the data does not fit.
     """
     args = asked(command, {**named(model=model, data=data, teacher=teacher, output=output), **options})
-    if output is not None:
+    if args.output is not None:
         check_trainable(args.output, overwrite=args.overwrite)
     with session(quiet), tempfile.TemporaryDirectory() as folder:
         args.output = args.output or Path(folder) / "model"
         subject = subject_of(args, model, data)
         tuned = copy.deepcopy(subject.model)
-        original = None if teacher is None else model_of(teacher)
+        original = model_if_any(teacher, args.teacher)
         return Tuned(tuned, command.finetuned_as(args, tuned, subject.data, original))

@@ -8,7 +8,7 @@ from typing import Any
 from ..commands import layers as command
 from .asked import asked, takes_options
 from .frames import frame
-from .subject import Model, model_of, named
+from .subject import Model, model_of, named, or_demo
 
 
 @dataclass(frozen=True)
@@ -48,15 +48,16 @@ class Listed:
 
 
 @takes_options(command)
-def layers(model: Model = "demo", **options: Any) -> Listed:
+def layers(model: Model | None = None, **options: Any) -> Listed:
     """List the prunable layers of a model, the largest first, as ``primesvt layers`` does.
 
     Args:
-        model: A model directory, "demo" for the embedded model, or a model.
+        model: A model directory, "demo", ``hf://OWNER/NAME``, or a model; None is that of a file of options, or else
+            the embedded demo model.
         options: Those of ``primesvt layers``, by name: ``embedding=True``.
 
     Raises:
         PrimeSVTError: There is no such model.
     """
-    args = asked(command, {**named(model=model), **options})
-    return Listed(command.layers_of(model_of(model), embedding=args.embedding))
+    args = asked(command, {**named(model=model), **options}, or_demo(model))
+    return Listed(command.layers_of(model_of(model, args.model), embedding=args.embedding))

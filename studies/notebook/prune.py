@@ -14,7 +14,7 @@ from primesvt.pruning import PruningPlan, StepReport
 from ..commands import prune as command
 from ..running.model_output import write_model
 from .asked import asked, takes_options
-from .subject import Data, Model, model_of, named, session
+from .subject import Data, Model, model_of, named, or_demo, session
 
 # A file, ratios by the names of layers, or a plan.
 Plan = str | Path | Mapping[str, float] | PruningPlan | None
@@ -59,7 +59,7 @@ def plan_of(plan: Plan) -> PruningPlan | None:
 
 @takes_options(command)
 def prune(
-    model: Model = "demo",
+    model: Model | None = None,
     plan: Plan = None,
     *,
     data: Data = None,
@@ -70,7 +70,8 @@ def prune(
     """Remove channels from a model by a plan, and repair what that breaks, as ``primesvt prune`` does.
 
     Args:
-        model: A model directory, "demo" for the embedded model, or a model; it stays as it is.
+        model: A model directory, "demo", ``hf://OWNER/NAME``, or a model, which stays as it is; None is that of a file
+            of options, or else the embedded demo model.
         plan: A plan, its file, or ratios by the names of layers; None where a study and a trial are named.
         data: Has the calibration images, where criterion or repair need any: a path, a data set that is open, or None
             for the embedded sample of Fashion-MNIST.
@@ -81,13 +82,13 @@ def prune(
     Raises:
         PrimeSVTError: There is no such plan, or it does not fit the model.
     """
-    args = asked(command, {**named(model=model, data=data, plan=plan, output=output), **options})
-    if output is not None:
-        check_free(Path(output), overwrite=args.overwrite)
+    args = asked(command, {**named(model=model, data=data, plan=plan, output=output), **options}, or_demo(model))
+    if args.output is not None:
+        check_free(args.output, overwrite=args.overwrite)
     given = data if isinstance(data, DataSet) else None
     with session(quiet):
-        original = model_of(model)
+        original = model_of(model, args.model)
         used, version = command.pruned_as(args, original, plan=plan_of(plan), data=given)
-        if output is not None:
-            write_model(version.model, Path(output), overwrite=args.overwrite, plan=used, options=args.options_text)
+        if args.output is not None:
+            write_model(version.model, args.output, overwrite=args.overwrite, plan=used, options=args.options_text)
     return Pruned(original, version.model, used, version.repair)

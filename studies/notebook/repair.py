@@ -31,8 +31,8 @@ class Repaired:
 
 @takes_options(command)
 def repair(
-    model: Model,
-    original: Model,
+    model: Model | None = None,
+    original: Model | None = None,
     data: Data = None,
     *,
     plan: Plan = None,
@@ -43,8 +43,8 @@ def repair(
     """Repair a model that is pruned already, as ``primesvt repair`` does.
 
     Args:
-        model: The pruned model: its directory, or itself; it stays as it is.
-        original: The model that it was before pruning.
+        model: The pruned model: its directory, or itself, which stays as it is; None is that of a file of options.
+        original: The model that it was before pruning; None is that of a file of options.
         data: Has the calibration images: a path, a data set that is open, or None for the embedded sample of
             Fashion-MNIST.
         plan: By which it was pruned: a plan, its file, or ratios by the names of layers; None finds the channels that
@@ -57,16 +57,16 @@ def repair(
         PrimeSVTError: No step is asked for, or the model was pruned from another or otherwise.
     """
     args = asked(command, {**named(model=model, original=original, data=data, plan=plan, output=output), **options})
-    if output is not None:
-        check_free(Path(output), overwrite=args.overwrite)
+    if args.output is not None:
+        check_free(args.output, overwrite=args.overwrite)
     with session(quiet):
         repaired, reports = command.repaired_as(
             args,
-            model_of(model),
-            model_of(original),
+            model_of(model, args.model),
+            model_of(original, args.original),
             plan=plan_of(plan),
             data=data if isinstance(data, DataSet) else None,
         )
-        if output is not None:
-            write_model(repaired, Path(output), overwrite=args.overwrite, options=args.options_text)
+        if args.output is not None:
+            write_model(repaired, args.output, overwrite=args.overwrite, options=args.options_text)
     return Repaired(repaired, reports)

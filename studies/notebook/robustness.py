@@ -13,7 +13,7 @@ from ..commands import robustness as command
 from ..reporting import figures
 from .asked import asked, takes_options
 from .frames import frame
-from .subject import Data, Model, named, session, subject_of
+from .subject import Data, Model, named, or_demo, session, subject_of
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,12 @@ class Probed:
 
 
 @takes_options(command)
-def robustness(model: Model = "demo", data: Data = None, *, quiet: bool = False, **options: Any) -> Probed:
+def robustness(model: Model | None = None, data: Data = None, *, quiet: bool = False, **options: Any) -> Probed:
     """Measure the accuracy when one layer alone is pruned, at several ratios, as ``primesvt robustness`` does.
 
     Args:
-        model: A model directory, "demo" for the embedded model, or a model.
+        model: A model directory, "demo", ``hf://OWNER/NAME``, or a model; None is that of a file of options, or else
+            the embedded demo model.
         data: A path, a data set that is open, or None for the embedded sample of Fashion-MNIST.
         quiet: Show no progress.
         options: Those of ``primesvt robustness``, by name: ``rates=[0.25, 0.5], images=1000``.
@@ -62,7 +63,7 @@ def robustness(model: Model = "demo", data: Data = None, *, quiet: bool = False,
     Raises:
         PrimeSVTError: An option makes no sense for this model and data.
     """
-    args = asked(command, {**named(model=model, data=data), **options})
+    args = asked(command, {**named(model=model, data=data), **options}, or_demo(model))
     with session(quiet):
         subject = subject_of(args, model, data)
         return Probed(*command.robustness_as(args, subject.model, subject.data))

@@ -20,7 +20,7 @@ from ..running.study_run import StudyRun, plan_of_trial
 from ..running.subject import Subject
 from .asked import asked, takes_options
 from .frames import trials_frame
-from .subject import Data, Model, Storage, named, session, storage_given, subject_of
+from .subject import Data, Model, Storage, named, or_demo, session, storage_given, subject_of
 
 
 @dataclass(frozen=True)
@@ -84,22 +84,24 @@ class Searched:
 
 @takes_options(command)
 def search(
-    model: Model = "demo", data: Data = None, *, storage: Storage = None, quiet: bool = False, **options: Any
+    model: Model | None = None, data: Data = None, *, storage: Storage = None, quiet: bool = False, **options: Any
 ) -> Searched:
     """Search for a plan that keeps the limits, as ``primesvt search`` does.
 
     Args:
-        model: A model directory, "demo" for the embedded model, or a model.
+        model: A model directory, "demo", ``hf://OWNER/NAME``, or a model; None is that of a file of options, or else
+            the embedded demo model.
         data: A path, a data set that is open, or None for the embedded sample of Fashion-MNIST.
-        storage: URL or file of an Optuna storage, or a storage; None keeps the trials in memory. A study that is there
-            goes on.
+        storage: URL or file of an Optuna storage, or a storage; where it is None, that of a file of options, or
+            else the trials are kept in memory. A study that is there goes on.
         quiet: Show no progress.
         options: Those of ``primesvt search``, by name: ``sampler="tpe", trials=40, max_drop=2``.
 
     Raises:
         PrimeSVTError: An option makes no sense, or the study cannot run.
     """
-    args = asked(command, {**named(model=model, data=data, storage=storage), **options})
+    args = asked(command, {**named(model=model, data=data, storage=storage), **options}, or_demo(model))
     with session(quiet):
         subject = subject_of(args, model, data)
-        return Searched(command.searched(args, subject, storage_given(storage)), subject, backend_of(args))
+        kept = storage_given(args.storage if storage is None else storage)
+        return Searched(command.searched(args, subject, kept), subject, backend_of(args))

@@ -11,7 +11,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.storages import BaseStorage, InMemoryStorage
 from torch import nn
 
-from primesvt.models import DataSet, PrimeSVTError, Role, load_model
+from primesvt.models import DEMO, DataSet, PrimeSVTError, Role, load_model
 from primesvt.models.engine.compiling import compilations
 
 from ..commands.arguments import open_data_for
@@ -28,14 +28,24 @@ Data = str | Path | DataSet | None
 Storage = str | Path | BaseStorage | None
 
 
-def model_of(model: Model) -> nn.Module:
+def or_demo(model: Model | None) -> dict[str, str]:
+    """For :func:`~primesvt.studies.notebook.asked.asked`: the demo model, where none was given."""
+    return {"model": DEMO} if model is None else {}
+
+
+def model_of(model: Model | None, said: str | None = None) -> nn.Module:
     """The model.
+
+    Args:
+        model: As it was given.
+        said: Its name in the options, which counts where none was given: a file may say it.
 
     Raises:
         PrimeSVTError: There is none.
     """
     if isinstance(model, nn.Module):
         return model
+    model = said if model is None else model
     return load_model(_name_of("model", model, "a directory, 'demo', or a model of PrimeSVT"))
 
 
@@ -52,13 +62,21 @@ def data_of(args: argparse.Namespace, data: Data, model: nn.Module, role: Role) 
     return open_data_for(args, model, role, None)
 
 
-def subject_of(args: argparse.Namespace, model: Model, data: Data, role: Role = "selection") -> Subject:
+def model_if_any(model: Model | None, said: str | None) -> nn.Module | None:
+    """The same of a model that may be left out."""
+    return None if model is None and said is None else model_of(model, said)
+
+
+def subject_of(args: argparse.Namespace, model: Model | None, data: Data, role: Role = "selection") -> Subject:
     """Model and data.
 
     Raises:
         PrimeSVTError: One of them cannot be read, or they do not fit.
     """
-    found = model_of(model)
+    found = model_of(model, args.model)
+    if isinstance(model, nn.Module):
+        # What a file of options names is another one.
+        args.model = None
     return Subject(found, data_of(args, data, found, role))
 
 

@@ -16,7 +16,7 @@ from ..commands import train as command
 from ..running.train_run import TrainRun, check_trainable
 from .asked import asked, takes_options
 from .frames import epochs_figure, frame
-from .subject import Data, Model, model_of, named, session
+from .subject import Data, Model, model_if_any, named, session
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,9 @@ def train(
         PrimeSVTError: An option makes no sense, or the data does not fit.
     """
     args = asked(command, {**named(data=data, init=init, output=output), **options})
-    if output is not None:
+    if args.output is not None:
         check_trainable(args.output, overwrite=args.overwrite)
     with session(quiet), tempfile.TemporaryDirectory() as folder:
         args.output = args.output or Path(folder) / "model"
-        initial = None if init is None else model_of(init)
-        return Trained(*command.trained_as(args, initial, data if isinstance(data, DataSet) else None))
+        given = data if isinstance(data, DataSet) else None
+        return Trained(*command.trained_as(args, model_if_any(init, args.init), given))

@@ -76,6 +76,28 @@ def finetuned_in(directory: Path) -> Path:
     return directory / FINETUNED
 
 
+def take_finetuned(directory: Path, other: Path | None) -> None:
+    """Let a directory have the fine-tuned models of another one, or none: those of an earlier run would pass for them.
+
+    Args:
+        directory: A directory that :func:`prepare` made.
+        other: One that has them, or None.
+
+    Raises:
+        PrimeSVTError: They cannot be written.
+    """
+    place = finetuned_in(directory)
+    if other is not None and other.resolve() == directory.resolve():
+        return
+    try:
+        if place.exists():
+            shutil.rmtree(place)
+        if other is not None:
+            shutil.copytree(finetuned_in(other), place)
+    except (OSError, shutil.Error) as error:
+        raise PrimeSVTError(f"Cannot write {place}: {error}.") from error
+
+
 def storage_in(directory: Path) -> str:
     """URL of the storage inside the output directory."""
     return f"sqlite:///{directory / STORAGE}"

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from torch import nn
 
-from primesvt.models import CPU, Backend, DataSet, ImageSet, Precision, PrimeSVTError, streams
+from primesvt.models import CPU, Backend, DataSet, ImageSet, Precision, PrimeSVTError, config_of, streams
 from primesvt.models.families.config import MAX_WIDTH
 from primesvt.models.options import check_options, option
 from primesvt.pruning import (
@@ -339,6 +339,12 @@ class StudySettings:
         """
         most = self.kind.largest_ratio(space, self.options)
         reachable = largest_saving(model, space.layers, most, self.multiple)
+        if self.multiple > 1 and reachable <= 0:
+            widest = max(config_of(model).widths[layer] for layer in space.layers)
+            raise PrimeSVTError(
+                f"multiple {self.multiple} lets no layer lose a channel: the widest has {widest}, in all of its heads. "
+                "Give a smaller one."
+            )
         if reachable < self.constraints.min_saving:
             floor = math.floor(reachable * 1e4) / 1e4  # what is said to be reachable must be
             more = "" if streams(model) & set(space.layers) else ", or add --embedding"

@@ -11,9 +11,9 @@ from typing import Any
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage, get_storage
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, NoSuchModuleError, OperationalError, SQLAlchemyError
 
-from primesvt.models import PrimeSVTError
+from primesvt.models import PrimeSVTError, unknown
 
 from .patient_storage import PATIENCE_SECONDS, PatientStorage
 from .servers import GRPC, Server, database_lost, grpc_server, import_grpc, redis_server, timeouts
@@ -33,6 +33,8 @@ _PACKAGES = {
     "grpc": "primesvt[grpc]",
     "google": "primesvt[grpc]",  # google.protobuf
 }
+_KINDS = ("sqlite", "postgresql", "postgresql+psycopg", "mysql", "mysql+pymysql", "redis", "rediss", "grpc")
+_CHECK = "Check the URL (such as sqlite:///study.db, postgresql://user@host/name or grpc://host:port)."
 _BUSY_SECONDS = 60
 _CREATION_WAITS = (0.2, 0.5, 1.0)
 
@@ -57,7 +59,7 @@ def open_storage(url: str, *, create: bool = True, patience: float = PATIENCE_SE
         )
     try:
         if url in _IN_MEMORY:
-            raise ValueError("it is in memory only, so every trial would be lost at the end")
+            raise ValueError("it is in memory only, as it names no file, so every trial would be lost at the end")
         if "://" not in url:
             return _open_file(Path(url), create)
         scheme = url.partition("://")[0]
@@ -72,10 +74,12 @@ def open_storage(url: str, *, create: bool = True, patience: float = PATIENCE_SE
         return storage if own else _patient(Server(get_storage(storage), database_lost), url, patience)
     except ImportError as error:
         raise PrimeSVTError(_missing_driver(url, error)) from error
+    except NoSuchModuleError as error:
+        kind = unknown("kind of storage", url.partition("://")[0], _KINDS)
+        raise PrimeSVTError(f"{kind} {_CHECK}") from error
     except Exception as error:  # drivers have errors of their own, without a common base
         raise PrimeSVTError(
-            f"The storage {without_password(url)} does not answer: {_first_line(error)}. "
-            "Check the URL (such as sqlite:///study.db, postgresql://user@host/name or grpc://host:port)."
+            f"The storage {without_password(url)} does not answer: {_first_line(error)}. {_CHECK}"
         ) from error
 
 

@@ -150,6 +150,8 @@ def test_a_configuration_that_is_no_object(saved: Path, content: bytes, message:
 
 
 def test_missing_files_are_named(saved: Path, tmp_path: Path) -> None:
+    with pytest.raises(PrimeSVTError, match=r"A model is named by its directory, 'demo' or hf://OWNER/NAME; got 3"):
+        load_model(3)  # type: ignore[arg-type]
     with pytest.raises(PrimeSVTError, match=r"No model in .*nowhere: No such file .* is a directory with config\.json"):
         load_model(tmp_path / "nowhere")
     (saved / "model.safetensors").unlink()

@@ -97,6 +97,8 @@ def test_text_becomes_a_value_of_the_type(name: str, text: str, value: Any) -> N
         ("epochs", "1.5", "expected a whole number, got '1.5'"),
         ("rates", "0.1;0.2", "expected numbers separated by commas, such as 0.1,0.5, got '0.1;0.2'"),
         ("heads", "a", "expected whole numbers separated by commas"),
+        ("heads", "", "expected whole numbers separated by commas, such as 2,4, got ''"),
+        ("names", " , ", "expected names separated by commas, got ' , '"),
     ],
 )
 def test_text_that_means_no_value_is_refused(name: str, text: str, message: str) -> None:

@@ -66,6 +66,21 @@ def test_points_that_look_like_a_fraction(value, said) -> None:
     assert not list(doubts(parsed("layers", "demo")))
 
 
+def test_pixels_of_another_scale_are_doubted() -> None:
+    said = list(doubts(parsed("import", "f.pth", "-o", "x", "--mean", "127.5,51,0", "--std", "0.5,1,0.2")))
+    assert said == ["--mean is of images in [0, 1]: of pixels from 0 to 255 give 0.5,0.2,0 instead."]
+    assert not list(doubts(parsed("train", "-o", "x", "--mean", "0.5", "--std", "1")))
+
+
+def test_a_message_ends_once(capsys: pytest.CaptureFixture[str]) -> None:
+    said = refused(capsys, "search", "demo", "--limit", "foo=3")
+    assert "Unknown measure 'foo'; known are parameters, " in said
+    assert ".;" not in said
+    assert "--exclude-layers: expected names separated by commas, got ''; see" in refused(
+        capsys, "search", "demo", "--exclude-layers", ""
+    )
+
+
 @pytest.fixture
 def config(tmp_path: Path):
     def write(text: str) -> Path:

@@ -8,7 +8,7 @@ Hidden files and folders are no part of a data set, at any depth.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -96,9 +96,10 @@ class ClassTree:
             notes = (f"{places['validation'].name}/ is the selection set.",)
         parts = {part: (source(files), labels) for part, (files, labels) in listed.items() if files}
         validation = parts.get("validation")
-        return split(
+        data = split(
             str(self.directory), classes, parts.get("train"), parts["test"], validation=validation, notes=notes
         )
+        return replace(data, cut_by_fraction=not places)
 
     def _listed(self, part: Path, classes: Sequence[str]) -> Files:
         files = [(file, label) for label, name in enumerate(classes) for file in sorted(self._files(part / name))]

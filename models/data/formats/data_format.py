@@ -19,7 +19,8 @@ class Opening:
     Args:
         frame: To which images of any size are to be brought; None where the caller does not know. What has a size of
             its own is taken as it is.
-        test_fraction: Share of every class that is the test set, where the data has no test part of its own.
+        test_fraction: Share of every class that is the test set, where the data has no parts of its own; the data set
+            says so then (``cut_by_fraction``).
     """
 
     frame: Frame | None = None

@@ -99,8 +99,7 @@ def test_roles() -> None:
 @pytest.mark.parametrize(
     ("train", "test", "message"),
     [
-        ((source(23), labels(23)), (source(3), labels(3)), "at least 24 training images and one test image, got 23"),
-        ((source(24), labels(24)), (source(0), labels(0)), "one test image, got 24 and 0"),
+        ((source(24), labels(24)), (source(0), labels(0)), "toy: needs at least one test image, got none"),
         ((source(24), labels(23)), (source(3), labels(3)), "toy: 24 training images but 23 labels"),
         ((source(24), labels(24)), (source(3), labels(4)), "toy: 3 test images but 4 labels"),
         ((source(24), labels(24, 4)), (source(3), labels(3)), "training labels must be 0 to 2, got 0 to 3"),
@@ -110,6 +109,21 @@ def test_roles() -> None:
 def test_parts_that_make_no_data_set(train, test, message: str) -> None:
     with pytest.raises(PrimeSVTError, match=message):
         split("toy", ("a", "b", "c"), train, test)
+
+
+@pytest.mark.parametrize("count", [0, 23])
+def test_few_training_images_are_no_reason_not_to_test(count: int) -> None:
+    data = split("toy", ("a", "b", "c"), (source(count), labels(count)), (source(3), labels(3)))
+    assert [len(data.role(role)) for role in ("fit", "calibration", "selection", "test")] == [0, 0, 0, 3]
+    few = f"toy has {count} training images, and fewer than 24 are too few to be cut into parts"
+    assert data.notes == (
+        f"{few}: it serves evaluate, and with --selection-from-test a search without calibration; training needs them.",
+    )
+    assert data.fit.lacking == few
+    # A validation part is the selection set all the same.
+    train, test, validation = ((source(n), labels(n)) for n in (count, 3, 4))
+    chosen = split("toy", ("a", "b", "c"), train, test, validation=validation)
+    assert (len(chosen.selection), len(chosen.fit), chosen.notes) == (4, 0, ())
 
 
 @pytest.mark.parametrize("classes", [("a",), (), ("a", "a"), ("a", "b", "a")])

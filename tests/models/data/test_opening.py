@@ -20,6 +20,33 @@ def test_paths_that_hold_no_data(tmp_path: Path) -> None:
         open_data(str(tmp_path / "data.csv"))
 
 
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [(3, "Data is named by its file or directory, .*; got 3"), ("", "The data has an empty name"), (" ", "empty name")],
+)
+def test_what_is_no_path_is_refused(path, message: str) -> None:
+    """An empty name would be the directory at hand, which a script that lost a variable does not mean."""
+    with pytest.raises(PrimeSVTError, match=message):
+        open_data(path)
+
+
+def test_a_fraction_that_changes_nothing_is_said(tmp_path: Path) -> None:
+    tree(tmp_path)
+    assert open_data(tmp_path, FRAME).notes == ()
+    said = open_data(tmp_path, FRAME, test_fraction=0.2)
+    assert said.notes == (f"{tmp_path} has a test set of its own: --test-fraction changes nothing.",)
+    assert len(open_data(tmp_path / "train", FRAME, test_fraction=0.2).notes) == 1
+    assert "--test-fraction changes nothing" in open_data(None, test_fraction=0.2).notes[0]
+
+
+@pytest.mark.parametrize(
+    ("share", "guess"), [(0, r"0\."), (1.5, r"1\.5; did you mean 0\.015"), (20, "did you mean 0.2")]
+)
+def test_a_fraction_out_of_its_range(tmp_path: Path, share: float, guess: str) -> None:
+    with pytest.raises(PrimeSVTError, match=rf"The test fraction must be above 0 and at most 1, got .*{guess}"):
+        open_data(tree(tmp_path) / "train", FRAME, test_fraction=share)
+
+
 def test_the_frame_of_a_model() -> None:
     assert frame_of(small_config("spikformer")) == (1, 8, 8)
 

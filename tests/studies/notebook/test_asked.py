@@ -22,7 +22,8 @@ def test_names_are_the_options_of_the_command_line() -> None:
         "search m --sampler tpe --max-drop 2 --limit state-bytes=500000 --layers a,b* --embedding "
         "--repair least-squares"
     )
-    told = vars(make_parser().parse_args(words.split()))
+    # From Python, trials stay in memory where no storage is named.
+    told = {**vars(make_parser().parse_args(words.split())), "storage": None}
     mine = vars(said)
     assert {name: mine[name] for name in mine if name not in ("command_line", "options_text")} == {
         name: told[name] for name in told if name not in ("run", "options_text", "print_completion")
@@ -81,6 +82,16 @@ def test_a_file_of_options_has_tables_as_on_the_command_line(tmp_path: Path) -> 
     (tmp_path / "o.toml").write_text("[serach]\n")
     with pytest.raises(PrimeSVTError, match=r"there is no command 'serach'; did you mean search\?"):
         asked(search, {"config": tmp_path / "o.toml"})
+
+
+def test_what_a_file_does_not_say_is_as_in_the_call(tmp_path: Path) -> None:
+    (tmp_path / "o.toml").write_text('model = "mine"\nmax-drop = 2\n')
+    assert asked(search, {"model": None, "config": tmp_path / "o.toml"}, {"model": "demo"}).model == "mine"
+    assert asked(search, {"model": "given", "config": tmp_path / "o.toml"}).model == "given"
+    (tmp_path / "o.toml").write_text("max-drop = 2\n")
+    said = asked(search, {"model": None, "config": tmp_path / "o.toml"}, {"model": "demo"})
+    assert (said.model, said.max_drop, said.storage) == ("demo", 2, None)
+    assert 'model = "demo"' in said.options_text
 
 
 def test_numbers_of_numpy_are_numbers() -> None:

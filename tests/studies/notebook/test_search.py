@@ -4,7 +4,7 @@ import pytest
 from optuna.storages import InMemoryStorage
 
 import primesvt
-from primesvt.models import model_bytes
+from primesvt.models import fingerprint, load_model, model_bytes
 from primesvt.search import accuracy_of
 
 from ...conftest import noisy_data
@@ -29,6 +29,18 @@ def test_a_search_in_memory_returns_tables_figures_and_the_model(capsys) -> None
     # The same storage goes on.
     assert len(primesvt.search(model, data, storage=storage, sampler="random", trials=8, **SMALL).trials) == 8
     assert "at most 8 trials" in capsys.readouterr().err
+
+
+def test_a_file_of_options_names_model_data_and_storage(model_dir, data_file, tmp_path) -> None:
+    lines = {"model": model_dir, "data": data_file, "storage": f"sqlite:///{tmp_path}/s.db", "sampler": "random"}
+    text = "".join(f'{name} = "{value}"\n' for name, value in lines.items())
+    (tmp_path / "o.toml").write_text(f"{text}[search]\ntrials = 1\nimages = 10\n")
+    found = primesvt.search(config=tmp_path / "o.toml", quiet=True)
+    assert fingerprint(found.subject.model) == fingerprint(load_model(model_dir))
+    assert (tmp_path / "s.db").exists()
+    assert len(primesvt.search(config=tmp_path / "o.toml", trials=2, quiet=True).trials) == 2
+    # What the call says wins.
+    assert len(primesvt.search(config=tmp_path / "o.toml", storage=InMemoryStorage(), quiet=True).trials) == 1
 
 
 def test_no_plan_within_the_limits_is_said() -> None:

@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 
 from primesvt.models import PrimeSVTError
-from primesvt.studies.reporting.result_directory import STORAGE, prepare, save_options, storage_in
+from primesvt.studies.reporting.result_directory import (
+    STORAGE,
+    finetuned_in,
+    prepare,
+    save_options,
+    storage_in,
+    take_finetuned,
+)
 from primesvt.studies.running.model_output import OPTIONS_FILE
 
 
@@ -45,3 +52,14 @@ def test_options_stay_those_that_results_were_made_with(tmp_path: Path) -> None:
     assert (tmp_path / OPTIONS_FILE).read_text() == "trials = 1\n"
     save_options(tmp_path, "trials = 2\n")
     assert (tmp_path / OPTIONS_FILE).read_text() == "trials = 2\n"
+
+
+def test_fine_tuned_models_are_those_of_the_comparison(tmp_path: Path) -> None:
+    for name in ("old", "new"):
+        (finetuned_in(tmp_path / name) / name).mkdir(parents=True)
+    take_finetuned(tmp_path / "new", tmp_path / "new")
+    take_finetuned(tmp_path / "old", tmp_path / "new")
+    assert [place.name for place in finetuned_in(tmp_path / "old").iterdir()] == ["new"]
+    take_finetuned(tmp_path / "old", None)
+    assert not finetuned_in(tmp_path / "old").exists()
+    assert finetuned_in(tmp_path / "new").exists()

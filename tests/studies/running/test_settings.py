@@ -83,6 +83,9 @@ def test_what_is_reachable_in_multiples_is_less() -> None:
     most = memory_saving(model, PruningPlan(dict.fromkeys(StudySettings().grid(model).layers, 0.9), multiple=4))
     limits = Constraints(min_saving=most + 0.01)
     StudySettings(constraints=limits).check_reachable(model, StudySettings().grid(model))
+    huge = StudySettings(constraints=limits, multiple=1000)
+    with pytest.raises(PrimeSVTError, match="multiple 1000 lets no layer lose a channel: the widest has 16, in all"):
+        huge.check_reachable(model, huge.grid(model))
     coarse = StudySettings(constraints=limits, multiple=4)
     with pytest.raises(PrimeSVTError, match="cannot be reached"):
         coarse.check_reachable(model, coarse.grid(model))

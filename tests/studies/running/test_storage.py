@@ -51,6 +51,14 @@ def test_what_would_lose_every_trial_is_refused(url: str) -> None:
     assert "in memory only" in refused(url)
 
 
+@pytest.mark.parametrize(
+    ("url", "guess"), [("postgres://a@b/c", "postgresql"), ("mysqll://a@b/c", "mysql"), ("sqllite:///s.db", "sqlite")]
+)
+def test_a_mistyped_kind_says_what_was_meant(url: str, guess: str) -> None:
+    said = refused(url)
+    assert f"Unknown kind of storage '{url.partition(':')[0]}'; did you mean {guess}? Known are sqlite, " in said
+
+
 @pytest.mark.parametrize("name", ["sqlite:///{}/typo.db", "{}/typo.db", "{}/typo.log"])
 def test_what_is_only_read_is_not_made(tmp_path: Path, name: str) -> None:
     with pytest.raises(PrimeSVTError, match="there is no such file"):

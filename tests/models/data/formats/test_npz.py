@@ -91,7 +91,7 @@ def test_validation_images_are_the_test_set_where_there_is_no_other(tmp_path: Pa
     np.savez(tmp_path / "v.npz", **given)
     data = open_data(tmp_path / "v.npz")
     assert (len(data.test), len(data.selection) > 0) == (6, train)
-    assert data.notes == ("val_images are the test set, as there are no test images.",)
+    assert data.notes[0] == "val_images are the test set, as there are no test images."
 
 
 def test_labels_that_begin_with_one(tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ BAD_ARRAYS = [
     ({"test_images": np.zeros((6, 0, 4), np.uint8)}, r"test_images must be .* got uint8 \[6, 0, 4\]"),
     ({"test_images": np.zeros((6, 5, 5), np.uint8)}, r"images of train_images are \(5, 4\), but test images \(5, 5\)"),
     ({"test_images": np.zeros((7, 5, 4), np.uint8)}, "7 test images but 6 labels"),
-    ({"test_images": np.zeros((0, 5, 4), np.uint8), "test_labels": np.zeros(0, int)}, "and one test image"),
+    ({"test_images": np.zeros((0, 5, 4), np.uint8), "test_labels": np.zeros(0, int)}, "one test image, got none"),
     ({"train_labels": np.arange(29) % 3}, "30 training images but 29 labels"),
     ({"train_labels": np.zeros(30)}, r"train_labels must be integers \[N\] or \[N, 1\], got float64 \[30\]"),
     ({"train_labels": np.zeros((30, 2), int)}, "train_labels must be integers .* several labels each"),
