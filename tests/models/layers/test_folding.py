@@ -1,4 +1,4 @@
-"""Folded BatchNorm does what it did; every family as a whole is in the contract, pruning/family_contract.py."""
+"""Folded BatchNorm does what it did; every family as a whole is in the contract, pruning/family_contract/."""
 
 import pytest
 import torch

@@ -22,7 +22,7 @@ from primesvt.pruning import (
     repair_steps,
     run_repair,
 )
-from primesvt.pruning.family_contract import _SETTINGS, difference, lively_model, plans
+from primesvt.pruning.family_contract import SETTINGS, difference, lively_model, plans
 from primesvt.pruning.repair import LeastSquares, Mean, Norm, Repaired
 
 from .conftest import VARIANTS, calibration_of, everything, half, inner_layers, reference_of
@@ -111,7 +111,7 @@ def test_copies_of_channels_are_made_up_for(variant: str) -> None:
 
 @every_variant
 @given(data=st.data())
-@settings(_SETTINGS, max_examples=2)
+@settings(SETTINGS, max_examples=2)
 def test_no_plan_gets_worse_and_nothing_is_written_in_place(variant: str, data: st.DataObject) -> None:
     reference = reference_of(variant)
     model = reference.original

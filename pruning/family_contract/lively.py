@@ -1,0 +1,76 @@
+"""Models whose neurons fire, images, and plans, all drawn at random: what a proof of pruning needs."""
+
+import torch
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from primesvt.models import (
+    ModelConfig,
+    build,
+    channel_groups,
+)
+
+from ..criteria import CRITERIA
+from ..plan import PruningPlan
+
+# Of answers that are the same, in float64.
+TOLERANCE = 1e-9
+
+# The model comes from a fixture, once per test; several families inherit the same test.
+SETTINGS = settings(
+    max_examples=10,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[
+        HealthCheck.function_scoped_fixture,
+        HealthCheck.differing_executors,
+        HealthCheck.too_slow,
+        HealthCheck.data_too_large,
+    ],
+)
+
+
+def lively_model(config: ModelConfig, seed: int = 0) -> nn.Module:
+    """A model in float64 and evaluation mode, whose random weights make its neurons fire.
+
+    BatchNorm gets random scales and shifts, and the statistics of random images, layer by layer.
+
+    Args:
+        config: Any configuration.
+        seed: Of weights and images.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = build(config).double()
+        norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
+        for norm in norms:
+            nn.init.uniform_(norm.weight, 1.0, 2.5)
+            nn.init.uniform_(norm.bias, -0.5, 1.0)
+            norm.momentum = 1.0
+        with torch.no_grad():
+            model.train()(torch.randn(32, config.in_channels, *config.image_size, dtype=torch.float64))
+        for norm in norms:
+            norm.momentum = 0.1
+    return model.eval()
+
+
+def random_images(config: ModelConfig, *leading: int, seed: int = 0) -> torch.Tensor:
+    """Images ``[N, C, H, W]``, or event sequences where ``leading`` is ``T, N``, float64."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn((*leading, config.in_channels, *config.image_size), generator=generator, dtype=torch.float64)
+
+
+def difference(one: torch.Tensor, other: torch.Tensor) -> float:
+    """The largest absolute difference."""
+    return float((one - other).abs().max())
+
+
+@st.composite
+def plans(draw: st.DrawFn, model: nn.Module) -> PruningPlan:
+    """A plan for some layers of a model, at any ratios, by any criterion, for multiples of a few channels."""
+    names = [group.name for group in channel_groups(model)]
+    layers = draw(st.lists(st.sampled_from(names), unique=True))
+    ratios = {layer: draw(st.floats(0, 0.99)) for layer in layers}
+    weights_alone = sorted(name for name, criterion in CRITERIA.items() if not criterion.needs_statistics)
+    return PruningPlan(ratios, draw(st.sampled_from(weights_alone)), multiple=draw(st.sampled_from([1, 2, 3])))
