@@ -104,11 +104,11 @@ def test_a_database_of_a_newer_optuna(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["s.db", "s.log"])
 def test_what_may_not_be_written(tmp_path: Path, name: str) -> None:
-    with mock.patch.object(os, "access", return_value=False):
+    with mock.patch.object(os, "access", lambda _path, mode: mode != os.W_OK):
         assert f"the directory {tmp_path} may not be written" in refused(f"{tmp_path}/{name}")
         assert list(tmp_path.iterdir()) == []
     open_storage(f"{tmp_path}/{name}")
-    with mock.patch.object(os, "access", return_value=False):
+    with mock.patch.object(os, "access", lambda _path, mode: mode != os.W_OK):
         assert f"{tmp_path}/{name} may not be written" in refused(f"{tmp_path}/{name}")
         open_storage(f"{tmp_path}/{name}", create=False)  # to be looked at
 
