@@ -40,7 +40,7 @@ from .rejection import EXACT, STATISTICAL, Rejection
 from .reuse import Known, KnownEvaluations, evaluation_of
 from .space import SearchSpace, ratios_of
 from .stopping import StoppingRule
-from .workers import give_up, is_mine, is_running, lost_trial
+from .workers import give_up, is_mine, is_running, lost_trial, signature
 
 # Names of earlier versions.
 DEFAULT_MEMORY, Measured, divergence = DEFAULT_CACHE, Counted, finite_divergence
@@ -104,5 +104,6 @@ __all__ = [
     "ratios",
     "ratios_of",
     "saving_of",
+    "signature",
     "violation",
 ]

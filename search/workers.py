@@ -44,8 +44,13 @@ def this_worker() -> str:
 
 def sign(study: optuna.Study, trial: FrozenTrial) -> None:
     """Write into a trial who runs it, and until when it is taken to run by other hosts."""
-    _lease(study, trial)
-    write_system_attr(study, trial, WORKER, this_worker())
+    for key, value in signature().items():
+        write_system_attr(study, trial, key, value)
+
+
+def signature() -> dict[str, str | float]:
+    """The system attributes of a trial that this thread begins."""
+    return {LEASE_END: time.time() + _LEASE_SECONDS, WORKER: this_worker()}
 
 
 @contextmanager
@@ -57,17 +62,13 @@ def renewing(study: optuna.Study, trial: FrozenTrial | optuna.Trial) -> Iterator
         # Where it cannot be written, the trial's own thread finds that, too, and says so.
         with suppress(Exception):
             while not done.wait(_RENEWAL_SECONDS):
-                _lease(study, trial)
+                write_system_attr(study, trial, LEASE_END, signature()[LEASE_END])
 
     threading.Thread(target=renew, daemon=True).start()
     try:
         yield
     finally:
         done.set()
-
-
-def _lease(study: optuna.Study, trial: FrozenTrial | optuna.Trial) -> None:
-    write_system_attr(study, trial, LEASE_END, time.time() + _LEASE_SECONDS)
 
 
 def is_running(trial: FrozenTrial) -> bool:

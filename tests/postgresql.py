@@ -31,10 +31,12 @@ def missing() -> str | None:
 
 
 def programs() -> Path | None:
-    """Where ``initdb`` and ``pg_ctl`` are: Debian puts them beside the path."""
-    found = [*Path("/usr/lib/postgresql").glob("*/bin/initdb")]
+    """The folder of PostgreSQL's programs: Debian keeps them beside the path."""
     on_path = shutil.which("initdb")
-    return Path(on_path).parent if on_path else max(found).parent if found else None
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    folders += [Path(on_path).parent] if on_path else []
+    needed = ("initdb", "pg_ctl", "createdb")
+    return next((folder for folder in folders if all((folder / name).exists() for name in needed)), None)
 
 
 def owner() -> str:

@@ -19,6 +19,8 @@ from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from primesvt.search import signature
+
 from .console import duration, say
 from .servers import Server
 
@@ -67,8 +69,11 @@ class PatientStorage(_Delegating):  # type: ignore[misc]
         self._outage: float | None = None
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
-        """As Optuna's, with a token in the trial's system attributes; the worker's own where this is its proxy."""
-        trial = deepcopy(template_trial) or optuna.create_trial(state=TrialState.RUNNING)
+        """As Optuna's, with a token in the trial's system attributes; the worker's own where this is its proxy.
+
+        A trial that begins is signed from the first, so that others see whether its worker was killed at once.
+        """
+        trial = deepcopy(template_trial) or optuna.create_trial(state=TrialState.RUNNING, system_attrs=signature())
         token = trial.system_attrs.get(TOKEN, uuid.uuid4().hex)
         trial.system_attrs = {**trial.system_attrs, TOKEN: token}
 

@@ -1,5 +1,6 @@
 """Opening Optuna storages, with errors that a person understands."""
 
+import os
 import re
 import time
 from collections.abc import Iterator, Mapping
@@ -192,6 +193,8 @@ def _check_file(path: Path, create: bool) -> None:
         raise OSError(f"the directory {path.parent} does not exist")
     if not create and not path.exists():
         raise OSError("there is no such file")
+    if create and not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise OSError(f"{path if path.exists() else f'the directory {path.parent}'} may not be written")
 
 
 def _first_line(error: BaseException | str) -> str:

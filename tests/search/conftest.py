@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,8 +12,12 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-# Not waiting for the disk: in a test only a process dies, not the machine.
-event.listen(Engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
+
+@event.listens_for(Engine, "connect")
+def _do_not_wait_for_the_disk(connection: object, _: object) -> None:
+    """In a test only a process dies, not the machine."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA synchronous=OFF")
 
 
 @pytest.fixture(autouse=True)

@@ -1,9 +1,13 @@
 """The commands as other programs call them: the JSON that is promised, and what bad input says."""
 
 import json
+import os
 import re
+import signal
+import time
 import tomllib
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import optuna
@@ -11,6 +15,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from primesvt.studies.cli import COMMANDS
+from primesvt.studies.main import main as process
 from primesvt.studies.running.storage import open_storage
 
 SEARCH = ("--max-drop", "30", "--min-saving", "0.2", "--step", "0.1", "--max-ratio", "0.9", "--rates", "0.5,0.9")
@@ -318,3 +323,18 @@ def test_channels_that_do_not_fit_are_refused(primesvt, model_dir, tmp_path) -> 
     ran = primesvt("evaluate", model_dir, "--data", tmp_path / "c.npz")
     assert ran.code == 2
     assert "8x8 pixels with 3 channels" in ran.err
+
+
+def test_sigterm_ends_a_command_as_ctrl_c_does(capsys: pytest.CaptureFixture[str]) -> None:
+    def run() -> int:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)  # until it arrives
+        return 0
+
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with mock.patch("primesvt.studies.cli.main", run):
+            assert process() == 130
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert capsys.readouterr().err == "primesvt: interrupted\n"

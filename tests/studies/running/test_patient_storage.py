@@ -12,6 +12,7 @@ from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.trial import TrialState
 
+from primesvt.search import is_mine, is_running
 from primesvt.studies.running import patient_storage
 from primesvt.studies.running.patient_storage import TOKEN, PatientStorage
 from primesvt.studies.running.runner import RunOptions, run_study
@@ -75,6 +76,19 @@ def test_it_is_a_storage_like_any_other() -> None:
     assert study.trials[0].user_attrs == {"a": 1}
     assert len({t.system_attrs[TOKEN] for t in study.trials}) == 3
     assert study.best_trial.value == min(t.value for t in study.trials if t.value is not None)
+
+
+def test_a_trial_is_signed_from_the_first() -> None:
+    study = optuna.create_study(storage=patient(InMemoryStorage()))
+    study.enqueue_trial({"x": 0.5})
+    study.add_trial(optuna.create_trial(state=TrialState.RUNNING, system_attrs={TOKEN: "the worker's"}))
+    patient(study._storage).create_new_trial(study._study_id)
+    waiting, theirs, mine = study.trials
+    assert is_mine(mine)
+    assert is_running(mine)
+    assert not is_mine(waiting)  # nobody has begun it
+    assert not is_mine(theirs)
+    assert theirs.system_attrs[TOKEN] == "the worker's"
 
 
 def test_every_call_of_a_storage_is_patient() -> None:

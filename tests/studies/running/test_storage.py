@@ -110,10 +110,15 @@ def test_a_database_of_a_newer_optuna(tmp_path: Path) -> None:
     assert "version" in refused(str(file))
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everything")
-def test_a_directory_that_may_not_be_written(tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
-    assert "does not answer" in refused(f"{tmp_path}/study.db")
+@pytest.mark.parametrize("name", ["s.db", "s.log"])
+def test_what_may_not_be_written(tmp_path: Path, name: str) -> None:
+    with mock.patch.object(os, "access", lambda _path, mode: mode != os.W_OK):
+        assert f"the directory {tmp_path} may not be written" in refused(f"{tmp_path}/{name}")
+        assert list(tmp_path.iterdir()) == []
+    open_storage(f"{tmp_path}/{name}")
+    with mock.patch.object(os, "access", lambda _path, mode: mode != os.W_OK):
+        assert f"{tmp_path}/{name} may not be written" in refused(f"{tmp_path}/{name}")
+        open_storage(f"{tmp_path}/{name}", create=False)  # to be looked at
 
 
 @pytest.mark.parametrize(
