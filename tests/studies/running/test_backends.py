@@ -11,8 +11,10 @@ from torch import nn
 from primesvt.models import CPU, Backend, DataSet, DeviceForward, Precision, PrimeSVTError, SharedForward
 from primesvt.pruning import Calibration, Pruner, PruningPlan, measure_named
 from primesvt.search import Evaluation, Evaluator
+from primesvt.studies.reporting.measurement import TestSet
 from primesvt.studies.running.runner import RunOptions, run_study
 from primesvt.studies.running.settings import StudySettings
+from primesvt.studies.running.study_run import finished_run
 from primesvt.studies.running.subject import Subject
 
 from ...pretended import pretended_cuda
@@ -110,6 +112,22 @@ def test_a_worker_in_another_precision_is_refused() -> None:
     narrow = replace(settings, precision="bfloat16")
     with pytest.raises(PrimeSVTError, match=r"'one' was started with another precision \('float32', now 'bfloat16'\)"):
         run_study("one", storage, Subject(model, data), narrow, RunOptions(trials=2))
+
+
+def test_what_is_measured_again_is_measured_the_same_way(data: DataSet) -> None:
+    """On the test set, repaired there, too; and a comparison takes no study that was run in another precision."""
+    model, calibration = tiny_model(), Calibration(data.calibration, 16)
+    plan = PruningPlan({"blocks.0.hidden": 0.5}, repair=("norm",))
+    found, expected = (
+        TestSet.open(model, data.test, calibration=calibration, backend=backend) for backend in (TORCH, None)
+    )
+    assert found.unpruned.reason == "it is asked on cpu in float32"
+    assert found.measure(plan) == expected.measure(plan)
+    storage, subject = InMemoryStorage(), Subject(model, data)
+    run_study("one", storage, subject, StudySettings(), RunOptions(trials=1))
+    assert len(finished_run("one", storage, subject, TORCH).finished) == 1
+    with pytest.raises(PrimeSVTError, match=r"another precision \('float32', now 'bfloat16'\)"):
+        finished_run("one", storage, subject, Backend(precision="bfloat16"))
 
 
 def test_a_study_of_an_earlier_version_goes_on() -> None:
