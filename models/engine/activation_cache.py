@@ -44,6 +44,11 @@ def _space(rows: Any, images: int) -> Any:
     return np.empty(shape, rows.dtype) if isinstance(rows, np.ndarray) else rows.new_empty(shape)
 
 
+def _index(rows: Any, places: np.ndarray) -> Any:
+    """Places of images, as these rows are indexed."""
+    return places if isinstance(rows, np.ndarray) else torch.from_numpy(places).to(rows.device)
+
+
 def keys_of(program: Program, version_of: Callable[[str], bytes]) -> Keys:
     """The key of everything that a program computes.
 
@@ -133,7 +138,7 @@ class ActivationCache:
         places = self._place[indices]
         with self._lock:
             kept = {node: self._kept[keys[node]] for node in program.live[depth]}
-            return {node: one.form.with_rows(one.rows[:, places]) for node, one in kept.items()}
+            return {node: one.form.with_rows(one.rows[:, _index(one.rows, places)]) for node, one in kept.items()}
 
     def keep(self, key: bytes, indices: np.ndarray, activation: Activation | Placed) -> None:
         """Keep what was computed, if there is room or something older to give up for it."""
@@ -151,7 +156,7 @@ class ActivationCache:
                 return
             if self._room(new, self._budget * (1 if activation.spiking else _FLOATS)):
                 kept = kept or _Kept(activation.form, _space(rows, self._images), np.zeros(self._images, bool))
-                kept.rows[:, places] = rows
+                kept.rows[:, _index(rows, places)] = rows
                 kept.known[places] = True
                 self._kept[key] = kept
                 self.bytes += new

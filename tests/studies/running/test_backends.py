@@ -1,5 +1,6 @@
 """A search by PyTorch on a device, against the same search by the engine: on the CPU in float32, the same trials."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -7,13 +8,16 @@ import torch
 from optuna.storages import InMemoryStorage
 from torch import nn
 
-from primesvt.models import CPU, Backend, DataSet, DeviceForward, PrimeSVTError, SharedForward
-from primesvt.pruning import Calibration, PruningPlan, measure_named
+from primesvt.models import CPU, Backend, DataSet, DeviceForward, Precision, PrimeSVTError, SharedForward
+from primesvt.pruning import Calibration, Pruner, PruningPlan, measure_named
 from primesvt.search import Evaluation, Evaluator
+from primesvt.studies.reporting.measurement import TestSet
 from primesvt.studies.running.runner import RunOptions, run_study
 from primesvt.studies.running.settings import StudySettings
+from primesvt.studies.running.study_run import finished_run
 from primesvt.studies.running.subject import Subject
 
+from ...pretended import pretended_cuda
 from ...search.models import tiny_model, told
 
 PLANS = [
@@ -24,7 +28,6 @@ PLANS = [
     PruningPlan({"stem.3": 0.25, "blocks.0.hidden": 0.5}),
 ]
 TORCH = Backend(engine=False)
-BACKENDS = [pytest.param(TORCH, id="cpu")]
 ON_CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
 
 
@@ -111,6 +114,22 @@ def test_a_worker_in_another_precision_is_refused() -> None:
         run_study("one", storage, Subject(model, data), narrow, RunOptions(trials=2))
 
 
+def test_what_is_measured_again_is_measured_the_same_way(data: DataSet) -> None:
+    """On the test set, repaired there, too; and a comparison takes no study that was run in another precision."""
+    model, calibration = tiny_model(), Calibration(data.calibration, 16)
+    plan = PruningPlan({"blocks.0.hidden": 0.5}, repair=("norm",))
+    found, expected = (
+        TestSet.open(model, data.test, calibration=calibration, backend=backend) for backend in (TORCH, None)
+    )
+    assert found.unpruned.reason == "it is asked on cpu in float32"
+    assert found.measure(plan) == expected.measure(plan)
+    storage, subject = InMemoryStorage(), Subject(model, data)
+    run_study("one", storage, subject, StudySettings(), RunOptions(trials=1))
+    assert len(finished_run("one", storage, subject, TORCH).finished) == 1
+    with pytest.raises(PrimeSVTError, match=r"another precision \('float32', now 'bfloat16'\)"):
+        finished_run("one", storage, subject, Backend(precision="bfloat16"))
+
+
 def test_a_study_of_an_earlier_version_goes_on() -> None:
     """It says neither device nor precision: it was run by the engine."""
     model, data = told()
@@ -136,13 +155,53 @@ def test_bfloat16_is_another_evaluation(data: DataSet) -> None:
 @pytest.mark.parametrize("cache", [0, 2**30])
 def test_bfloat16_on_the_cpu_nearly_agrees(cache: int) -> None:
     model, data = told()
-    evaluator = Evaluator(model, data.selection.first(200), backend=Backend(precision="bfloat16"), cache=cache)
+    evaluator = Evaluator(model, data.selection.first(80), backend=Backend(precision="bfloat16"), cache=cache)
     found = [evaluator.evaluate(plan) for plan in PLANS[:3]]
-    expected = evaluated(model, replace(data, selection=data.selection.first(200)), Backend())
-    assert found[0].accuracy == pytest.approx(expected[0].accuracy, abs=0.1)
+    expected = evaluated(model, replace(data, selection=data.selection.first(80)), Backend())
+    assert found[0].accuracy == pytest.approx(expected[0].accuracy, abs=0.2)
     # Plans that share the beginning are told what they are told alone.
-    alone = Evaluator(model, data.selection.first(200), backend=Backend(precision="bfloat16"), cache=0)
+    alone = Evaluator(model, data.selection.first(80), backend=Backend(precision="bfloat16"), cache=0)
     assert timeless(found[2]) == timeless(alone.evaluate(PLANS[2]))
+
+
+@pytest.fixture
+def pretended() -> Iterator[torch.device]:
+    """A CUDA device of tests/pretended.py: real numbers, computed on the CPU."""
+    if torch.version.cuda is None:
+        pytest.skip("this PyTorch knows no CUDA")
+    with pretended_cuda() as device:
+        yield device
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_plans_are_measured_on_a_device(pretended: torch.device, precision: Precision) -> None:
+    """All that is on it stays on it, what is shared too, and the answers come back."""
+    model, data = told()
+    images, backend = data.selection.first(70), Backend(pretended, precision)
+    shared, apart = (Evaluator(model, images, backend=backend, cache=cache) for cache in (2**30, 0))
+    found = [timeless(shared.evaluate(plan)) for plan in PLANS[:4:3]]
+    assert found == [timeless(apart.evaluate(plan)) for plan in PLANS[:4:3]]
+    kept = [one.rows for one in shared.forwards._cache._kept.values()]
+    assert {rows.device for rows in kept} == {pretended}
+    assert shared.forwards._cache.bytes == sum(rows.nbytes for rows in kept)
+    engine = Evaluator(model, images)
+    for one, plan in zip(found, PLANS[:4:3], strict=True):
+        assert one.accuracy == pytest.approx(
+            engine.evaluate(plan).accuracy, abs=0.05 if precision == "float32" else 0.3
+        )
+
+
+def test_plans_are_repaired_on_a_device(data: DataSet) -> None:
+    """The device is told from the CPU, so whatever is forgotten on one of them is an error."""
+    model, calibration = tiny_model(), Calibration(data.calibration, 64)
+    plan = PruningPlan({"blocks.0.hidden": 0.5, "stem.3": 0.25}, repair=("norm", "mean", "least-squares"))
+    expected = Pruner(model, calibration).version(plan)
+    with pretended_cuda() as device:
+        found = Pruner(model, calibration, Backend(device)).version(plan)
+    assert next(found.model.parameters()).device == CPU
+    for ours, theirs in zip(found.repair, expected.repair, strict=True):
+        assert (ours.step, ours.layers, ours.left_out is None) == (theirs.step, theirs.layers, theirs.left_out is None)
+        assert ours.error_after == pytest.approx(theirs.error_after, rel=0.05, abs=1e-4)
 
 
 @ON_CUDA
