@@ -169,15 +169,15 @@ def _count(bits, rows, columns, counted):  # type: ignore[no-untyped-def]  # pra
     # Most pixels of a row lie in as many windows as the one in the middle: all are counted as if they did.
     usual = columns[width // 2]
     for f in prange(frames):
-        uses, spikes = 0, 0
+        uses, spikes = np.int64(0), np.int64(0)
         for y in range(height):
-            alone = 0
+            alone = np.int64(0)
             for b in range(length):
                 alone += np.int64(ones(bits[f, y, b]))
             weighted = alone * usual
             for x in range(width):
                 if columns[x] != usual:
-                    fired = 0
+                    fired = np.int64(0)
                     for b in range(x * size, (x + 1) * size):
                         fired += np.int64(ones(bits[f, y, b]))
                     weighted += fired * (columns[x] - usual)
@@ -205,7 +205,7 @@ def _sum(values, rows, columns, counted):  # type: ignore[no-untyped-def]  # pra
 @compiled(use="counting", parallel=False, inline="always")
 def _between(row, start, stop):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """How many bits from one place to another are set."""
-    fired = 0
+    fired = np.int64(0)
     for b in range(start // BYTE, (stop + BYTE - 1) // BYTE):
         first, last = max(start - b * BYTE, 0), min(stop - b * BYTE, BYTE)
         fired += np.int64(ones(row[b] & np.uint8((1 << last) - (1 << first))))
