@@ -16,7 +16,7 @@ import logging
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from io import BytesIO, StringIO
 from pathlib import Path
@@ -56,6 +56,7 @@ class ExportedFile:
         bytes: Size of the file.
         inputs: Shape of every input by name; a size that may vary is a name.
         outputs: The same of the outputs.
+        float_bytes: Size that the file would have with weights in float32; None where they are.
     """
 
     format: str
@@ -63,13 +64,14 @@ class ExportedFile:
     bytes: int
     inputs: Shapes
     outputs: Shapes
+    float_bytes: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
         return asdict(self)
 
 
-def export_onnx(model: nn.Module, file: str | Path, *, batch: int | None = None) -> ExportedFile:
+def export_onnx(model: nn.Module, file: str | Path, *, batch: int | None = None, int8: bool = False) -> ExportedFile:
     """Write a model as an ONNX file of standard operators, weights inside, whole or not at all.
 
     The file's metadata hold the configuration, the class names, mean and std, each as JSON.
@@ -78,6 +80,7 @@ def export_onnx(model: nn.Module, file: str | Path, *, batch: int | None = None)
         model: Any model of PrimeSVT, pruned or not; it is left as it is.
         file: Where to; what is there is replaced.
         batch: Number of images of a batch; None where it may vary.
+        int8: Whether weights are stored as whole numbers of a byte, see :mod:`primesvt.models.quantization`.
 
     Raises:
         PrimeSVTError: onnx or onnxscript is missing, the batch is no size, the model cannot be expressed in ONNX or is
@@ -104,7 +107,12 @@ def export_onnx(model: nn.Module, file: str | Path, *, batch: int | None = None)
     _check_standard(proto)
     if proto.ByteSize() > MAX_ONNX_BYTES:
         raise PrimeSVTError("The model is larger than 2 GiB, more than one ONNX file holds; export it as pt2.")
-    return _written(file, proto.SerializeToString(deterministic=True), config, "onnx", OPSET, batch)
+    if not int8:
+        return _written(file, proto.SerializeToString(deterministic=True), config, "onnx", OPSET, batch)
+    before = proto.ByteSize()
+    importlib.import_module("primesvt.models.quantization").quantize_weights(proto)
+    written = _written(file, proto.SerializeToString(deterministic=True), config, "onnx", OPSET, batch)
+    return replace(written, float_bytes=before)
 
 
 def export_pt2(model: nn.Module, file: str | Path, *, batch: int | None = None) -> ExportedFile:

@@ -16,7 +16,8 @@ import torch
 from numba import prange
 
 from ..layers.kernels import LOCK, compiled
-from .activations import BIT_COUNTS, BYTE, Activation, Frames, Plain, Spikes
+from .activations import BYTE, Activation, Frames, Plain, Spikes
+from .simd import ones
 
 
 class Probe(Protocol):
@@ -83,10 +84,13 @@ class Driven:
         counted[2] = height * width * channels
         if isinstance(x, Spikes):
             with LOCK:
-                _count(x.bits.reshape(-1, *x.bits.shape[2:]), *reach, counted)
+                _count(x.bits.reshape(steps * images, height, -1), *reach, counted)
         elif isinstance(x, Frames):
             with LOCK:
                 _sum(x.values.reshape(-1, *x.shape[2:]), *reach, counted)
+        elif self.rows == self.columns == Window():
+            # Each pixel lies in a window of its own: no need to know where spikes are.
+            counted[:2] = _sequence(x, images).sum((2, 3, 4), dtype=torch.float64).flatten().numpy()
         else:
             # Float32 holds the whole numbers of a pixel exactly.
             pixels = _sequence(x, images).sum(2).double().flatten(0, 1).numpy()
@@ -159,17 +163,24 @@ def _bits(x: Activation, images: int) -> np.ndarray:
 
 @compiled(use="counting")
 def _count(bits, rows, columns, counted):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    frames, height, width, size = bits.shape
+    frames, height, length = bits.shape
+    width = len(columns)
+    size = length // width
+    # Most pixels of a row lie in as many windows as the one in the middle: all are counted as if they did.
+    usual = columns[width // 2]
     for f in prange(frames):
-        uses, spikes = 0, 0
+        uses, spikes = np.int64(0), np.int64(0)
         for y in range(height):
-            weighted, alone = 0, 0
+            alone = np.int64(0)
+            for b in range(length):
+                alone += np.int64(ones(bits[f, y, b]))
+            weighted = alone * usual
             for x in range(width):
-                fired = 0
-                for b in range(size):
-                    fired += BIT_COUNTS[bits[f, y, x, b]]
-                alone += fired
-                weighted += fired * columns[x]
+                if columns[x] != usual:
+                    fired = np.int64(0)
+                    for b in range(x * size, (x + 1) * size):
+                        fired += np.int64(ones(bits[f, y, b]))
+                    weighted += fired * (columns[x] - usual)
             uses += weighted * rows[y]
             spikes += alone
         counted[0, f], counted[1, f] = uses, spikes
@@ -194,10 +205,10 @@ def _sum(values, rows, columns, counted):  # type: ignore[no-untyped-def]  # pra
 @compiled(use="counting", parallel=False, inline="always")
 def _between(row, start, stop):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """How many bits from one place to another are set."""
-    fired = 0
+    fired = np.int64(0)
     for b in range(start // BYTE, (stop + BYTE - 1) // BYTE):
         first, last = max(start - b * BYTE, 0), min(stop - b * BYTE, BYTE)
-        fired += BIT_COUNTS[row[b] & np.uint8((1 << last) - (1 << first))]
+        fired += np.int64(ones(row[b] & np.uint8((1 << last) - (1 << first))))
     return fired
 
 

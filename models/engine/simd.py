@@ -123,3 +123,13 @@ def list_bits(_context, destination, positions, first):  # type: ignore[no-untyp
         return context.get_dummy_value()
 
     return types.void(types.intp, types.intp, types.int32), generate
+
+
+@_intrinsic
+def ones(_context, bits):  # type: ignore[no-untyped-def]
+    """How many bits of a byte are set, a byte; in a loop over many, LLVM counts those of a whole vector at once."""
+
+    def generate(_context: Any, builder: ir.IRBuilder, _signature: Any, arguments: Any) -> Any:
+        return builder.ctpop(arguments[0])
+
+    return types.uint8(types.uint8), generate

@@ -7,6 +7,7 @@ no synapses. Operators that are not known are named, see :func:`~primesvt.models
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,14 @@ class Reading:
 
     sources: tuple[fx.Node, ...]
     probe: Probe
+
+    def __hash__(self) -> int:
+        # Asked several times a step; that of all that is in it takes longer than to count a small layer.
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.sources, self.probe))
 
     def count(self, values: Mapping[fx.Node, Any], images: int) -> np.ndarray:
         """What the probe counts of so many images, float64 ``[3, T, N]``."""

@@ -93,7 +93,7 @@ class Counter:
         for one in self._synapses:
             first[one.reading] = min(steps[one.node], first.get(one.reading, len(steps)))
         self._readings = tuple(tuple(r for r, at in first.items() if at == n) for n in range(len(program.steps)))
-        self._totals: dict[Reading, np.ndarray] = {}
+        self._totals: dict[Reading, Any] = {}
         self._images: dict[Reading, int] = {}
         self._lock = threading.Lock()
 
@@ -104,8 +104,7 @@ class Counter:
     def add(self, reading: Reading, counted: np.ndarray) -> None:
         """Add what was counted of some images, float64 ``[3, T, N]``."""
         with self._lock:
-            steps = counted.shape[1]
-            self._totals[reading] = self._totals.get(reading, np.zeros((3, steps))) + counted.sum(-1)
+            self._totals[reading] = self._totals.get(reading, 0.0) + counted.sum(-1)
             self._images[reading] = self._images.get(reading, 0) + counted.shape[2]
 
     def before(self, images: int) -> Callable[[int, Seen], None]:

@@ -8,12 +8,14 @@ build a model of these widths.
 import argparse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from torch import nn
 
 from primesvt.models import (
+    Accuracy,
     ExportedFile,
     ImageSet,
     PrimeSVTError,
@@ -75,12 +77,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="dynamic",
         help="how many images the file takes at once: any number, or always N (default: %(default)s)",
     )
+    parser.add_argument(
+        "--quantize",
+        choices=("int8",),
+        help="store the weights of an ONNX file as int8, with a scale for every output channel (default: float32)",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace the file where it exists")
     parser.add_argument(
         "--verify",
         action="store_true",
         help="run the file on test images and compare it with the model; where less than 99 %% of the classes agree, "
-        "no file is written",
+        "no file is written, unless its weights are quantized",
     )
     add_data(parser)
     add_images(parser, "verify on only N images, always the same")
@@ -95,6 +102,8 @@ def batch_size(text: str) -> int | None:
 def run(args: argparse.Namespace) -> None:
     """Run the command."""
     target = TARGETS[args.to]
+    if args.quantize is not None and args.to != "onnx":
+        raise PrimeSVTError(f"--quantize is for ONNX files; --to {args.to} stores what the model stores.")
     _check_output(args)
     require(*target.packages)
     stored = load_model(args.model)
@@ -104,9 +113,12 @@ def run(args: argparse.Namespace) -> None:
     images = _images(args, model)
     if target.traced:
         say(f"tracing the model for {args.to}; a large one takes minutes")
-    with whole_file(args.output) as partial:
-        exported = target.export(model, partial, batch=args.batch_size)
-        verification = _verify(model, target.run(partial, model), images) if images is not None else None
+    with whole_file(args.output) as file:
+        export = target.export if args.quantize is None else partial(export_onnx, int8=True)
+        exported = export(model, file, batch=args.batch_size)
+        verification = _verify(model, target.run(file, model), images) if images is not None else None
+        if verification is not None and args.quantize is None:
+            verification.check()
     result = {
         "file": str(args.output),
         **exported.to_json(),
@@ -132,29 +144,41 @@ def _images(args: argparse.Namespace, model: nn.Module) -> ImageSet | None:
 
 def _verify(model: nn.Module, runner: Runner, images: ImageSet) -> Verification:
     with bar("verify") as progress:
-        verification = verify(model, runner, images, on_batch=progress.counting(len(images)))
-    verification.check()
-    return verification
+        return verify(model, runner, images, on_batch=progress.counting(len(images)))
 
 
 def _text(file: Path, exported: ExportedFile, verification: Verification | None) -> str:
     opset = f", opset {exported.opset}" if exported.opset is not None else ""
     text = (
         f"{file}: {exported.format}{opset}, {exported.bytes:,} bytes\n"
-        f"input {_shapes(exported.inputs)}, output {_shapes(exported.outputs)}"
+        f"{_saved(exported)}input {_shapes(exported.inputs)}, output {_shapes(exported.outputs)}"
     )
     if verification is None:
         return text
     v = verification
     latency = f"ms per image (batch {v.latency_batch}, {v.threads} thread{'s' if v.threads > 1 else ''})"
     rows = (
-        ("model", f"{v.accuracy_model:.2%}", f"{v.latency_model:.2f}"),
-        (exported.format, f"{v.accuracy_file:.2%}", f"{v.latency_file:.2f}"),
+        ("model", _accuracy(v.accuracy_model, v.images), f"{v.latency_model:.2f}"),
+        (exported.format, _accuracy(v.accuracy_file, v.images), f"{v.latency_file:.2f}"),
     )
     return (
         f"{text}\n\n{table(('', f'accuracy on {v.images:,} images', latency), rows)}\n\n"
         f"same class on {v.agreement:.2%} of the images, logits at most {v.logit_difference:.2g} apart"
     )
+
+
+def _saved(exported: ExportedFile) -> str:
+    """What quantizing saved, a line; nothing where weights are float32."""
+    if exported.float_bytes is None:
+        return ""
+    return (
+        f"weights in int8: {1 - exported.bytes / exported.float_bytes:.2%} less than {exported.float_bytes:,} bytes\n"
+    )
+
+
+def _accuracy(share: float, images: int) -> str:
+    low, high = Accuracy(right=round(share * images), images=images).interval
+    return f"{share:.2%} [{low:.2%}, {high:.2%}]"
 
 
 def _shapes(shapes: Shapes) -> str:

@@ -95,8 +95,10 @@ def kept_on_test(comparison: Comparison, plan: ReportedPlan) -> bool:
 
 def miss(comparison: Comparison, plan: ReportedPlan) -> str:
     """By how much a plan misses the limits of the search."""
-    over = comparison.constraints.values(drop=plan.drop, saving=plan.selection.memory_saving)
-    units = {ACCURACY_DROP: "points of accuracy", MEMORY_SAVING: "points of memory"}
+    seen = plan.selection
+    over = comparison.constraints.values(drop=plan.drop, saving=seen.memory_saving, measures=seen.measures)
+    units = {name: f"% of the limit of {name}" for name in comparison.constraints.limits}
+    units |= {ACCURACY_DROP: "points of accuracy", MEMORY_SAVING: "points of memory"}
     return " and ".join(f"{over[name]:.2f} {unit}" for name, unit in units.items() if over[name] > 0)
 
 
@@ -106,8 +108,7 @@ def _none_found(comparison: Comparison) -> tuple[str, str, str]:
     none = f"No study found a plan that keeps the limits ({least})."
     if nearest is None:
         return none, "No study has a plan that was measured.", "The test set was not looked at."
-    excess = limits.without_margin().values(drop=nearest.test.drop, saving=nearest.selection.memory_saving)
-    kept = "kept" if excess[ACCURACY_DROP] <= 0 else "missed"
+    kept = "kept" if limits.without_margin().excess(nearest.test.drop) <= 0 else "missed"
     early = f", by an estimate: measuring stopped early, after {nearest.selection.images:,} images"
     return (
         none,

@@ -1,6 +1,7 @@
 """What a report says in words: of comparisons that end well, badly, and with nothing."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -133,3 +134,13 @@ def test_fronts_over_seeds_are_what_a_share_of_the_studies_attains() -> None:
     assert attained(studies, 0.5, test=True) == [(0.5, 0.88)]
     assert attained(studies, 0.5, test=False) == [(0.5, 0.89)]
     assert attained(studies, 1.0, test=False) == [(0.4, 0.89)]
+
+
+def test_a_limit_of_a_measure_that_no_plan_keeps_is_named() -> None:
+    limits = Constraints(max_drop=3, min_saving=0.25, limits={"latency": 4.0})
+    slow = plan("", 0.6, 1.0)
+    selection = replace(slow.selection, measures={"latency": 5.0})
+    slow = replace(slow, selection=selection, feasible=False, violation=25.0)
+    said = verdict(comparison([study("ours", 0, slow)], limits))
+    assert said.conclusion is Conclusion.NONE_FOUND
+    assert said.sentences[1].endswith("it misses by 25.00 % of the limit of latency.")
