@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,10 @@ def folder() -> Iterator[Path]:
     if os.geteuid() == 0:
         shutil.chown(folder, owner())
     yield folder
+    # Where the commands came to no end, the server still runs.
+    left = folder / "studies-db" / "postmaster.pid"
+    if left.exists():
+        os.kill(int(left.read_text().split()[0]), signal.SIGQUIT)
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -70,7 +75,7 @@ def test_the_page_runs_from_top_to_bottom(folder: Path) -> None:
     (folder / "workers.sbatch").write_text(job, encoding="utf-8")
     write_programs(folder)
     done = subprocess.run(
-        ["/bin/bash", "-c", f"set -em\n{script}"],
+        ["/bin/bash", "-c", f"set -em\ntrap 'kill %1' ERR\n{script}"],
         cwd=folder,
         env={**os.environ, "PATH": f"{folder / 'bin'}:{os.environ['PATH']}"},
         capture_output=True,
