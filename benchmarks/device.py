@@ -66,11 +66,11 @@ def searched(subject: Subject, args: argparse.Namespace, cache: int) -> float:
         images=args.images,
         options=PrioritizedOptions(rates=(0.3, 0.6)),
         # No plan is rejected, and none is the last: every one is asked for every image.
-        constraints=Constraints(max_drop=100, min_saving=0.9),
+        constraints=Constraints(max_drop=100, min_saving=0.7),
         precision=args.precision,
     )
     options = RunOptions(trials=args.trials, cache=cache, device=args.device, on_batch=count)
-    run_study("warm", InMemoryStorage(), subject, replace(settings, images=64), replace(options, trials=2))
+    run_study("warm", InMemoryStorage(), subject, replace(settings, images=32), replace(options, trials=1))
     images, started = 0, time.perf_counter()
     run_study("benchmark", InMemoryStorage(), subject, settings, options)
     return images / (time.perf_counter() - started)
