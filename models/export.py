@@ -67,8 +67,11 @@ class ExportedFile:
     float_bytes: int | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data."""
-        return asdict(self)
+        """Plain data; what was not asked for is not in it."""
+        data = asdict(self)
+        if self.float_bytes is None:
+            del data["float_bytes"]
+        return data
 
 
 def export_onnx(model: nn.Module, file: str | Path, *, batch: int | None = None, int8: bool = False) -> ExportedFile:

@@ -210,7 +210,7 @@ BAD = {
         ("compare", "{model}", "--data", "{data}", "--risk", "nan", "-o", "{tmp}/out"), "a probability.*got nan",
     ),
     "storage": (("search", "{model}", "--data", "{data}", "--storage", "sqlite:////no/where/s.db"), "does not answer"),
-    "storage url": (("search", "{model}", "--data", "{data}", "--storage", "nonsense://x"), "does not answer"),
+    "storage url": (("search", "{model}", "--data", "{data}", "--storage", "nonsense://x"), "Unknown kind of storage"),
     "no such study": (
         ("prune", "{model}", "--storage", "{empty}", "--study", "x", "--trial", "1", "-o", "{tmp}/out"), "No study 'x'",
     ),
