@@ -8,7 +8,7 @@ on how many images both tell the same class, and how far any logit is off at mos
 import importlib
 import statistics
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -179,7 +179,7 @@ def verify(
         ours = Runner(answer, runner.batch)
         expected, found, truths = _answers(ours, runner, images.batches(config, runner.batch or BATCH_SIZE), on_batch)
         few, _ = images.read(config, images.indices[: runner.batch or 1])
-        latency_model, latency_file = latencies(ours, runner, few, repetitions)
+        latency_model, latency_file = latencies((ours, runner), few, repetitions)
 
     def share(right: torch.Tensor) -> float:
         return int(right.sum()) / len(images)
@@ -212,21 +212,31 @@ def _answers(
     return expected, found, truths
 
 
-def latencies(first: Answer, second: Answer, images: torch.Tensor, repetitions: int) -> tuple[float, float]:
-    """Median milliseconds per image of two that answer, in this process, in turn, with the same number of threads.
+def latencies(
+    answers: Sequence[Answer], images: torch.Tensor, repetitions: int, *, warm_up: int = 3, unhurried: bool = False
+) -> list[float]:
+    """Median milliseconds per image of several that answer, in this process, in turn.
 
-    Both are asked a few times before, so that no memory has to be claimed and no kernel to be loaded. In turn, so that
-    whatever else the machine does slows both.
+    In turn, so that whatever else the machine does slows all of them.
+
+    Args:
+        answers: What is timed.
+        images: The batch.
+        repetitions: How often each is timed.
+        warm_up: Turns before that do not count, so that no memory has to be claimed and no kernel to be loaded.
+        unhurried: Run each once more, untimed, before every run: then its weights are in the processor's caches, as
+            where a model runs alone.
     """
-    times: tuple[list[float], list[float]] = [], []
-    for repetition in range(-3, repetitions):
-        for answer, seconds in zip((first, second), times, strict=True):
+    times: list[list[float]] = [[] for _ in answers]
+    for repetition in range(-warm_up, repetitions):
+        for answer, seconds in zip(answers, times, strict=True):
+            if unhurried:
+                answer(images)
             started = time.perf_counter()
             answer(images)
             if repetition >= 0:
                 seconds.append(time.perf_counter() - started)
-    per_image = 1_000 / len(images)
-    return per_image * statistics.median(times[0]), per_image * statistics.median(times[1])
+    return [1_000 * statistics.median(seconds) / len(images) for seconds in times]
 
 
 @contextmanager

@@ -1,8 +1,6 @@
 """How long a model takes on this machine, once exported: what a device with ONNX Runtime feels."""
 
-import statistics
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,7 +11,7 @@ from torch import nn
 
 from primesvt.models import config_of, export_onnx
 
-from .exported import run_onnx
+from .exported import latencies, run_onnx
 
 _WARM_UP = 5
 
@@ -64,13 +62,5 @@ def measure_latencies(
             file = Path(folder, f"{number}.onnx")
             export_onnx(model, file, batch=batch)
             runners.append(run_onnx(file, threads=threads))
-    times: list[list[float]] = [[] for _ in models]
-    for repetition in range(-_WARM_UP, repetitions):
-        for runner, seconds in zip(runners, times, strict=True):
-            runner(images)
-            started = time.perf_counter()
-            runner(images)
-            if repetition >= 0:
-                seconds.append(time.perf_counter() - started)
-    medians = [1_000 * statistics.median(seconds) for seconds in times]
-    return [Latency(milliseconds=ms, batch=batch, threads=threads, repetitions=repetitions) for ms in medians]
+    per_image = latencies(runners, images, repetitions, warm_up=_WARM_UP, unhurried=True)
+    return [Latency(milliseconds=batch * ms, batch=batch, threads=threads, repetitions=repetitions) for ms in per_image]

@@ -92,7 +92,7 @@ def test_a_fixed_batch_is_filled_up(count: int) -> None:
 def test_latencies_are_per_image_and_in_turn() -> None:
     asked = []
     first, second = latencies(
-        lambda x: asked.append("a") or x, lambda x: asked.append("b") or x, torch.zeros(4, 1, 2, 2), repetitions=5
+        (lambda x: asked.append("a") or x, lambda x: asked.append("b") or x), torch.zeros(4, 1, 2, 2), repetitions=5
     )
     assert "".join(asked) == "ab" * 8
     assert 0 < first < 1
