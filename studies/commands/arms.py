@@ -13,7 +13,7 @@ from ..running.settings import StudySettings
 from ..running.several import Arm
 from ..running.storage import storage_errors
 from ..running.study_run import SETTINGS, existing
-from .arguments import settings_of
+from .search_options import settings_of
 
 _WORDS = {**dict.fromkeys(SPACES, "space"), **dict.fromkeys(STARTS, "start")}
 

@@ -46,28 +46,23 @@ from ..running.several import run_studies, studies_of
 from ..running.storage import open_storage
 from ..running.study_run import StudyRun, finished_run
 from ..running.subject import Subject
-from ..running.train_run import was_mirrored
+from ..running.train_run import check_apart, was_mirrored
 from ..running.unseen import look_before
 from .arguments import (
     add_backend,
     add_cache,
-    add_data,
     add_json,
-    add_model,
     add_output,
-    add_search,
-    add_train_data,
+    add_tensorboard,
     backend_of,
     names,
-    open_model_and_data,
     positive,
     print_result,
-    samplers_text,
-    settings_of,
-    with_train_data,
 )
 from .arms import arms, at_its_best
+from .model_and_data import add_data, add_model, add_train_data, open_model_and_data, with_train_data
 from .options import add_options, options_of
+from .search_options import add_search, samplers_text, settings_of
 
 # Of the recipe; the rest is as `primesvt finetune` has it.
 _RECIPE = ("batch_size", "learning_rate", "shift", "distillation", "frozen_statistics")
@@ -153,6 +148,7 @@ def _add_finetuning(parser: argparse.ArgumentParser) -> None:
         "the test set (default: not)",
     )
     add_train_data(group)
+    add_tensorboard(group)
     add_options(group, Recipe, only=_RECIPE, defaults=vars(GENTLE), prefix="finetune")
 
 
@@ -173,7 +169,7 @@ def _add_place(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command; returns the exit code, which says whether the limits are kept on the test set."""
-    _check_studies(args)
+    _check(args)
     place = Path(args.model).resolve()
     if args.model != DEMO and args.output.resolve() in (place, *place.parents):
         raise PrimeSVTError(f"{args.model} lies in {args.output}, where it would be replaced; choose another -o.")
@@ -223,7 +219,7 @@ def compared_as(args: argparse.Namespace, subject: Subject, storage: BaseStorage
         PrimeSVTError: The options make no sense, a study cannot run, or the studies cannot be compared.
         KeyboardInterrupt: The user stopped it; all finished trials stay in the storage.
     """
-    _check_studies(args)
+    _check(args)
     if args.finetune is not None and args.train_data is None:
         subject.data.fit.check(config_of(subject.model))
     runs = _runs(args, storage, subject)
@@ -261,14 +257,19 @@ def written(args: argparse.Namespace, data: DataSet, result: Result, directory: 
         return result
     given = {**vars(GENTLE), "epochs": args.finetune, "seed": args.seed, "flip": was_mirrored(args.model)}
     learnt = with_train_data(args, data, result.test.model)
-    tuning = PlanTuning(finetuned_in(directory), options_of(args, Recipe, given, prefix="finetune"), learnt)
+    recipe = options_of(args, Recipe, given, prefix="finetune")
+    tuning = PlanTuning(finetuned_in(directory), recipe, learnt, args.tensorboard)
     result = replace(result, comparison=tuning.tuned(result.comparison, result.test))
     write(directory, result.comparison, result.test.pruner, result.runs, result.provenance)
     return result
 
 
-def _check_studies(args: argparse.Namespace) -> None:
-    """Refuse limits or settings beside studies that have theirs."""
+def _check(args: argparse.Namespace) -> None:
+    """Refuse limits or settings beside studies that have theirs, and curves of nothing or that would be lost."""
+    if args.tensorboard is not None and args.finetune is None:
+        raise PrimeSVTError("--tensorboard draws the curves of fine-tuning; give --finetune EPOCHS, too.")
+    if args.output is not None:
+        check_apart(args.tensorboard, finetuned_in(args.output))
     settings = settings_of(args, PRIORITIZED, args.seed).on(Backend())
     said = "space" in args or "start" in args or settings != StudySettings()
     if args.studies and said:

@@ -7,19 +7,10 @@ from torch import nn
 from primesvt.models import DataSet, Recipe, find_device, load_model
 
 from ..running.finetuning import GENTLE, FineTuned, fine_tune
+from ..running.model_output import plan_beside
 from ..running.train_run import TrainJob, check_trainable, was_mirrored
-from .arguments import (
-    add_data,
-    add_device,
-    add_json,
-    add_output,
-    add_overwrite,
-    add_tensorboard,
-    add_train_data,
-    open_model_and_data,
-    print_result,
-    with_train_data,
-)
+from .arguments import add_device, add_json, add_output, add_overwrite, add_tensorboard, print_result
+from .model_and_data import add_data, add_train_data, open_model_and_data, with_train_data
 from .options import add_options, options_of
 
 _RECIPE = ("epochs", "batch_size", "learning_rate", "shift", "distillation", "frozen_statistics", "seed")
@@ -97,6 +88,7 @@ def finetuned_as(
         overwrite=args.overwrite,
         device=device,
         tensorboard=args.tensorboard,
+        plan=plan_beside(args.model),
         options=args.options_text,
         facts={"finetuned": args.model, "teacher": args.teacher},
     )

@@ -20,9 +20,9 @@ from primesvt.models import (
     read_json,
     upload,
 )
-from primesvt.pruning import load_plan
 
 from ..reporting.model_card import model_card
+from ..running.model_output import plan_beside
 from .arguments import add_json, print_result
 
 _CARD = "README.md"
@@ -77,7 +77,7 @@ def pushed_as(args: argparse.Namespace) -> dict[str, Any]:
 def _files(name: HubName, model: nn.Module, folder: Path) -> dict[str, Path | bytes]:
     """What is uploaded, by name; a page that the user wrote stays theirs."""
     files: dict[str, Path | bytes] = {each: folder / each for each in (CONFIG, WEIGHTS)}
-    plan = load_plan(folder / PLAN) if (folder / PLAN).exists() else None
+    plan = plan_beside(folder)
     if plan is not None:
         files[PLAN] = folder / PLAN
     selection = None

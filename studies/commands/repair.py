@@ -1,6 +1,7 @@
 """Repair a model that is pruned already: make it answer as its original does, without training."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from torch import nn
@@ -17,7 +18,7 @@ from primesvt.pruning import (
     run_repair,
 )
 
-from ..running.model_output import write_model
+from ..running.model_output import plan_beside, write_model
 from .arguments import add_json, add_output, add_overwrite, backend_of, print_result
 from .prune import add_repair, calibration_of, repair_text
 
@@ -45,7 +46,7 @@ def run(args: argparse.Namespace) -> None:
     """Run the command."""
     check_free(args.output, overwrite=args.overwrite)
     repaired, reports = repaired_as(args, load_model(args.model), load_model(args.original))
-    write_model(repaired, args.output, overwrite=args.overwrite, options=args.options_text)
+    write_model(repaired, args.output, overwrite=args.overwrite, plan=repaired_plan(args), options=args.options_text)
     result = {"repair": [report.to_json() for report in reports]}
     print_result(args, result, "\n".join([*repair_text(reports), f"repaired: {args.output}"]))
 
@@ -74,14 +75,36 @@ def repaired_as(
     Raises:
         PrimeSVTError: No step is asked for, the data does not fit, or the model was pruned from another or otherwise.
     """
-    steps = repair_steps(args.repair if "repair" in args else RECOMMENDED)
+    steps = repair_steps(_names(args))
     if not steps:
         raise PrimeSVTError("There is nothing to do without a step: give --repair least-squares, or leave it out.")
     calibration = calibration_of(args, original, data)
-    plan = load_plan(args.plan) if plan is None and args.plan is not None else plan
+    plan = _told(args, plan)
     kept = kept_channels_of(original, pruned) if plan is None else Pruner(original, calibration).kept(plan)
     widths = {layer: len(channels) for layer, channels in kept.items()}
     if plan is not None and widths != dict(config_of(pruned).widths):
         name = args.model or "The model"
         raise PrimeSVTError(f"{name} was not pruned by {args.plan or 'that plan'}: its layers have other widths.")
     return run_repair(Reference.on(backend_of(args), original, calibration), pruned, kept, steps)
+
+
+def repaired_plan(args: argparse.Namespace, plan: PruningPlan | None = None) -> PruningPlan | None:
+    """The plan by which the model was pruned, with the steps that repaired it; None where it is not known.
+
+    Args:
+        args: The options, of which one may name it; otherwise it is that in the pruned model's directory.
+        plan: The plan, where it is at hand.
+
+    Raises:
+        PrimeSVTError: A file holds no plan.
+    """
+    plan = _told(args, plan) or plan_beside(args.model)
+    return None if plan is None else replace(plan, repair=(*plan.repair, *_names(args)))
+
+
+def _told(args: argparse.Namespace, plan: PruningPlan | None) -> PruningPlan | None:
+    return load_plan(args.plan) if plan is None and args.plan is not None else plan
+
+
+def _names(args: argparse.Namespace) -> tuple[str, ...]:
+    return args.repair if "repair" in args else RECOMMENDED

@@ -13,20 +13,13 @@ from primesvt.search.samplers import PrioritizedOptions
 from ..reporting.output_file import check_file, write_text
 from ..reporting.report import robustness_page
 from ..reporting.tables import table
+from ..running.problem import layers_of
 from ..running.progress import bar
 from ..running.settings import StudySettings
-from .arguments import (
-    UNSET,
-    add_backend,
-    add_cache,
-    add_data,
-    add_json,
-    add_model,
-    backend_of,
-    open_model_and_data,
-    print_result,
-)
+from .arguments import add_backend, add_cache, add_json, backend_of, print_result
+from .model_and_data import add_data, add_model, open_model_and_data
 from .options import add_options, options_of
+from .search_options import UNSET
 
 _OPTIONS = ("criterion", "calibration", "images", "embedding", "layers", "exclude_layers", "multiple")
 
@@ -66,7 +59,7 @@ def robustness_as(args: argparse.Namespace, model: nn.Module, data: DataSet) -> 
         PrimeSVTError: The options make no sense for this model and data.
     """
     rates, settings = options_of(args, PrioritizedOptions).rates, options_of(args, StudySettings)
-    layers = settings.chosen_layers(model)
+    layers = layers_of(settings, model)
     calibration = settings.calibration_of(data)
     evaluator = Evaluator(
         model, settings.selection(data), cache=args.cache, calibration=calibration, backend=backend_of(args)

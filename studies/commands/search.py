@@ -16,22 +16,10 @@ from ..running.storage import open_storage, storage_errors, without_password
 from ..running.study_run import OPTIONS, StudyRun
 from ..running.subject import Subject
 from ..running.unseen import look_before
-from .arguments import (
-    add_backend,
-    add_cache,
-    add_data,
-    add_json,
-    add_model,
-    add_search,
-    add_storage,
-    backend_of,
-    open_model_and_data,
-    print_result,
-    sampler_name,
-    samplers_text,
-    settings_of,
-)
+from .arguments import add_backend, add_cache, add_json, add_storage, backend_of, print_result
 from .arms import arm_name
+from .model_and_data import add_data, add_model, open_model_and_data
+from .search_options import add_search, sampler_name, samplers_text, settings_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

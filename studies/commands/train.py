@@ -9,16 +9,8 @@ from primesvt.models import DataSet, Recipe, Unsaid, build, config_of, find_devi
 
 from ..running.new_model import OF_NEW, NewModel
 from ..running.train_run import TrainJob, TrainRun, check_trainable, run_training
-from .arguments import (
-    add_data,
-    add_device,
-    add_json,
-    add_output,
-    add_overwrite,
-    add_tensorboard,
-    open_data_of,
-    print_result,
-)
+from .arguments import add_device, add_json, add_output, add_overwrite, add_tensorboard, print_result
+from .model_and_data import add_data, open_data_of
 from .options import add_options, options_of
 
 # Of a recipe; the rest is for fine-tuning.

@@ -59,14 +59,19 @@ def repair(
     args = asked(command, {**named(model=model, original=original, data=data, plan=plan, output=output), **options})
     if args.output is not None:
         check_free(args.output, overwrite=args.overwrite)
+    told = plan_of(plan)
+    if isinstance(model, nn.Module):
+        # What a file of options names is another one.
+        args.model = None
     with session(quiet):
         repaired, reports = command.repaired_as(
             args,
             model_of(model, args.model),
             model_of(original, args.original),
-            plan=plan_of(plan),
+            plan=told,
             data=data if isinstance(data, DataSet) else None,
         )
         if args.output is not None:
-            write_model(repaired, args.output, overwrite=args.overwrite, options=args.options_text)
+            done = command.repaired_plan(args, told)
+            write_model(repaired, args.output, overwrite=args.overwrite, plan=done, options=args.options_text)
     return Repaired(repaired, reports)

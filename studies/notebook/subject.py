@@ -14,7 +14,7 @@ from torch import nn
 from primesvt.models import DEMO, DataSet, PrimeSVTError, Role, load_model
 from primesvt.models.engine.compiling import compilations
 
-from ..commands.arguments import open_data_for
+from ..commands.model_and_data import open_data_for
 from ..running.progress import quiet as quietly
 from ..running.progress import tell_of_kernel
 from ..running.storage import open_storage

@@ -27,11 +27,13 @@ class PlanTuning:
         directory: Gets a model directory for every study that found a sampler's best plan, by the study's name.
         recipe: How to train.
         data: Its fit set is learnt, its selection set tells which epoch is the best.
+        tensorboard: Gets a directory of curves for every such study, by its name; none are written where it is None.
     """
 
     directory: Path
     recipe: Recipe
     data: DataSet
+    tensorboard: Path | None = None
 
     def tuned(self, comparison: Comparison, test: TestSet) -> Comparison:
         """The comparison with what its samplers' best plans do on the test set after fine-tuning.
@@ -69,6 +71,8 @@ class PlanTuning:
             overwrite=True,
             device=test.backend.device,
             facts=facts,
+            tensorboard=None if self.tensorboard is None else self.tensorboard / plan.study,
+            plan=plan.plan,
         )
         fine_tune(job, pruned, self.data, test.model)
         return pruned

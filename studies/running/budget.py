@@ -6,6 +6,7 @@ from typing import Self
 
 from primesvt.pruning import Pruner
 
+from .problem import problem_of
 from .runner import Status
 from .settings import StudySettings
 from .subject import Subject
@@ -40,7 +41,7 @@ class Budget:
         Raises:
             PrimeSVTError: The settings make no sense for this model.
         """
-        problem = settings.problem(Pruner(subject.model, settings.calibration_of(subject.data)))
+        problem = problem_of(settings, Pruner(subject.model, settings.calibration_of(subject.data)))
         kind = settings.kind
         own = kind.trials(problem, settings.options)
         return cls(

@@ -1,11 +1,14 @@
 """A model directory that a command leaves: beside the model, how it was pruned, and how to do the same again."""
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
-from primesvt.models import PLAN, save_into, write_directory
-from primesvt.pruning import PruningPlan, save_plan
+from primesvt.models import PLAN, TRAINING, model_folder, save_into, write_directory
+from primesvt.pruning import PruningPlan, load_plan, save_plan
 
 # The options that a result was made with: `primesvt COMMAND --config FILE` does the same again.
 OPTIONS_FILE = "options.toml"
@@ -17,6 +20,7 @@ def write_model(
     *,
     overwrite: bool = False,
     plan: PruningPlan | None = None,
+    training: Mapping[str, Any] | None = None,
     options: str = "",
 ) -> None:
     """Write a model directory, whole or not at all.
@@ -26,6 +30,7 @@ def write_model(
         directory: Where to.
         overwrite: Replace what is there; otherwise only a new or empty directory is written.
         plan: By which the model was pruned, where that is known.
+        training: How the model was trained, and what that gave; nothing where it was not.
         options: The file of options of the command that made it; nothing where there is none.
 
     Raises:
@@ -35,10 +40,22 @@ def write_model(
         save_into(model, new)
         if plan is not None:
             save_plan(plan, new / PLAN)
-        write_options(new, options)
+        if training is not None:
+            (new / TRAINING).write_text(json.dumps(training, indent=1) + "\n", encoding="utf-8")
+        if options:
+            (new / OPTIONS_FILE).write_text(options, encoding="utf-8")
 
 
-def write_options(directory: Path, options: str) -> None:
-    """Write the file of options into a directory that exists; none where there are no options."""
-    if options:
-        (directory / OPTIONS_FILE).write_text(options, encoding="utf-8")
+def plan_beside(model: str | Path | None) -> PruningPlan | None:
+    """The plan by which a model was pruned, where its directory says it.
+
+    Args:
+        model: Name of a model, as a command line has it; None is a model without a directory.
+
+    Raises:
+        PrimeSVTError: What the directory holds is no plan.
+    """
+    if model is None:
+        return None
+    with model_folder(model) as folder:
+        return load_plan(folder / PLAN) if (folder / PLAN).exists() else None

@@ -32,6 +32,7 @@ from primesvt.search.starts import enqueue_next
 from .console import say
 from .identity import check_identity, study_identity
 from .kept_tables import keep_tables, tables_for
+from .problem import check_reachable, problem_of
 from .settings import StudySettings, Tables
 from .start import begin_start
 from .storage import storage_errors
@@ -130,12 +131,12 @@ def run_study(
         tables = tables_for(study, storage, settings, subject.model, options.on_table)
     evaluator = options.evaluator(subject, settings, tables)
     settings = settings.on(evaluator.backend)
-    problem = settings.problem(evaluator.pruner, tables)
+    problem = problem_of(settings, evaluator.pruner, tables)
     trials = settings.kind.trials(problem, settings.options) if options.trials is None else options.trials
     if trials < 1:
         raise PrimeSVTError(f"trials must be at least 1, got {trials}.")
     settings = settings.for_trials(trials)
-    settings.check_reachable(subject.model, problem.space)
+    check_reachable(settings, subject.model, problem.space)
     sampler = make_sampler(settings.sampler, problem, settings.options, seed=settings.seed)
     with storage_errors(f"study {name!r}"):
         study = study or _created(name, storage, settings)

@@ -1,15 +1,11 @@
 """What defines a study, as data kept in the study itself: resuming with something else is refused."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
-from types import MappingProxyType
 from typing import Any, Self
 
-from torch import nn
-
-from primesvt.models import CPU, Backend, DataSet, ImageSet, Precision, PrimeSVTError, config_of, streams
+from primesvt.models import CPU, Backend, DataSet, ImageSet, Precision, PrimeSVTError
 from primesvt.models.families.config import MAX_WIDTH
 from primesvt.models.options import check_options, option
 from primesvt.pruning import (
@@ -21,19 +17,13 @@ from primesvt.pruning import (
     STEPS,
     Calibration,
     Measure,
-    Pruner,
-    PruningPlan,
-    choose_layers,
     criterion,
-    largest_saving,
-    matching_layers,
     measure_named,
     needs_calibration,
-    prunable_layers,
     repair_steps,
     step_names,
 )
-from primesvt.search import BudgetSpace, Constraints, Goals, SearchSpace
+from primesvt.search import Constraints, Goals
 from primesvt.search.samplers import (
     BUDGET_SPACE,
     NO_START,
@@ -42,7 +32,6 @@ from primesvt.search.samplers import (
     RATIOS_SPACE,
     SPACES,
     STARTS,
-    Problem,
     SamplerKind,
     sampler_kind,
 )
@@ -227,68 +216,6 @@ class StudySettings:
             measure.knowing(tables[measure.name]) if measure.needs_table else measure for measure in self.all_measures
         )
 
-    def grid(self, model: nn.Module) -> SearchSpace:
-        """The plans that there are to choose from for a model, the largest layer first, as ratios.
-
-        Raises:
-            PrimeSVTError: A layer does not exist, or none is left.
-        """
-        return SearchSpace(
-            layers=self.chosen_layers(model),
-            step=self.step,
-            max_ratio=self.max_ratio,
-            criterion=self.criterion,
-            repair=self.repair,
-            multiple=self.multiple,
-        )
-
-    def chosen_layers(self, model: nn.Module) -> tuple[str, ...]:
-        """Names of the layers that may be pruned, the largest first.
-
-        Raises:
-            PrimeSVTError: A layer does not exist, or none is left.
-        """
-        embedding = self.embedding or bool(matching_layers(model, self.layers) & streams(model))
-        names = (layer.name for layer in prunable_layers(model, embedding=embedding))
-        return choose_layers(model, names, self.layers, self.exclude_layers)
-
-    def problem(self, pruner: Pruner, tables: Tables = MappingProxyType({})) -> Problem:
-        """What the sampler is made for.
-
-        Args:
-            pruner: Of the unpruned model.
-            tables: Those that the study keeps; limits that need one which is not there are not looked at beforehand.
-
-        Raises:
-            PrimeSVTError: A layer does not exist.
-        """
-        layers = prunable_layers(pruner.model, embedding=True)
-        counter, space = pruner.counter(self.criterion, self.multiple), self.grid(pruner.model)
-        if self.chosen_space == BUDGET_SPACE:
-            space = BudgetSpace(**vars(space), cost=counter, least=self.constraints.min_saving)
-        return Problem(
-            space=space,
-            constraints=self.constraints,
-            saving=pruner.saving,
-            kinds={layer.name: layer.kind for layer in layers},
-            counter=counter,
-            scores=lambda layer: pruner.scores(self.criterion, layer),
-            keeps=lambda plan: self._keeps(pruner, plan, tables),
-        )
-
-    def _keeps(self, pruner: Pruner, plan: PruningPlan, tables: Tables) -> bool:
-        """Whether a plan's model, as cut, keeps the limits of measures that look at no image; bytes count faster."""
-        limits = {measure_named(name): most for name, most in self.constraints.limits.items()}
-        limits = {
-            measure.knowing(tables.get(measure.name, {})): most
-            for measure, most in limits.items()
-            if not measure.needs_images and (not measure.needs_table or measure.name in tables)
-        }
-        if not limits:
-            return True
-        model = pruner.version(replace(plan, repair=())).model
-        return all(measure.of(model) <= most for measure, most in limits.items())
-
     def as_begun(self, stored: Mapping[str, Any] | None) -> Self:
         """The same settings for going on with a study: what is not said is as it began.
 
@@ -330,28 +257,6 @@ class StudySettings:
         """
         needed = needs_calibration(self.criterion, self.repair)
         return Calibration(data.calibration, self.calibration) if needed or len(data.calibration) else None
-
-    def check_reachable(self, model: nn.Module, space: SearchSpace) -> None:
-        """Refuse a memory target that no plan of the space meets.
-
-        Raises:
-            PrimeSVTError: Saying what is reachable.
-        """
-        most = self.kind.largest_ratio(space, self.options)
-        reachable = largest_saving(model, space.layers, most, self.multiple)
-        if self.multiple > 1 and reachable <= 0:
-            widest = max(config_of(model).widths[layer] for layer in space.layers)
-            raise PrimeSVTError(
-                f"multiple {self.multiple} lets no layer lose a channel: the widest has {widest}, in all of its heads. "
-                "Give a smaller one."
-            )
-        if reachable < self.constraints.min_saving:
-            floor = math.floor(reachable * 1e4) / 1e4  # what is said to be reachable must be
-            more = "" if streams(model) & set(space.layers) else ", or add --embedding"
-            raise PrimeSVTError(
-                f"min-saving {self.constraints.min_saving:g} cannot be reached: with every layer pruned by "
-                f"{most:g} this model saves {floor:.4f} of its bytes. Ask for at most that{more}."
-            )
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, to be compared with what a study holds; the sampler's options stand beside the settings."""

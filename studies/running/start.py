@@ -11,6 +11,7 @@ from primesvt.search.optuna_private import storage_of
 from primesvt.search.samplers import PRIORITIZED, make_sampler
 from primesvt.search.starts import start_plans
 
+from .problem import problem_of
 from .settings import StudySettings
 from .study_run import SETTINGS, TABLES, StudyRun
 
@@ -53,7 +54,7 @@ def _policys(study: optuna.Study, pruner: Pruner) -> Mapping[str, float]:
         theirs = {**theirs, **settings.to_json()}
         if any(theirs.get(key) != identity[key] for key in _SAME):
             continue
-        problem = settings.problem(pruner, other.user_attrs.get(TABLES, {}))
+        problem = problem_of(settings, pruner, other.user_attrs.get(TABLES, {}))
         plan = settings.kind.result(make_sampler(PRIORITIZED, problem, settings.options, seed=0), other)
         if plan and problem.meets(plan):
             found.append(plan)

@@ -26,6 +26,7 @@ from primesvt.search import (
 from primesvt.search.samplers import Problem, make_sampler
 
 from .identity import check_identity, study_identity
+from .problem import grid_of, problem_of
 from .settings import StudySettings
 from .subject import Subject
 
@@ -158,7 +159,7 @@ def finished_run(name: str, storage: BaseStorage, subject: Subject, backend: Bac
         raise PrimeSVTError(f"The study {name!r} has no finished trial yet; run it first.")
     baseline = Evaluation.from_json(study.user_attrs[BASELINE])
     pruner = Pruner(subject.model, settings.calibration_of(subject.data))
-    return StudyRun(study, settings, settings.problem(pruner, study.user_attrs.get(TABLES, {})), baseline)
+    return StudyRun(study, settings, problem_of(settings, pruner, study.user_attrs.get(TABLES, {})), baseline)
 
 
 def plan_of_trial(study: optuna.Study, number: int, model: nn.Module) -> PruningPlan:
@@ -177,4 +178,4 @@ def plan_of_trial(study: optuna.Study, number: int, model: nn.Module) -> Pruning
         raise PrimeSVTError(
             f"Study {study.study_name!r} has no finished trial {number}; it has {len(finished)} finished trials."
         )
-    return StudySettings.from_json(study.user_attrs[SETTINGS]).grid(model).plan_of(finished[number])
+    return grid_of(StudySettings.from_json(study.user_attrs[SETTINGS]), model).plan_of(finished[number])

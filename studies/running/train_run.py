@@ -1,6 +1,5 @@
 """A training that a user runs: progress, a resume file per epoch, and a model directory with its log at the end."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -26,15 +25,14 @@ from primesvt.models import (
     partial_file,
     predict,
     read_json,
-    save_into,
     settle,
     train,
-    write_directory,
 )
+from primesvt.pruning import PruningPlan
 
 from .best_epoch import BestEpoch
 from .curves import curves
-from .model_output import write_options
+from .model_output import write_model
 from .progress import bar, say
 
 # So called since the first version, whose interrupted trainings go on.
@@ -58,6 +56,7 @@ class TrainJob:
         start: Accuracy of the model on the selection set before; where it is said, the best epoch is kept, or the model
             as it was where none is better.
         tensorboard: Directory for the curves of the training; none are written where it is None.
+        plan: By which the model was pruned, written beside it; None where that is not known.
         options: The file of options with which the command does the same again, written beside the model.
 
     Raises:
@@ -72,15 +71,11 @@ class TrainJob:
     facts: Mapping[str, Any] = field(default_factory=dict)
     start: float | None = None
     tensorboard: Path | None = None
+    plan: PruningPlan | None = None
     options: str = ""
 
     def __post_init__(self) -> None:
-        place = self.directory.resolve()
-        if self.tensorboard is not None and place in (curve := self.tensorboard.resolve(), *curve.parents):
-            raise PrimeSVTError(
-                f"The curves in {self.tensorboard} would lie in {self.directory}, which the model replaces; choose "
-                "another --tensorboard."
-            )
+        check_apart(self.tensorboard, self.directory)
 
     @property
     def best_file(self) -> Path:
@@ -106,6 +101,19 @@ class TrainRun:
     log: list[dict[str, Any]]
     selection: Predictions
     seconds: float
+
+
+def check_apart(tensorboard: Path | None, directory: Path) -> None:
+    """Refuse a directory for curves that lies where models are written and replaced.
+
+    Raises:
+        PrimeSVTError: It does.
+    """
+    if tensorboard is not None and directory.resolve() in (curve := tensorboard.resolve(), *curve.parents):
+        raise PrimeSVTError(
+            f"The curves in {tensorboard} would lie in {directory}, which the model replaces; choose another "
+            "--tensorboard."
+        )
 
 
 def was_mirrored(*models: str | Path | None) -> bool:
@@ -176,10 +184,7 @@ def run_training(job: TrainJob, model: nn.Module, data: DataSet, teacher: nn.Mod
         "selection": selection.counted.told(),
         "log": log,
     }
-    with write_directory(job.directory, overwrite=True) as new:
-        save_into(model, new)
-        (new / TRAINING).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-        write_options(new, job.options)
+    write_model(model, job.directory, overwrite=True, plan=job.plan, training=record, options=job.options)
     return TrainRun(log, selection, sum(entry["seconds"] for entry in log))
 
 

@@ -189,6 +189,7 @@ def test_finetune_with_and_without_a_teacher(primesvt, model_dir, data_file, tmp
         assert result["epochs"] == 2
         after = primesvt("evaluate", tmp_path / name, "--data", data_file, "--split", "selection", "--json").json
         assert after["accuracy"] == pytest.approx(result["accuracy_after"])
+        assert (tmp_path / name / "plan.json").read_bytes() == (tmp_path / "pruned" / "plan.json").read_bytes()
 
 
 BAD = {

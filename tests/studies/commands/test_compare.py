@@ -13,6 +13,7 @@ import pytest
 from optuna.storages import InMemoryStorage
 
 from primesvt.models import fingerprint, load_model, model_bytes
+from primesvt.pruning import load_plan
 from primesvt.search import Constraints, decided_early
 from primesvt.search.samplers import PrioritizedOptions
 from primesvt.studies.reporting import figures, finetuned
@@ -37,7 +38,7 @@ def test_plans_are_finetuned_once(primesvt, model_dir, data_file, tmp_path, monk
     command = (
         "compare", model_dir, "--data", data_file, "--samplers", "uniform,random", "--seeds", "1", "--trials", "4",
         "--max-drop", "60", "--min-saving", "0.2", "--multiple", "2", "--step", "0.1", "--front", "1", "-o", out,
-        "--finetune", "1", "--finetune-batch-size", "16",
+        "--finetune", "1", "--finetune-batch-size", "16", "--tensorboard", tmp_path / "runs",
     )  # fmt: skip
     trained: list[str] = []
     stop = finetuned.fine_tune
@@ -58,6 +59,8 @@ def test_plans_are_finetuned_once(primesvt, model_dir, data_file, tmp_path, monk
     place = out / "finetuned" / result["winner"]["study"]
     assert primesvt("evaluate", place, "--data", data_file, "--json").json["accuracy"] == told["accuracy"]
     record = json.loads((place / "training.json").read_text())
+    assert load_plan(place / "plan.json").to_json() == load_plan(out / "plan.json").to_json()
+    assert {curves.parent.name for curves in (tmp_path / "runs").glob("*/events*")} == set(trained)
     assert (record["recipe"]["epochs"], record["recipe"]["flip"], record["recipe"]["distillation"]) == (1, False, 1)
     assert (out / "report.html").read_text().count("the same, fine-tuned") == 2
     assert model_bytes(load_model(place)) == result["winner"]["bytes"]
@@ -357,6 +360,10 @@ def test_test_images_alone_are_enough(primesvt, model_dir, data_file, tmp_path) 
     lacks = "set is empty: .* has no training images"
     assert re.search(f"calibration {lacks}", primesvt(*command, "--repair", "norm").err)
     assert re.search(f"fit {lacks}", primesvt(*command, "--finetune", "1").err)
+    curves = primesvt(*command, "--tensorboard", tmp_path / "runs")
+    assert "--tensorboard draws the curves of fine-tuning; give --finetune EPOCHS, too" in curves.err
+    inside = primesvt(*command, "--finetune", "1", "--tensorboard", out / "finetuned" / "runs")
+    assert "choose another --tensorboard" in inside.err
     assert primesvt(*command).code in (0, 3)
     options = (out / "options.toml").read_text()
     assert "exclude-layers" in primesvt(*command, "--exclude-layers", "stem.*").err

@@ -74,8 +74,10 @@ def test_what_is_pruned_already_is_repaired_to_the_same_bytes(primesvt, model_di
         ran = primesvt(
             "repair", tmp_path / "pruned", "--original", model_dir, *data, *more, "-o", tmp_path / name, "--json"
         )
+        assert not ran.code, ran.err
         assert [report["step"] for report in ran.json["repair"]] == ["least-squares"]
         assert (tmp_path / name / "model.safetensors").read_bytes() == expected
+        assert (tmp_path / name / "plan.json").read_bytes() == (tmp_path / "at-once" / "plan.json").read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import math
 import pytest
 
 from primesvt.search import Constraints
-from primesvt.studies.commands.arguments import add_search, settings_of
 from primesvt.studies.commands.quantities import milliseconds, quantity
+from primesvt.studies.commands.search_options import add_search, settings_of
 
 
 @pytest.mark.parametrize(

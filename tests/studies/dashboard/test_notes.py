@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 from primesvt.search import Constraints
 from primesvt.search.samplers import PrioritizedOptions
 from primesvt.studies.cli import make_parser
-from primesvt.studies.commands.arguments import settings_of
+from primesvt.studies.commands.search_options import settings_of
 from primesvt.studies.dashboard.inspected import Inspected
 from primesvt.studies.dashboard.notes import study_note, trial_note
 from primesvt.studies.running.settings import StudySettings

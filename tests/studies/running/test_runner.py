@@ -35,6 +35,7 @@ from primesvt.search import (
 from primesvt.search.samplers import PrioritizedOptions, PrioritizedSampler
 from primesvt.search.samplers.nsga2 import NSGA2Options
 from primesvt.search.workers import WORKER
+from primesvt.studies.running.problem import grid_of
 from primesvt.studies.running.runner import RunOptions, Status, run_study
 from primesvt.studies.running.settings import StudySettings
 from primesvt.studies.running.storage import open_storage
@@ -101,7 +102,7 @@ def final(result: StudyRun) -> Mapping[str, float] | None:
 @pytest.mark.parametrize("kind", STORAGES)
 def test_a_prioritized_study_from_start_to_end(family: str, kind: str, tmp_path: Path) -> None:
     model, storage = tiny_model(family), Store(kind, tmp_path).open()
-    layers = StudySettings().grid(model).layers[:3]
+    layers = grid_of(StudySettings(), model).layers[:3]
     result = run(storage, model=model, layers=layers, constraints=Constraints(max_drop=30, min_saving=0.1))
     assert result.over
     assert not result.interrupted

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from primesvt.models import DataSet, PrimeSVTError, parameter_count
-from primesvt.pruning import Pruner, PruningPlan, memory_saving, prunable_layers
+from primesvt.models import DataSet, PrimeSVTError
 from primesvt.search import Constraints
 from primesvt.search.samplers import DrawOptions, NoOptions, PrioritizedOptions
 from primesvt.search.samplers.kind import RESERVED
@@ -30,70 +29,6 @@ def test_the_defaults_are_the_papers() -> None:
     assert (settings.options.slack, settings.options.exhaust) == (0.0, False)
     assert (settings.embedding, settings.layers, settings.repair) == (False, (), ())
     assert settings.risk == 1e-4
-
-
-def test_the_space_has_the_layers_largest_first(family: str) -> None:
-    model = tiny_model(family)
-    names = tuple(layer.name for layer in prunable_layers(model))
-    assert StudySettings().grid(model).layers == names
-    assert StudySettings(layers=(names[3], names[1])).grid(model).layers == (names[1], names[3])
-    assert "embedding" not in names
-    assert "embedding" in StudySettings(embedding=True).grid(model).layers
-    assert StudySettings(layers=("embedding",)).grid(model).layers == ("embedding",)
-    options = PrioritizedOptions(rates=(0.5, 0.1, 0.5), slack=1.5, exhaust=True)
-    policy = options.policy(StudySettings().grid(model))
-    assert (policy.layers, policy.rates, policy.slack, policy.exhaust) == (names, (0.1, 0.5), 1.5, True)
-
-
-def test_a_sampler_is_told_which_plans_keep_the_limits_of_measures() -> None:
-    model = tiny_model()
-    half = parameter_count(model) / 2
-    problem = StudySettings(constraints=Constraints(limits={"parameters": half})).problem(Pruner(model))
-    everything = PruningPlan(dict.fromkeys(problem.space.layers, 0.9), repair=("least-squares",))
-    assert [problem.keeps(plan) for plan in (PruningPlan(), everything)] == [False, True]
-    assert StudySettings().problem(Pruner(model)).keeps(PruningPlan())
-
-
-def test_layers_may_be_left_out(family: str) -> None:
-    model = tiny_model(family)
-    grid = StudySettings(exclude_layers=("stem.*", "position"), embedding=True).grid(model)
-    assert "embedding" in grid.layers
-    assert {layer.split(".")[0] for layer in grid.layers} == {"blocks", "embedding"}
-    assert "embedding" not in StudySettings(exclude_layers=("embedding",), embedding=True).grid(model).layers
-    with pytest.raises(PrimeSVTError, match="No layer is left to prune: exclude-layers"):
-        StudySettings(exclude_layers=("*",)).grid(model)
-
-
-@pytest.mark.parametrize("sampler", ["sensitivity", "tpe"])
-def test_the_bytes_that_a_sampler_counts_are_those_of_multiples(sampler: str) -> None:
-    model = tiny_model()
-    pruner = Pruner(model)
-    problem = StudySettings(sampler=sampler, multiple=4, embedding=True).problem(pruner)
-    for ratio in (0.3, 0.55, 0.95):
-        ratios = dict.fromkeys(problem.space.layers, ratio)
-        plan = problem.space.plan(ratios)
-        assert plan.multiple == 4
-        assert problem.cost.bytes(ratios) == pruner.bytes(plan)
-        assert problem.cost.bytes(ratios) > pruner.bytes(replace(plan, multiple=1))
-        assert pruner.key(plan, "") != pruner.key(replace(plan, multiple=1), "")
-
-
-def test_what_is_reachable_in_multiples_is_less() -> None:
-    model = tiny_model()
-    most = memory_saving(model, PruningPlan(dict.fromkeys(StudySettings().grid(model).layers, 0.9), multiple=4))
-    limits = Constraints(min_saving=most + 0.01)
-    StudySettings(constraints=limits).check_reachable(model, StudySettings().grid(model))
-    huge = StudySettings(constraints=limits, multiple=1000)
-    with pytest.raises(PrimeSVTError, match="multiple 1000 lets no layer lose a channel: the widest has 16, in all"):
-        huge.check_reachable(model, huge.grid(model))
-    coarse = StudySettings(constraints=limits, multiple=4)
-    with pytest.raises(PrimeSVTError, match="cannot be reached"):
-        coarse.check_reachable(model, coarse.grid(model))
-
-
-def test_unknown_layers_are_named() -> None:
-    with pytest.raises(PrimeSVTError, match=r"blocks\.7\.hidden"):
-        StudySettings(layers=("blocks.7.hidden",)).grid(tiny_model())
 
 
 def test_the_selection_is_the_first_images(data: DataSet) -> None:
@@ -125,28 +60,6 @@ def test_the_selection_is_the_first_images(data: DataSet) -> None:
 def test_nonsense_is_refused(values: dict[str, Any], text: str) -> None:
     with pytest.raises(PrimeSVTError, match=text):
         StudySettings(**values)
-
-
-@pytest.mark.parametrize("sampler", ["prioritized", "random"])
-@pytest.mark.parametrize("layers", [(), ("blocks.0.hidden", "stem.3")])
-def test_what_is_said_to_be_reachable_is_and_more_is_not(sampler: str, layers: tuple[str, ...]) -> None:
-    model = tiny_model()
-
-    def check(min_saving: float) -> None:
-        settings = StudySettings(sampler=sampler, layers=layers, constraints=Constraints(min_saving=min_saving))
-        settings.check_reachable(model, settings.grid(model))
-
-    with pytest.raises(PrimeSVTError, match=r"min-saving 0\.99 cannot be reached.*or add --embedding") as caught:
-        check(0.99)
-    said = re.search(r"saves (0\.\d{4}) of its bytes", str(caught.value))
-    assert said is not None
-    check(float(said[1]))
-    with pytest.raises(PrimeSVTError):
-        check(float(said[1]) + 0.0001)
-    # The prioritized sampler never goes beyond its largest rate; the others go to max-ratio.
-    space = StudySettings(layers=layers).grid(model)
-    most = dict.fromkeys(space.layers, 0.9 if sampler == "prioritized" else 0.95)
-    assert float(said[1]) == pytest.approx(memory_saving(model, PruningPlan(most)), abs=1e-4)
 
 
 def test_settings_are_data(data: DataSet) -> None:
