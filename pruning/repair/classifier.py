@@ -14,7 +14,10 @@ import math
 from dataclasses import dataclass
 from typing import Self
 
+import numpy as np
 import torch
+from scipy.optimize import minimize
+from scipy.special import log_softmax
 
 from .divergence import divergence
 
@@ -24,6 +27,7 @@ _RIDGES = (math.inf, *(10 ** (k / 2) for k in range(4, -17, -1)))
 # demo model, where a third of it and three times as much are as good.
 _SOFT_RIDGE_PER_IMAGE = 10.0
 _FOLDS = 5
+_CONVERGED = {"maxiter": 100, "ftol": 1e-12, "gtol": 1e-7}
 # Fewer images say nothing about others.
 _FEWEST = 8 * _FOLDS
 
@@ -80,23 +84,23 @@ def _ridge(inputs: torch.Tensor, answers: torch.Tensor, wanted: torch.Tensor) ->
 
 def _softmax(start: Change, inputs: torch.Tensor, answers: torch.Tensor, wanted: torch.Tensor) -> Change:
     """The change of the least divergence, with a ridge that draws towards ``start``."""
-    middle, truth = inputs.mean(0), wanted.softmax(1)
-    centred, begun = inputs - middle, answers + start(inputs)
-    ridge = _SOFT_RIDGE_PER_IMAGE / len(inputs) * float(centred.square().mean())
-    weight = inputs.new_zeros(inputs.shape[1], answers.shape[1], requires_grad=True)
-    bias = inputs.new_zeros(answers.shape[1], requires_grad=True)
-    solver = torch.optim.LBFGS((weight, bias), max_iter=100, tolerance_change=1e-12, line_search_fn="strong_wolfe")
+    middle = inputs.mean(0)
+    read = (inputs - middle).numpy(force=True)
+    begun, truth = (each.numpy(force=True) for each in (answers + start(inputs), wanted.softmax(1)))
+    ridge = _SOFT_RIDGE_PER_IMAGE / len(read) * float(np.square(read).mean())
+    shape = read.shape[1] + 1, begun.shape[1]
 
-    def loss() -> torch.Tensor:
-        solver.zero_grad()
-        guess = (begun + centred @ weight + bias).log_softmax(1)
-        value = ridge * weight.square().sum() - (truth * guess).sum(1).mean()
-        value.backward()
-        return value
+    def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        """Of the weight ``[d, C]`` and, as its last row, the bias; and its gradient."""
+        weight, bias = np.split(flat.reshape(shape), [-1])
+        guess = log_softmax(begun + read @ weight + bias, axis=1)
+        off = (np.exp(guess) - truth) / len(read)
+        value = ridge * np.square(weight).sum() - (truth * guess).sum() / len(read)
+        return value, np.concatenate([2 * ridge * weight + read.T @ off, off.sum(0, keepdims=True)]).ravel()
 
-    solver.step(loss)
-    more = weight.detach().T
-    return Change(start.weight + more, start.bias + bias.detach() - more @ middle)
+    found = minimize(loss, np.zeros(shape).ravel(), jac=True, method="L-BFGS-B", options=_CONVERGED).x.reshape(shape)
+    more, bias = torch.from_numpy(found).to(inputs.device).split([shape[0] - 1, 1])
+    return Change(start.weight + more.T, start.bias + bias[0] - middle @ more)
 
 
 @dataclass(frozen=True)
