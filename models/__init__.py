@@ -54,6 +54,7 @@ from .families.spikformer import Spikformer, SpikformerConfig
 from .families.spiking_block import SelfAttention, SpikingBlock
 from .families.unsaid import Unsaid, unsaid_of
 from .hub import HubName, upload
+from .int8_weights import int8_bytes
 from .json_text import read_json
 from .layers.channels import EMBEDDING, ChannelGroup, conv_bn, writer
 from .layers.conv import ConvBN, MaxPool
@@ -66,6 +67,7 @@ from .model_directory import (
     PLAN,
     TRAINING,
     WEIGHTS,
+    as_int8,
     check_free,
     check_writable,
     fingerprint,
@@ -75,6 +77,7 @@ from .model_directory import (
     parameter_count,
     save_into,
     save_model,
+    stored_bytes,
     write_directory,
 )
 from .plugins import Named, Registry
@@ -156,6 +159,7 @@ __all__ = [
     "Unsaid",
     "UnusedKey",
     "Work",
+    "as_int8",
     "assembled",
     "batch_size_of",
     "build",
@@ -186,6 +190,7 @@ __all__ = [
     "import_checkpoint",
     "import_state",
     "independent",
+    "int8_bytes",
     "load_model",
     "meant",
     "model_bytes",
@@ -203,6 +208,7 @@ __all__ = [
     "save_model",
     "settle",
     "split",
+    "stored_bytes",
     "streams",
     "to_layout",
     "train",

@@ -83,7 +83,7 @@ def export_onnx(model: nn.Module, file: str | Path, *, batch: int | None = None,
         model: Any model of PrimeSVT, pruned or not; it is left as it is.
         file: Where to; what is there is replaced.
         batch: Number of images of a batch; None where it may vary.
-        int8: Whether weights are stored as whole numbers of a byte, see :mod:`primesvt.models.quantization`.
+        int8: Whether weights are stored as whole numbers of a byte, see :mod:`primesvt.models.quantized_onnx`.
 
     Raises:
         PrimeSVTError: onnx or onnxscript is missing, the batch is no size, the model cannot be expressed in ONNX or is
@@ -113,7 +113,7 @@ def export_onnx(model: nn.Module, file: str | Path, *, batch: int | None = None,
     if not int8:
         return _written(file, proto.SerializeToString(deterministic=True), config, "onnx", OPSET, batch)
     before = proto.ByteSize()
-    importlib.import_module("primesvt.models.quantization").quantize_weights(proto)
+    importlib.import_module("primesvt.models.quantized_onnx").quantize_weights(proto)
     written = _written(file, proto.SerializeToString(deterministic=True), config, "onnx", OPSET, batch)
     return replace(written, float_bytes=before)
 

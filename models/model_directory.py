@@ -18,11 +18,12 @@ from torch import nn
 
 from .errors import PrimeSVTError
 from .families.config import ModelConfig
-from .families.registry import build, config_of, config_type
+from .families.registry import assembled, build, config_of, config_type
 from .hub import SCHEME, HubName, download, is_hub_name
+from .int8_weights import float_state, int8_state
 from .json_text import read_json
 
-FORMAT = 1
+FORMAT, INT8_FORMAT = 1, 2
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 DEMO = "demo"
@@ -31,13 +32,20 @@ TRAINING, PLAN = "training.json", "plan.json"
 _ON_HUB = f"{SCHEME}OWNER/NAME"
 # In the configuration of a model whose weights are known to be NaN or infinite in places.
 NONFINITE = "nonfinite"
+# How the weights of a model of the newer format are stored.
+STORED, INT8 = "weights", "int8"
 # Far above the configuration of a model with a thousand layers and classes.
 MAX_JSON_BYTES = 2**24
 WEIGHT_DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 
 
 def save_model(
-    model: nn.Module, directory: str | Path, *, overwrite: bool = False, allow_nonfinite: bool = False
+    model: nn.Module,
+    directory: str | Path,
+    *,
+    overwrite: bool = False,
+    allow_nonfinite: bool = False,
+    int8: bool = False,
 ) -> None:
     """Write a model directory, whole or not at all.
 
@@ -46,22 +54,29 @@ def save_model(
         directory: Where to; its parents are made.
         overwrite: Replace what is there; otherwise only a new or empty directory is written.
         allow_nonfinite: Let :func:`load_model` take weights that are NaN or infinite, which it refuses otherwise.
+        int8: Store the weights of convolutions in a byte each; loaded again, they are what the bytes say.
 
     Raises:
-        PrimeSVTError: The directory holds something, or cannot be written.
+        PrimeSVTError: The directory holds something, or cannot be written; or a weight is NaN that shall be int8.
     """
     with write_directory(directory, overwrite=overwrite) as new:
-        save_into(model, new, allow_nonfinite=allow_nonfinite)
+        save_into(model, new, allow_nonfinite=allow_nonfinite, int8=int8)
 
 
-def save_into(model: nn.Module, directory: Path, *, allow_nonfinite: bool = False) -> None:
-    """Write the two files of a model into a directory that exists, such as one of :func:`write_directory`."""
+def save_into(model: nn.Module, directory: Path, *, allow_nonfinite: bool = False, int8: bool = False) -> None:
+    """Write the two files of a model into a directory that exists, such as one of :func:`write_directory`.
+
+    Raises:
+        PrimeSVTError: A weight is NaN or infinite that shall be int8.
+    """
     config = config_of(model)
     head = {"format": FORMAT, "family": config.family, **({NONFINITE: True} if allow_nonfinite else {})}
+    # Versions that know no such weights know no such format, and say so.
+    head |= {"format": INT8_FORMAT, STORED: INT8} if int8 else {}
     text = json.dumps({**head, **config.to_json()}, indent=1)
     (directory / CONFIG).write_text(text + "\n", encoding="utf-8")
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    save_file(tensors, directory / WEIGHTS)
+    state = int8_state(model) if int8 else model.state_dict()
+    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}, directory / WEIGHTS)
     # safetensors makes its files private; the weights are for whoever may read the configuration.
     (directory / WEIGHTS).chmod((directory / CONFIG).stat().st_mode)
 
@@ -173,17 +188,19 @@ def load_model(directory: str | Path, *, families: Iterable[type[ModelConfig]] =
         PrimeSVTError: There is no model, it is damaged, or written by a newer version.
     """
     with model_folder(directory) as folder:
-        config, nonfinite = _read_config(folder, families)
+        config, nonfinite, int8 = _read_config(folder, families)
         # On the meta device nothing is allocated, so widths that the weights do not have cost nothing.
         with torch.device("meta"):
             model = build(config)
-        state = _read_weights(folder / WEIGHTS, config, model.state_dict(), nonfinite)
+        tensors = _load_tensors(folder / WEIGHTS)
+        tensors = float_state(tensors) if int8 else tensors
+        state = _checked(folder / WEIGHTS, tensors, config, model.state_dict(), nonfinite)
     model.load_state_dict(state, assign=True)
     return model.eval()
 
 
-def _read_config(folder: Path, families: Iterable[type[ModelConfig]]) -> tuple[ModelConfig, bool]:
-    """The configuration, and whether weights that are NaN or infinite are to be taken."""
+def _read_config(folder: Path, families: Iterable[type[ModelConfig]]) -> tuple[ModelConfig, bool, bool]:
+    """The configuration, whether weights that are NaN or infinite are to be taken, and whether they are int8."""
     file = folder / CONFIG
     if file.exists() and not (file.is_file() and file.stat().st_size <= MAX_JSON_BYTES):
         raise PrimeSVTError(
@@ -195,8 +212,12 @@ def _read_config(folder: Path, families: Iterable[type[ModelConfig]]) -> tuple[M
     version = data.pop("format", None)
     if type(version) is not int or version < 1:
         raise PrimeSVTError(f"{file} is no configuration of PrimeSVT: its format is {version!r}, expected {FORMAT}.")
-    if version != FORMAT:
-        raise PrimeSVTError(f"{file} has format {version}, this version reads {FORMAT}; update PrimeSVT.")
+    if version not in (FORMAT, INT8_FORMAT):
+        raise PrimeSVTError(
+            f"{file} has format {version}, this version reads {FORMAT} and {INT8_FORMAT}; update PrimeSVT."
+        )
+    if version == INT8_FORMAT and (stored := data.pop(STORED, None)) != INT8:
+        raise PrimeSVTError(f"{file}: {STORED} must be {INT8!r}, got {str(stored)[:60]!r}.")
     try:
         name, more = str(data.pop("family", None)), {kind.family: kind for kind in families}
         nonfinite = data.pop(NONFINITE, False)
@@ -205,18 +226,26 @@ def _read_config(folder: Path, families: Iterable[type[ModelConfig]]) -> tuple[M
         config: ModelConfig = (more.get(name) or config_type(name)).from_json(data)
     except PrimeSVTError as error:
         raise PrimeSVTError(f"{file}: {error}") from error
-    return config, nonfinite
+    return config, nonfinite, version == INT8_FORMAT
 
 
-def _read_weights(
-    file: Path, config: ModelConfig, expected: dict[str, torch.Tensor], nonfinite: bool
-) -> dict[str, torch.Tensor]:
+def _load_tensors(file: Path) -> dict[str, torch.Tensor]:
     if file.exists() and not file.is_file():
         raise PrimeSVTError(f"Cannot read the weights {file}: it is no file.")
     try:
-        tensors = load_file(file)
+        return load_file(file)
     except (OSError, SafetensorError, ValueError) as error:
         raise PrimeSVTError(f"Cannot read the weights {file}: {error}.") from error
+
+
+def _checked(
+    file: Path,
+    tensors: dict[str, torch.Tensor],
+    config: ModelConfig,
+    expected: dict[str, torch.Tensor],
+    nonfinite: bool,
+) -> dict[str, torch.Tensor]:
+    """The tensors, where they are those of the configuration."""
     if odd := sorted(set(tensors) ^ set(expected)):
         raise PrimeSVTError(f"{file} does not fit its {CONFIG}: missing or unknown tensors {', '.join(odd[:5])}.")
     # Weights may be stored in any of these, but all in the same one; counters and indices have their own.
@@ -256,6 +285,29 @@ def _check_index(file: Path, name: str, channels: torch.Tensor, stream: int) -> 
 def model_bytes(model: nn.Module) -> int:
     """Bytes of all tensors that are stored: weights, BatchNorm, indices, each in its own dtype."""
     return sum(tensor.numel() * tensor.element_size() for tensor in model.state_dict().values())
+
+
+def as_int8(model: nn.Module) -> nn.Module:
+    """The model that its weights as int8 say: what is loaded from a directory that stores them so, in the same mode.
+
+    Raises:
+        PrimeSVTError: A weight is NaN or infinite.
+    """
+    return assembled(config_of(model), float_state(int8_state(model))).train(model.training)
+
+
+def stored_bytes(directory: str | Path) -> int:
+    """Bytes of all tensors in a model's directory, as they are stored: fewer than the model's where weights are int8.
+
+    Args:
+        directory: As for :func:`load_model`.
+
+    Raises:
+        PrimeSVTError: There is no model, or its weights cannot be read.
+    """
+    with model_folder(directory) as folder:
+        tensors = _load_tensors(folder / WEIGHTS)
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
 
 
 def parameter_count(model: nn.Module) -> int:

@@ -27,7 +27,6 @@ _RIDGES = (math.inf, *(10 ** (k / 2) for k in range(4, -17, -1)))
 # demo model, where a third of it and three times as much are as good.
 _SOFT_RIDGE_PER_IMAGE = 10.0
 _FOLDS = 5
-_CONVERGED = {"maxiter": 100, "ftol": 1e-12, "gtol": 1e-7}
 # Fewer images say nothing about others.
 _FEWEST = 8 * _FOLDS
 
@@ -98,8 +97,9 @@ def _softmax(start: Change, inputs: torch.Tensor, answers: torch.Tensor, wanted:
         value = ridge * np.square(weight).sum() - (truth * guess).sum() / len(read)
         return value, np.concatenate([2 * ridge * weight + read.T @ off, off.sum(0, keepdims=True)]).ravel()
 
-    found = minimize(loss, np.zeros(shape).ravel(), jac=True, method="L-BFGS-B", options=_CONVERGED).x.reshape(shape)
-    more, bias = torch.from_numpy(found).to(inputs.device).split([shape[0] - 1, 1])
+    nothing = np.zeros(shape).ravel()
+    found = minimize(loss, nothing, jac=True, method="L-BFGS-B", options={"maxiter": 100, "ftol": 1e-12, "gtol": 1e-7})
+    more, bias = torch.from_numpy(found.x.reshape(shape)).to(inputs.device).split([shape[0] - 1, 1])
     return Change(start.weight + more.T, start.bias + bias[0] - middle @ more)
 
 

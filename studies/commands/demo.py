@@ -38,7 +38,7 @@ from .arguments import add_json, print_result
 # calibration images and one seed, to take minutes; how it searches is the default.
 IMAGES = 1_000
 CALIBRATION = 128
-FRONT = 6
+FRONT = 3
 EPOCHS = 1
 REPAIR = ("least-squares",)
 SENSITIVITY = "sensitivity"

@@ -20,6 +20,7 @@ from primesvt.models import (
     load_model,
     model_bytes,
     predict,
+    stored_bytes,
 )
 from primesvt.models.options import check_options, option
 
@@ -89,7 +90,10 @@ def evaluated_as(
     """
     options, device = options_of(args, EvaluateOptions), find_device(args.device)
     images = data.role(options.split).first(args.images)
-    against = None if original is None else _against(model, original, images, device, options.precision)
+    against = None
+    if original is not None:
+        stored = _bytes(args.model, model), _bytes(args.against, original)
+        against = _against((model, original), stored, images, device, options.precision)
     return Evaluated(
         predictions=_predict(model, images, device, options.precision) if against is None else against.predictions,
         data=data.name,
@@ -100,16 +104,24 @@ def evaluated_as(
     )
 
 
+def _bytes(name: str | None, model: nn.Module) -> int:
+    """As they lie in the model's directory; of a model without one, those of its tensors."""
+    return model_bytes(model) if name is None else stored_bytes(name)
+
+
 def _against(
-    model: nn.Module, original: nn.Module, images: ImageSet, device: torch.device, precision: Precision
+    models: tuple[nn.Module, nn.Module],
+    stored: tuple[int, int],
+    images: ImageSet,
+    device: torch.device,
+    precision: Precision,
 ) -> Against:
-    check_comparable(model, original)
-    prepared, other = (device_model(each, device, precision) for each in (model, original))
+    """A model beside its original, with the bytes of both."""
+    check_comparable(*models)
+    prepared, other = (device_model(each, device, precision) for each in models)
     with bar("evaluate both in turn") as progress:
         answers = answers_in_turn(prepared, other, images, progress.counting(2 * len(images)))
-    return Against(
-        predictions=answers[0], original=answers[1], bytes=model_bytes(model), original_bytes=model_bytes(original)
-    )
+    return Against(predictions=answers[0], original=answers[1], bytes=stored[0], original_bytes=stored[1])
 
 
 def _predict(model: nn.Module, images: ImageSet, device: torch.device, precision: Precision) -> Predictions:

@@ -10,6 +10,7 @@ from primesvt.models import (
     DataSet,
     PrimeSVTError,
     check_free,
+    int8_bytes,
     load_model,
     model_bytes,
 )
@@ -48,6 +49,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--trial", metavar="N", type=int, help="number of one of its trials")
     add_options(parser, StudySettings, only=("layers", "exclude_layers", "multiple"), unset=_AS_THE_PLAN)
     add_repair(parser, "as the plan says")
+    parser.add_argument(
+        "--quantize",
+        choices=("int8",),
+        help="store the weights of convolutions as int8, with a scale for every output channel (default: as they are); "
+        "`primesvt evaluate DIR --against MODEL` tells what that costs",
+    )
     add_output(parser, "the pruned model")
     add_overwrite(parser)
     add_json(parser)
@@ -67,7 +74,8 @@ def run(args: argparse.Namespace) -> None:
     backend_of(args)
     model = load_model(args.model)
     plan, version = pruned_as(args, model)
-    write_model(version.model, args.output, overwrite=args.overwrite, plan=plan, options=args.options_text)
+    int8 = args.quantize is not None
+    write_model(version.model, args.output, overwrite=args.overwrite, plan=plan, options=args.options_text, int8=int8)
     before, after = model_bytes(model), model_bytes(version.model)
     result = {
         "bytes_before": before,
@@ -76,7 +84,12 @@ def run(args: argparse.Namespace) -> None:
         "repair": [report.to_json() for report in version.repair],
     }
     text = f"{before:,} bytes -> {after:,} bytes, {1 - after / before:.2%} saved: {args.output}"
-    print_result(args, result, "\n".join([*repair_text(version.repair), text]))
+    lines = [*repair_text(version.repair), text]
+    if int8:
+        whole = int8_bytes(model), int8_bytes(version.model)
+        result["int8"] = {"bytes_before": whole[0], "bytes_after": whole[1], "memory_saving": 1 - whole[1] / before}
+        lines.append(_int8_table((before, after), whole))
+    print_result(args, result, "\n".join(lines))
 
 
 def pruned_as(
@@ -95,6 +108,15 @@ def pruned_as(
     """
     plan = _as_said(args, model, plan or _plan_of(args, model))
     return plan, Pruner(model, _calibration(args, model, plan, data), backend_of(args)).version(plan)
+
+
+def _int8_table(stored: tuple[int, int], int8: tuple[int, int]) -> str:
+    """What pruning, quantizing and both save, from the bytes of the unpruned and the pruned model."""
+    rows = [
+        [name, *(f"{each:,} ({1 - each / stored[0]:.2%} saved)" for each in (before, after))]
+        for name, before, after in (("as it is", *stored), ("weights as int8", *int8))
+    ]
+    return table(["bytes", "unpruned", "pruned"], rows)
 
 
 def repair_text(reports: tuple[StepReport, ...]) -> list[str]:

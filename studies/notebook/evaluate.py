@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from torch import nn
+
 from ..commands import evaluate as command
 from ..commands.options import options_of
 from ..reporting.evaluated import Evaluated
@@ -35,4 +37,7 @@ def evaluate(
     with session(quiet):
         subject = subject_of(args, model, data, options_of(args, command.EvaluateOptions).split)
         original = model_if_any(against, args.against)
+        if isinstance(against, nn.Module):
+            # What a file of options names is another one.
+            args.against = None
         return command.evaluated_as(args, subject.model, subject.data, original)

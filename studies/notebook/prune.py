@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from primesvt.models import DataSet, check_free, model_bytes
+from primesvt.models import DataSet, as_int8, check_free, model_bytes
 from primesvt.pruning import PruningPlan, StepReport
 
 from ..commands import prune as command
@@ -26,7 +26,7 @@ class Pruned:
 
     Args:
         original: The unpruned model.
-        model: The pruned one.
+        model: The pruned one; with ``quantize="int8"``, what its weights of a byte say.
         plan: What was removed.
         repair: What the steps of its repair did.
     """
@@ -90,5 +90,13 @@ def prune(
         original = model_of(model, args.model)
         used, version = command.pruned_as(args, original, plan=plan_of(plan), data=given)
         if args.output is not None:
-            write_model(version.model, args.output, overwrite=args.overwrite, plan=used, options=args.options_text)
-    return Pruned(original, version.model, used, version.repair)
+            write_model(
+                version.model,
+                args.output,
+                overwrite=args.overwrite,
+                plan=used,
+                options=args.options_text,
+                int8=args.quantize is not None,
+            )
+    made = version.model if args.quantize is None else as_int8(version.model)
+    return Pruned(original, made, used, version.repair)

@@ -22,6 +22,7 @@ def write_model(
     plan: PruningPlan | None = None,
     training: Mapping[str, Any] | None = None,
     options: str = "",
+    int8: bool = False,
 ) -> None:
     """Write a model directory, whole or not at all.
 
@@ -32,12 +33,13 @@ def write_model(
         plan: By which the model was pruned, where that is known.
         training: How the model was trained, and what that gave; nothing where it was not.
         options: The file of options of the command that made it; nothing where there is none.
+        int8: Store the weights of convolutions in a byte each.
 
     Raises:
         PrimeSVTError: The directory holds something, or cannot be written.
     """
     with write_directory(directory, overwrite=overwrite) as new:
-        save_into(model, new)
+        save_into(model, new, int8=int8)
         if plan is not None:
             save_plan(plan, new / PLAN)
         if training is not None:

@@ -99,7 +99,8 @@ def test_the_fingerprint_sees_weights_and_configuration(make_model) -> None:
 
 # What may be wrong with a directory: the change, and what the error must say.
 CONFIG_DAMAGE = [
-    ({"format": 2}, "has format 2, this version reads 1; update PrimeSVT"),
+    ({"format": 3}, "has format 3, this version reads 1 and 2; update PrimeSVT"),
+    ({"format": 2}, "weights must be 'int8', got 'None'"),
     ({"format": "1"}, "no configuration of PrimeSVT: its format is '1'"),
     ({"format": None}, "no configuration of PrimeSVT"),
     ({"family": "vgg"}, r"config\.json: Unknown family 'vgg'; known are"),

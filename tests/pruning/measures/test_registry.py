@@ -14,5 +14,5 @@ def test_every_measure_says_what_it_counts() -> None:
 
 
 def test_unknown_measures_are_refused() -> None:
-    with pytest.raises(PrimeSVTError, match="Unknown measure 'joy'; known are parameters, size, state-bytes"):
+    with pytest.raises(PrimeSVTError, match="Unknown measure 'joy'; known are parameters, size, int8-size"):
         measure_named("joy")

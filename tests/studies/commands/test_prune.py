@@ -1,10 +1,12 @@
 """Pruning by a plan, and repair: with the plan, and of what was pruned already."""
 
 import json
+import re
 
 import pytest
 
-from primesvt.models import fingerprint, load_model
+import primesvt as notebook
+from primesvt.models import fingerprint, int8_bytes, load_model, stored_bytes
 from primesvt.pruning import load_plan
 
 PLAN = {"ratios": {"blocks.0.hidden": 0.5, "stem.3": 0.25}}
@@ -106,3 +108,17 @@ def test_bad_input_ends_with_a_line(primesvt, model_dir, data_file, plan, tmp_pa
     assert text in ran.err
     assert len(ran.err.strip().splitlines()) == 1
     assert not (tmp_path / "r").exists()
+
+
+def test_weights_are_stored_in_a_byte_each(primesvt, model_dir, data_file, plan, tmp_path) -> None:
+    command = ("prune", model_dir, "--plan", plan, "--quantize", "int8")
+    ran = primesvt(*command, "-o", tmp_path / "small", "--json").json
+    assert ran["int8"]["bytes_after"] == stored_bytes(tmp_path / "small") < ran["bytes_after"]
+    assert ran["int8"]["bytes_before"] == int8_bytes(load_model(model_dir)) < ran["bytes_before"]
+    assert ran["int8"]["memory_saving"] == 1 - ran["int8"]["bytes_after"] / ran["bytes_before"]
+    against = primesvt("evaluate", tmp_path / "small", "--against", model_dir, "--data", data_file, "--json").json
+    assert against["against"]["bytes"] == [ran["int8"]["bytes_after"], ran["bytes_before"]]
+    text = primesvt(*command, "-o", tmp_path / "again").out
+    assert re.search(r"weights as int8 +[\d,]+ \(\d+\.\d+% saved\) +[\d,]+ \(\d+\.\d+% saved\)", text)
+    made = notebook.prune(model_dir, plan, quantize="int8", quiet=True).model
+    assert fingerprint(made) == fingerprint(load_model(tmp_path / "small"))

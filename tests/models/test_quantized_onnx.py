@@ -3,31 +3,11 @@
 import numpy as np
 import onnxruntime
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 from torch.nn import functional as F
 
-from primesvt.models.quantization import quantize_weights, quantized
-
-
-@given(st.integers(0, 2**32 - 1), st.integers(0, 1))
-def test_no_weight_moves_by_more_than_half_a_step(seed: int, axis: int) -> None:
-    weights = np.random.default_rng(seed).normal(size=(3, 5, 2)).astype(np.float32)
-    weights[0, 1] = 0
-    whole, scale = quantized(weights, axis)
-    steps = np.expand_dims(scale, tuple(dim for dim in range(3) if dim != axis))
-    assert (whole.dtype, scale.dtype, scale.shape) == (np.int8, np.float32, (weights.shape[axis],))
-    assert whole.min() >= -127
-    assert np.all(np.abs(whole * steps - weights) <= steps / 2 * (1 + 1e-5))
-    assert np.all(whole[weights == 0] == 0)
-    # The largest of every channel is told exactly.
-    assert np.all(np.abs(whole).max(tuple(dim for dim in range(3) if dim != axis)) == 127)
-
-
-def test_a_channel_of_zeros_stays_so() -> None:
-    whole, scale = quantized(np.zeros((2, 3), np.float32), 0)
-    assert (whole.tolist(), scale.tolist()) == ([[0] * 3] * 2, [1.0, 1.0])
+from primesvt.models.int8_weights import quantized
+from primesvt.models.quantized_onnx import quantize_weights
 
 
 def test_onnxruntime_answers_as_the_quantized_weights_do() -> None:
