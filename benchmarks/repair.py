@@ -38,7 +38,7 @@ from primesvt.models import (
 )
 from primesvt.pruning import Calibration, Pruner, PruningPlan, load_plan
 from primesvt.search import Constraints, finite_divergence
-from primesvt.studies import main as cli
+from primesvt.studies import cli
 from primesvt.studies.running.runner import RunOptions, run_study
 from primesvt.studies.running.settings import StudySettings
 from primesvt.studies.running.subject import Subject

@@ -23,7 +23,7 @@ from optuna.trial import FrozenTrial
 from stopwatch import machine
 
 from primesvt.models import DEMO, PrimeSVTError, load_model, open_data
-from primesvt.search import KEY, Constraints, accuracy_of, decided_early, saving_of
+from primesvt.search import Constraints, accuracy_of, decided_early, saving_of
 from primesvt.search.samplers import SAMPLERS, STARTS
 from primesvt.studies.commands.arms import arm_name
 from primesvt.studies.reporting.history import History
@@ -139,7 +139,7 @@ def results_of(case: Case, arms: Sequence[Arm], args: argparse.Namespace) -> lis
     found, test = [], None
     for arm in arms:
         runs = run_studies(storage, subject, studies_of([arm], args.seeds))
-        test = test or open_test_set(subject.model, subject.data, args.calibration)
+        test = test or open_test_set(subject.model, subject.data)
         found += [Result(run, arm.name, _chosen(run, test)) for run in runs]
     return found
 
@@ -148,7 +148,7 @@ def _chosen(run: StudyRun, test: TestSet) -> dict[float, tuple[float, Measuremen
     def told(trial: FrozenTrial | None) -> tuple[float, Measurement] | None:
         if trial is None:
             return None
-        return saving_of(trial), test.recall(run.study, run.plan(trial), trial.user_attrs[KEY])
+        return saving_of(trial), test.recall(run.study, run.plan(trial))
 
     return {points: told(_within(run, points)) for points in POINTS}
 
