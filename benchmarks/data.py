@@ -18,7 +18,6 @@ import argparse
 import dataclasses
 import json
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -33,7 +32,7 @@ from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
 from primesvt.models import ImageSet, ModelConfig, named_config, open_data
-from primesvt.models.data.read_ahead import ReadAhead, cores
+from primesvt.models.data.read_ahead import DecodedSource, ReadAhead, cores
 
 IMAGES, QUICK, ROUNDS, CLASSES, BATCH = 4_000, 200, 3, 10, 64
 HEIGHT, WIDTH, SIDE, CROP = 375, 500, 224, 0.875
@@ -53,18 +52,26 @@ def make(folder: Path, count: int) -> None:
         Image.fromarray(noisy).save(place / f"{i:05}.jpg", quality=90)
 
 
+def source_of(images: ImageSet) -> DecodedSource:
+    """Where image files come from."""
+    if not isinstance(images.source, DecodedSource):
+        raise SystemExit("These are no image files.")
+    return images.source
+
+
 class Batches(torch.utils.data.Dataset[torch.Tensor]):
     """Batches of an image set, each decoded as PrimeSVT does, by one worker."""
 
     def __init__(self, images: ImageSet, config: ModelConfig) -> None:
         self.images, self.config = images, config
+        self.source = source_of(images)
 
     def __len__(self) -> int:
         return -(-len(self.images) // BATCH)
 
     def __getitem__(self, number: int) -> torch.Tensor:
         indices = self.images.indices[number * BATCH : (number + 1) * BATCH]
-        with ReadAhead(self.images.source, self.config, [], 1) as reader:
+        with ReadAhead(self.source, self.config, [], 1) as reader:
             return reader.read(indices)
 
 
@@ -82,7 +89,7 @@ def ways(folder: Path, images: ImageSet, config: ModelConfig, workers: int) -> d
     tree = datasets.ImageFolder(folder / "val", transform)
 
     def ours() -> Iterator[torch.Tensor]:
-        with ReadAhead(images.source, config, parts, workers) as ahead:
+        with ReadAhead(source_of(images), config, parts, workers) as ahead:
             yield from map(ahead.read, parts)
 
     def torchvision() -> Iterator[torch.Tensor]:
@@ -177,4 +184,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -32,7 +32,7 @@ from optuna.storages import InMemoryStorage
 from stopwatch import machine
 from torch import nn
 
-from primesvt.models import ArrayImages, Backend, batch_size_of, from_spikingjelly, load_model, open_data
+from primesvt.models import ArrayImages, Backend, batch_size_of, config_of, from_spikingjelly, load_model, open_data
 from primesvt.models.data.data_set import split
 from primesvt.search import DEFAULT_CACHE, Constraints
 from primesvt.search.samplers import PrioritizedOptions
@@ -48,7 +48,7 @@ def subject_of(name: str, images: int) -> Subject:
     if name == "demo":
         return Subject(load_model("demo"), open_data(None))
     model = from_spikingjelly(zoo_model(name), image_size=(224, 224)).eval()
-    rng, classes = np.random.default_rng(0), model.config.classes
+    rng, classes = np.random.default_rng(0), config_of(model).classes
     pixels = ArrayImages(rng.integers(0, 256, (3 * images, 224, 224, 3), np.uint8))
     part = pixels, rng.integers(0, len(classes), 3 * images)
     return Subject(model, split("random", classes, part, part))

@@ -21,7 +21,6 @@ batch, libraries and model included.
 """
 
 import argparse
-import dataclasses
 import json
 import os
 import platform
@@ -45,6 +44,7 @@ from primesvt.models import (
     LIFNode,
     SelfAttention,
     build,
+    config_of,
     forward_of,
     from_spikingjelly,
     load_model,
@@ -70,12 +70,14 @@ GOALS = {
 def zoo_model(name: str) -> nn.Module:
     """A model of SpikingJelly's zoo: the demo model's weights, or random ones with statistics of random images."""
     torch.manual_seed(0)
+    stock: nn.Module
     if name == "demo":
         stock = zoo.SpikeDrivenTransformer(
             in_channels=1, num_classes=10, embed_dims=128, num_heads=8, depths=2, pooling_stat="1101"
         )
         stock.load_state_dict(demo_weights())
-        return stock.eval()
+        stock.eval()
+        return stock
     stock = (
         zoo.SpikeDrivenTransformer(num_classes=1000, embed_dims=384, num_heads=8, depths=8)
         if name == "sdt_8_384"
@@ -87,17 +89,20 @@ def zoo_model(name: str) -> nn.Module:
     with torch.no_grad():
         stock.train()(torch.randn(4, 3, 224, 224))
     functional.reset_net(stock)
-    return stock.eval()
+    stock.eval()
+    return stock
 
 
 def demo_weights() -> dict[str, torch.Tensor]:
     """The demo model's weights as the zoo names them; the zoo's stem has biases, which are zero then."""
     model = load_model("demo")
-    biased = build(dataclasses.replace(model.config, conv_bias=True)).eval()
+    config = config_of(model)
+    biased = build(type(config).from_json(config.to_json() | {"conv_bias": True})).eval()
     biased.load_state_dict(model.state_dict(), strict=False)
-    for stage in biased.stem:
-        nn.init.zeros_(stage.conv.bias)
-    return to_layout(biased, model.config.layouts[-1])
+    for name, parameter in biased.named_parameters():
+        if name.startswith("stem.") and name.endswith(".conv.bias"):
+            nn.init.zeros_(parameter)
+    return to_layout(biased, config.layouts[-1])
 
 
 def images_for(name: str, count: int) -> torch.Tensor:
@@ -105,7 +110,7 @@ def images_for(name: str, count: int) -> torch.Tensor:
     if name != "demo":
         return torch.randn(count, 3, 224, 224, generator=torch.Generator().manual_seed(1))
     test = open_data(None).test
-    return test.read(load_model("demo").config, test.indices[:count])[0]
+    return test.read(config_of(load_model("demo")), test.indices[:count])[0]
 
 
 def stock_way(stock: nn.Module, images: torch.Tensor) -> torch.Tensor:
@@ -158,7 +163,8 @@ class Limit:
             k = k.transpose(-2, -1)
             self._calls.append(lambda: (v @ k) @ q)
         else:
-            x, weight, bias = torch.randn_like(inputs[0]), module.weight, module.bias
+            x = torch.randn_like(inputs[0])
+            weight, bias = module.get_parameter("weight"), module.get_parameter("bias")
             self._calls.append(lambda: F.linear(x, weight, bias))
 
     @staticmethod
@@ -203,7 +209,7 @@ def ways_for(name: str, args: argparse.Namespace) -> tuple[dict[str, Callable[[]
     """The ways to ask one model, ready to be timed, and what is known of them."""
     device = torch.device(args.device)
     stock, images = zoo_model(name), images_for(name, args.batch or (64 if name == "demo" else 4))
-    ours = from_spikingjelly(stock, image_size=tuple(images.shape[-2:])).eval()
+    ours = from_spikingjelly(stock, image_size=(images.shape[-2], images.shape[-1])).eval()
     with torch.inference_mode():
         plain = ours(images)
         expected = stock_way(stock, images)
@@ -264,7 +270,7 @@ def answer_once(name: str, way: str, batch: int) -> None:
         if way == "stock":
             stock_way(stock, images)
         else:
-            model = from_spikingjelly(stock, image_size=tuple(images.shape[-2:])).eval()
+            model = from_spikingjelly(stock, image_size=(images.shape[-2], images.shape[-1])).eval()
             del stock
             asked(forward_of(model, tuple(images.shape)))(images)
     line = next(x for x in Path("/proc/self/status").read_text().splitlines() if x.startswith("VmHWM:"))

@@ -44,11 +44,13 @@ class Stopwatch:
             def evaluate(self, plan: PruningPlan, rejection: Rejection | None = None) -> Evaluation:
                 watch.evaluations += 1
                 with watch.timed("evaluation"):
-                    return super().evaluate(plan, rejection)
+                    evaluation: Evaluation = super().evaluate(plan, rejection)
+                    return evaluation
 
             def _ask(self, version: Version, rejection: Rejection | None) -> Predictions:
                 with watch.timed("asking"):
-                    return super()._ask(version, rejection)
+                    predictions: Predictions = super()._ask(version, rejection)
+                    return predictions
 
         return Timed
 

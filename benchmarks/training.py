@@ -58,7 +58,7 @@ class Size:
     def zoo(self, **neuron: Any) -> nn.Module:
         """SpikingJelly's model, with the same random weights every time."""
         torch.manual_seed(0)
-        return SpikeDrivenTransformer(
+        model: nn.Module = SpikeDrivenTransformer(
             T=4,
             in_channels=self.channels,
             num_classes=10,
@@ -67,7 +67,8 @@ class Size:
             depths=self.depth,
             pooling_stat=self.pooling,
             **neuron,
-        ).train()
+        )
+        return model.train()
 
     def images(self) -> torch.Tensor:
         """Noise."""
@@ -117,7 +118,8 @@ def dense(layer: nn.Conv2d | nn.Linear, shape: torch.Size, *, first: bool) -> Ac
         pixels = x.movedim(1, -1).flatten(0, 2)
         ways.append(_differentiated(F.linear, pixels, layer.weight.flatten(1), first=first))
     seconds = race(dict(enumerate(ways)), QUICK_ROUNDS, layer.weight.device)
-    return ways[min(seconds, key=seconds.__getitem__)]
+    fastest: Action = ways[min(seconds, key=seconds.__getitem__)]
+    return fastest
 
 
 def _differentiated(
@@ -170,7 +172,7 @@ def measure(size: Size, rounds: int, device: torch.device) -> dict[str, float]:
     tuned = size.zoo(surrogate_function=surrogate.ATan(), detach_reset=True)
     actions = {
         "stock": step(stock.to(device), images),
-        "tuned": step(tuned.to(device, memory_format=torch.channels_last), images),
+        "tuned": step(tuned.to(device).to(memory_format=torch.channels_last), images),
         "ours": step(ours, images),
         "limit": limit(ours, images),
     }
