@@ -2,13 +2,11 @@
 
 from typing import Any
 
-from torch import nn
-
 from ..commands import evaluate as command
 from ..commands.options import options_of
 from ..reporting.evaluated import Evaluated
 from .asked import asked, takes_options
-from .subject import Data, Model, model_if_any, named, or_demo, session, subject_of
+from .subject import Data, Model, forget_names, model_if_any, named, or_demo, session, subject_of
 
 
 @takes_options(command)
@@ -37,7 +35,5 @@ def evaluate(
     with session(quiet):
         subject = subject_of(args, model, data, options_of(args, command.EvaluateOptions).split)
         original = model_if_any(against, args.against)
-        if isinstance(against, nn.Module):
-            # What a file of options names is another one.
-            args.against = None
+        forget_names(args, against=against)
         return command.evaluated_as(args, subject.model, subject.data, original)

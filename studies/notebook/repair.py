@@ -13,7 +13,7 @@ from ..commands import repair as command
 from ..running.model_output import write_model
 from .asked import asked, takes_options
 from .prune import Plan, plan_of
-from .subject import Data, Model, model_of, named, session
+from .subject import Data, Model, forget_names, model_of, named, session
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,7 @@ def repair(
     if args.output is not None:
         check_free(args.output, overwrite=args.overwrite)
     told = plan_of(plan)
-    if isinstance(model, nn.Module):
-        # What a file of options names is another one.
-        args.model = None
+    forget_names(args, model=model)
     with session(quiet):
         repaired, reports = command.repaired_as(
             args,

@@ -74,10 +74,15 @@ def subject_of(args: argparse.Namespace, model: Model | None, data: Data, role: 
         PrimeSVTError: One of them cannot be read, or they do not fit.
     """
     found = model_of(model, args.model)
-    if isinstance(model, nn.Module):
-        # What a file of options names is another one.
-        args.model = None
+    forget_names(args, model=model)
     return Subject(found, data_of(args, data, found, role))
+
+
+def forget_names(args: argparse.Namespace, **given: object) -> None:
+    """Of what was given as a model, the options have no name; what a file of options names is another one."""
+    for name, value in given.items():
+        if isinstance(value, nn.Module):
+            setattr(args, name, None)
 
 
 def storage_given(storage: Storage, *, create: bool = True) -> BaseStorage:
