@@ -29,7 +29,19 @@ if TYPE_CHECKING:
         save_model,
     )
     from .pruning import PruningPlan, load_plan, prunable_layers, save_plan
-    from .studies.notebook import compare, evaluate, finetune, layers, prune, push, repair, robustness, search, train
+    from .studies.notebook import (
+        compare,
+        evaluate,
+        finetune,
+        layers,
+        measure,
+        prune,
+        push,
+        repair,
+        robustness,
+        search,
+        train,
+    )
 
     __version__: str
 
@@ -47,6 +59,7 @@ __all__ = [
     "layers",
     "load_model",
     "load_plan",
+    "measure",
     "model_bytes",
     "open_data",
     "prunable_layers",
@@ -67,7 +80,7 @@ _PLACES = {
     ),
     ".pruning": ("PruningPlan", "load_plan", "prunable_layers", "save_plan"),
     ".studies.notebook": (
-        "compare", "evaluate", "finetune", "layers", "prune", "push", "repair", "robustness", "train",
+        "compare", "evaluate", "finetune", "layers", "measure", "prune", "push", "repair", "robustness", "train",
     ),
 }  # fmt: skip
 _PLACE_OF = {name: place for place, names in _PLACES.items() for name in names}
@@ -81,13 +94,17 @@ def __getattr__(name: str) -> Any:
     if name == "search":
         return import_module(".search", __name__)
     if name not in _PLACE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, __all__, 1)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{meant}")
     found = globals()[name] = getattr(import_module(_PLACE_OF[name], __name__), name)
     return found
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*__all__, "models", "pruning", "search", "studies"})
 
 
 class _Searching(ModuleType):

@@ -41,7 +41,10 @@ class HubName:
         """
         found = _NAME.fullmatch(text)
         if found is None:
-            raise PrimeSVTError(f"{text!r} is no name of a model on the hub; expected {SCHEME}OWNER/NAME[@REVISION].")
+            raise PrimeSVTError(
+                f"{text!r} is no name of a model on the hub; expected OWNER/NAME or {SCHEME}OWNER/NAME, with @REVISION "
+                "or without."
+            )
         return cls(found["repository"], found["revision"])
 
     def __str__(self) -> str:

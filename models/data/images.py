@@ -219,6 +219,10 @@ def read_frames(file: Path) -> np.ndarray:
     return frames
 
 
+# What to do about pixels that are not in [0, 1]: where none is below 0, and where some are.
+_TO_UNIT = ("Divide them by their largest value", "Scale them from their smallest and largest value to 0 and 1")
+
+
 def check_pixels(pixels: np.ndarray, what: str) -> None:
     """Refuse floating point pixels that are not in [0, 1].
 
@@ -229,10 +233,12 @@ def check_pixels(pixels: np.ndarray, what: str) -> None:
     Raises:
         PrimeSVTError: One is outside, or no number.
     """
+    if np.isnan(pixels).any():
+        raise PrimeSVTError(f"{what} holds pixels that are no numbers (NaN); repair or leave out those images.")
     if not ((pixels >= 0) & (pixels <= 1)).all():
         raise PrimeSVTError(
             f"{what} is {pixels.dtype}, so its pixels must lie in [0, 1]; got {pixels.min():g} to {pixels.max():g}. "
-            "Divide them by their largest value, or store them as uint8."
+            f"{_TO_UNIT[bool(pixels.min() < 0)]}, or store them as uint8."
         )
 
 

@@ -111,6 +111,8 @@ def with_selection_from_test(data: DataSet, fraction: float) -> DataSet:
     Raises:
         PrimeSVTError: One of the two parts would be empty.
     """
+    if 1 < fraction < 100:
+        raise PrimeSVTError(f"A fraction of the test images is between 0 and 1; did you mean {fraction / 100:g}?")
     count = round(fraction * len(data.test)) if 0 < fraction < 1 else 0
     if not 0 < count < len(data.test):
         raise PrimeSVTError(

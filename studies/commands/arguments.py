@@ -76,8 +76,9 @@ def backend_of(args: argparse.Namespace) -> Backend:
 
 def add_images(parser: Parser, what: str) -> None:
     """--images, which was called --limit."""
-    parser.add_argument("--images", metavar="N", type=positive, help=what)
-    parser.add_argument("--limit", dest="images", type=positive, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument("--images", metavar="N", type=positive, help=what)
+    either.add_argument("--limit", dest="images", type=positive, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
 
 
 def add_tensorboard(parser: Any) -> None:

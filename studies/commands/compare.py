@@ -39,7 +39,7 @@ from ..reporting.summary import summary
 from ..reporting.terminal import comparison_text
 from ..reporting.verdict import Conclusion, verdict
 from ..running.finetuning import GENTLE
-from ..running.progress import say, tell_of_table
+from ..running.progress import tell_of_table, warn
 from ..running.runner import RunOptions
 from ..running.settings import StudySettings
 from ..running.several import run_studies, studies_of
@@ -183,6 +183,8 @@ def run(args: argparse.Namespace) -> int:
     text = comparison_text(comparison) + f"\nreport: {args.output / REPORT}"
     if comparison.winner is not None:
         text += f"\nmodel of the chosen plan: {args.output / MODEL}"
+    if args.finetune is not None and not comparison.finetuned:
+        text += "\nNothing was fine-tuned: no sampler found a plan that keeps the limits."
     if comparison.winner is not None and comparison.finetuned:
         text += f"\nthe same, fine-tuned: {finetuned_in(args.output) / comparison.winner.study}"
     print_result(args, summary(comparison, provenance), text)
@@ -283,7 +285,7 @@ def _runs(args: argparse.Namespace, storage: BaseStorage, subject: Subject) -> l
     studies = studies_of(arms(args), args.seeds, args.prefix)
     warning = look_before(storage, [study.name for study in studies], subject, backend_of(args))
     if warning is not None:
-        say(warning)
+        warn(warning)
     if not args.stop_at_target:
         studies = [at_its_best(study, storage) for study in studies]
     options = RunOptions(cache=args.cache, device=args.device, on_table=tell_of_table)

@@ -8,6 +8,7 @@ from primesvt.models import DataSet, Recipe, find_device, load_model
 
 from ..running.finetuning import GENTLE, FineTuned, fine_tune
 from ..running.model_output import plan_beside
+from ..running.progress import say
 from ..running.train_run import TrainJob, check_trainable, was_mirrored
 from .arguments import add_device, add_json, add_output, add_overwrite, add_tensorboard, print_result
 from .model_and_data import add_data, add_train_data, open_model_and_data, with_train_data
@@ -92,4 +93,5 @@ def finetuned_as(
         options=args.options_text,
         facts={"finetuned": args.model, "teacher": args.teacher},
     )
+    say(f"Images are {'mirrored at random' if job.recipe.flip else 'not mirrored'}.")
     return fine_tune(job, model, with_train_data(args, data, model), teacher)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from torch import nn
 
-from primesvt.models import Work, config_of, count_work, model_bytes, parameter_count
+from primesvt.models import DataSet, Work, config_of, count_work, model_bytes, parameter_count
 from primesvt.models.options import check_options, option
 from primesvt.pruning import Measure, OperationEnergy, inference_state, measures_at_once
 
@@ -55,9 +55,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run the command."""
+    result, text = measured_as(args, *open_model_and_data(args, options_of(args, MeasureOptions).split))
+    print_result(args, result, text)
+
+
+def measured_as(args: argparse.Namespace, model: nn.Module, data: DataSet) -> tuple[dict[str, Any], str]:
+    """What the options ask for, as plain data, and in words.
+
+    Args:
+        args: The options.
+        model: Any model of PrimeSVT.
+        data: Its data set.
+
+    Raises:
+        PrimeSVTError: The images do not fit the model, its spikes cannot be counted, or it cannot be exported.
+    """
     options, energy = options_of(args, MeasureOptions), options_of(args, OperationEnergy)
     taken = {**measures_at_once(), energy.measure.name: energy.measure}
-    model, data = open_model_and_data(args, options.split)
     images = data.role(options.split).first(options.images)
     with bar("measure") as progress:
         predictions, work = count_work(model, images, on_batch=progress.counting(len(images)))
@@ -72,7 +86,7 @@ def run(args: argparse.Namespace) -> None:
     lines = [config_of(model).family, *_lines(taken, values, _notes(model, work, energy), images=False)]
     lines += [f"per image, the mean of {source}:", *_lines(taken, values, _notes(model, work, energy), images=True)]
     lines += _further(work, latency)
-    print_result(args, result, "\n".join([*lines, _layers(work)]))
+    return result, "\n".join([*lines, _layers(work)])
 
 
 def _numbers(model: nn.Module, work: Work, energy: OperationEnergy) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from torch import nn
 from primesvt.models import (
     DEFAULT_TEST_FRACTION,
     DataSet,
+    PrimeSVTError,
     Role,
     config_of,
     frame_of,
@@ -99,7 +100,12 @@ def open_data_for(args: argparse.Namespace, model: nn.Module, role: Role, given:
     config = config_of(model)
     data = open_data_of(args, frame_of(config), given)
     images = data.role(role)
-    images.check(config)
+    try:
+        images.check(config)
+    except PrimeSVTError as error:
+        if given is not None or args.data is not None:
+            raise
+        raise PrimeSVTError(f"No --data is given, so it is the embedded sample of Fashion-MNIST. {error}") from error
     steps = images.source.steps
     if steps is not None and steps != config.time_steps:
         say(f"The event sequences have {steps} frames, the model was made for {config.time_steps}: it reads them all.")

@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> None:
     robustness, images = robustness_as(args, *open_model_and_data(args))
     if args.html is not None:
         write_text(args.html, robustness_page(robustness))
-    print_result(args, robustness.to_json(), _text(robustness, images))
+    print_result(args, robustness.to_json(), robustness_text(robustness, images))
 
 
 def robustness_as(args: argparse.Namespace, model: nn.Module, data: DataSet) -> tuple[Robustness, int]:
@@ -78,7 +78,8 @@ def robustness_as(args: argparse.Namespace, model: nn.Module, data: DataSet) -> 
     return measured, len(evaluator.images)
 
 
-def _text(robustness: Robustness, images: int) -> str:
+def robustness_text(robustness: Robustness, images: int) -> str:
+    """For a person: a row for every layer, a column for every ratio."""
     rates = next(iter(robustness.layers.values()))
     rows = [[layer, *(f"{row[rate]:.2%}" for rate in rates)] for layer, row in robustness.layers.items()]
     return (

@@ -10,7 +10,7 @@ from primesvt.search import Constraints, accuracy_of, decided_early, evaluation_
 
 from ..reporting.tables import table
 from ..running.budget import Budget, Pace
-from ..running.progress import bar, say, tell_of_table
+from ..running.progress import bar, say, tell_of_table, warn
 from ..running.runner import RunOptions, run_study
 from ..running.storage import open_storage, storage_errors, without_password
 from ..running.study_run import OPTIONS, StudyRun
@@ -77,7 +77,7 @@ def searched(args: argparse.Namespace, subject: Subject, storage: BaseStorage) -
     budget = Budget.of(name, settings, args.trials, subject)
     say(budget.text)
     if (warning := look_before(storage, [name], subject, backend_of(args))) is not None:
-        say(warning)
+        warn(warning)
     pace = Pace([budget])
     with bar(name) as progress:
         options = RunOptions(

@@ -4,6 +4,7 @@ from .compare import Compared, compare
 from .evaluate import evaluate
 from .finetune import Tuned, finetune
 from .layers import Listed, layers
+from .measure import Measured, measure
 from .prune import Pruned, prune
 from .push import push
 from .repair import Repaired, repair
@@ -14,6 +15,7 @@ from .train import Trained, train
 __all__ = [
     "Compared",
     "Listed",
+    "Measured",
     "Probed",
     "Pruned",
     "Repaired",
@@ -24,6 +26,7 @@ __all__ = [
     "evaluate",
     "finetune",
     "layers",
+    "measure",
     "prune",
     "push",
     "repair",

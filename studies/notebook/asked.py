@@ -49,11 +49,11 @@ def asked(
         PrimeSVTError: There is no such option, or it takes no such value.
     """
     parser = _parser(command)
-    known = _by_name(parser)
+    known = {**_former(parser), **_by_name(parser)}
     words: list[str] = []
     for name, value in said.items():
         if name not in known:
-            guess = meant(name, known) or f". It has {', '.join(sorted(known))}."
+            guess = meant(name, known) or f". It has {', '.join(sorted(_by_name(parser)))}."
             raise PrimeSVTError(f"{parser.prog} has no option {name!r}{guess}")
         if value is not None:
             words += _words(name, value, _switch(parser, name, value, known[name]))
@@ -103,6 +103,12 @@ def _by_name(parser: argparse.ArgumentParser) -> dict[str, argparse.Action]:
     flags = {flag[2:].replace("-", "_"): each for each in shown for flag in each.option_strings if flag[:2] == "--"}
     # Of flags that share a value, the first is the general one: the others are short for some of its values.
     return {**{each.dest: each for each in reversed(shown)}, **flags}
+
+
+def _former(parser: argparse.ArgumentParser) -> dict[str, argparse.Action]:
+    """Flags that go on to be read under a former name, which no help shows."""
+    hidden = [each for each in parser._actions if each.help == argparse.SUPPRESS]
+    return {flag[2:].replace("-", "_"): each for each in hidden for flag in each.option_strings if flag[:2] == "--"}
 
 
 def _switch(parser: argparse.ArgumentParser, name: str, value: Any, action: argparse.Action) -> argparse.Action:

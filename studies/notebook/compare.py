@@ -20,13 +20,14 @@ from ..reporting.report import report_page
 from ..reporting.result_directory import prepare, save_options, storage_in, take_finetuned, write
 from ..reporting.summary import summary
 from ..reporting.terminal import comparison_text
+from ..reporting.told import Told
 from .asked import asked, takes_options
 from .frames import frame, trials_frame
 from .subject import Data, Model, Storage, named, or_demo, session, storage_given, subject_of
 
 
-@dataclass(frozen=True)
-class Compared:
+@dataclass(frozen=True, repr=False)
+class Compared(Told):
     """A comparison of studies.
 
     Args:

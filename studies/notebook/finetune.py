@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from torch import nn
 
 from ..commands import finetune as command
+from ..reporting.told import Told
 from ..running.finetuning import FineTuned
 from ..running.train_run import check_trainable
 from .asked import asked, takes_options
@@ -19,8 +20,8 @@ from .frames import epochs_figure, frame
 from .subject import Data, Model, model_if_any, named, session, subject_of
 
 
-@dataclass(frozen=True)
-class Tuned:
+@dataclass(frozen=True, repr=False)
+class Tuned(Told):
     """A fine-tuned model.
 
     Args:
@@ -40,6 +41,12 @@ class Tuned:
     def accuracy(self) -> float:
         """On the selection set afterwards, in [0, 1]."""
         return self.done.run.selection.accuracy
+
+    @property
+    def text(self) -> str:
+        """Accuracy before and after, in a line."""
+        epochs = len(self.done.run.log)
+        return f"selection accuracy {self.accuracy_before:.2%} -> {self.accuracy:.2%} after {epochs} epochs"
 
     @cached_property
     def trials(self) -> Any:

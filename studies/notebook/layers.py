@@ -6,13 +6,14 @@ from functools import cached_property
 from typing import Any
 
 from ..commands import layers as command
+from ..reporting.told import Told
 from .asked import asked, takes_options
 from .frames import frame
 from .subject import Model, model_of, named, or_demo
 
 
-@dataclass(frozen=True)
-class Listed:
+@dataclass(frozen=True, repr=False)
+class Listed(Told):
     """The prunable layers of a model, the largest first: the order in which the policy prunes.
 
     Args:
@@ -20,6 +21,11 @@ class Listed:
     """
 
     told: dict[str, Any]
+
+    @property
+    def text(self) -> str:
+        """Names and bytes, in a line."""
+        return f"{self.bytes:,} bytes; the largest layer first: {', '.join(self.names)}"
 
     @property
     def bytes(self) -> int:

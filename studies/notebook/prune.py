@@ -12,6 +12,7 @@ from primesvt.models import DataSet, as_int8, check_free, model_bytes
 from primesvt.pruning import PruningPlan, StepReport
 
 from ..commands import prune as command
+from ..reporting.told import Told
 from ..running.model_output import write_model
 from .asked import asked, takes_options
 from .subject import Data, Model, model_of, named, or_demo, session
@@ -20,8 +21,8 @@ from .subject import Data, Model, model_of, named, or_demo, session
 Plan = str | Path | Mapping[str, float] | PruningPlan | None
 
 
-@dataclass(frozen=True)
-class Pruned:
+@dataclass(frozen=True, repr=False)
+class Pruned(Told):
     """A pruned model.
 
     Args:
@@ -50,6 +51,11 @@ class Pruned:
     def memory_saving(self) -> float:
         """Share of the bytes that is saved, in [0, 1)."""
         return 1 - self.bytes_after / self.bytes_before
+
+    @property
+    def text(self) -> str:
+        """Bytes before and after, in a line."""
+        return f"{self.bytes_before:,} bytes -> {self.bytes_after:,} bytes, {self.memory_saving:.2%} saved"
 
 
 def plan_of(plan: Plan) -> PruningPlan | None:

@@ -10,14 +10,16 @@ from primesvt.models import DataSet, check_free
 from primesvt.pruning import StepReport
 
 from ..commands import repair as command
+from ..commands.prune import repair_text
+from ..reporting.told import Told
 from ..running.model_output import write_model
 from .asked import asked, takes_options
 from .prune import Plan, plan_of
 from .subject import Data, Model, forget_names, model_of, named, session
 
 
-@dataclass(frozen=True)
-class Repaired:
+@dataclass(frozen=True, repr=False)
+class Repaired(Told):
     """A repaired model.
 
     Args:
@@ -27,6 +29,11 @@ class Repaired:
 
     model: nn.Module
     repair: tuple[StepReport, ...]
+
+    @property
+    def text(self) -> str:
+        """What the steps did."""
+        return "\n".join(repair_text(self.repair))
 
 
 @takes_options(command)

@@ -11,13 +11,14 @@ from primesvt.pruning import Robustness
 
 from ..commands import robustness as command
 from ..reporting import figures
+from ..reporting.told import Told
 from .asked import asked, takes_options
 from .frames import frame
 from .subject import Data, Model, named, or_demo, session, subject_of
 
 
-@dataclass(frozen=True)
-class Probed:
+@dataclass(frozen=True, repr=False)
+class Probed(Told):
     """How robust each layer is.
 
     Args:
@@ -32,6 +33,11 @@ class Probed:
     def accuracy(self) -> float:
         """Of the unpruned model, in [0, 1]."""
         return self.robustness.accuracy
+
+    @property
+    def text(self) -> str:
+        """What the command prints."""
+        return command.robustness_text(self.robustness, self.images)
 
     @cached_property
     def trials(self) -> Any:

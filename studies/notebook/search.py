@@ -11,11 +11,13 @@ from torch import nn
 
 from primesvt.models import Backend, PrimeSVTError
 from primesvt.pruning import Pruner, PruningPlan
+from primesvt.search import saving_of
 
 from ..commands import search as command
 from ..commands.arguments import backend_of
 from ..dashboard import figures
 from ..dashboard.inspected import Inspected
+from ..reporting.told import Told
 from ..running.study_run import StudyRun, plan_of_trial
 from ..running.subject import Subject
 from .asked import asked, takes_options
@@ -23,8 +25,8 @@ from .frames import trials_frame
 from .subject import Data, Model, Storage, named, or_demo, session, storage_given, subject_of
 
 
-@dataclass(frozen=True)
-class Searched:
+@dataclass(frozen=True, repr=False)
+class Searched(Told):
     """A study, and what it found.
 
     Args:
@@ -76,6 +78,15 @@ class Searched:
             raise PrimeSVTError("No trial keeps the limits; loosen one, give more trials, or say which trial is meant.")
         calibration = self.run.settings.calibration_of(self.subject.data)
         return Pruner(self.subject.model, calibration, self.backend).prune(plan)
+
+    @property
+    def text(self) -> str:
+        """What was found, in a line."""
+        found = (
+            f"study {self.study.study_name}: {len(self.run.finished)} trials, {len(self.run.feasible)} keep the limits"
+        )
+        best = self.run.best
+        return found if best is None else f"{found}; the best, trial {best.number}, saves {saving_of(best):.2%}"
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, as ``primesvt search --json`` prints it."""

@@ -13,14 +13,15 @@ from torch import nn
 from primesvt.models import DataSet
 
 from ..commands import train as command
+from ..reporting.told import Told
 from ..running.train_run import TrainRun, check_trainable
 from .asked import asked, takes_options
 from .frames import epochs_figure, frame
 from .subject import Data, Model, model_if_any, named, session
 
 
-@dataclass(frozen=True)
-class Trained:
+@dataclass(frozen=True, repr=False)
+class Trained(Told):
     """A trained model.
 
     Args:
@@ -35,6 +36,11 @@ class Trained:
     def accuracy(self) -> float:
         """On the selection set, in [0, 1]."""
         return self.run.selection.accuracy
+
+    @property
+    def text(self) -> str:
+        """The accuracy, in a line."""
+        return f"selection accuracy {self.accuracy:.2%} after {len(self.run.log)} epochs"
 
     @cached_property
     def trials(self) -> Any:

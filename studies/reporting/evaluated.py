@@ -8,6 +8,7 @@ import numpy as np
 from primesvt.models import Precision, Predictions
 
 from .measurement import Measurement
+from .told import Told
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,8 +76,8 @@ class Against:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Evaluated:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Evaluated(Told):
     """What a model answers on a set of images.
 
     Args:

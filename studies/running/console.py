@@ -1,5 +1,7 @@
 """What is said to a person meanwhile: lines on the error stream, so that results on the output stream stay clean."""
 
+import warnings
+
 from rich.console import Console
 
 console = Console(stderr=True, highlight=False)
@@ -8,6 +10,14 @@ console = Console(stderr=True, highlight=False)
 def say(text: str) -> None:
     """A line for the person, on the error stream."""
     console.print(text, soft_wrap=True, markup=False)
+
+
+def warn(text: str) -> None:
+    """A line for the person that no quiet call hides: there it is a warning of Python's."""
+    if console.quiet:
+        warnings.warn(text, stacklevel=2)
+    else:
+        say(text)
 
 
 def duration(seconds: float) -> str:

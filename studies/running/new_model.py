@@ -74,6 +74,8 @@ class NewModel:
 
     def __post_init__(self) -> None:
         check_options(self)
+        if self.family is not None:
+            config_type(self.family)
         if self.unsaid.heads is not None and len(self.unsaid.heads) != 1:
             raise PrimeSVTError("heads of a new model is one number, for all of its stages.")
 

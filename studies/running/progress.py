@@ -17,10 +17,10 @@ from rich.progress import (
 from primesvt import models
 from primesvt.search import saving_of
 
-from .console import console, duration, say
+from .console import console, duration, say, warn
 from .runner import Status
 
-__all__ = ["Bar", "bar", "console", "out", "quiet", "say", "tell_of_kernel", "tell_of_table"]
+__all__ = ["Bar", "bar", "console", "out", "quiet", "say", "tell_of_kernel", "tell_of_table", "warn"]
 
 
 class Bar:

@@ -20,6 +20,7 @@ from primesvt.models import (
     TrainOptions,
     check_free,
     check_writable,
+    config_of,
     device_model,
     model_folder,
     partial_file,
@@ -166,6 +167,8 @@ def run_training(job: TrainJob, model: nn.Module, data: DataSet, teacher: nn.Mod
     Raises:
         PrimeSVTError: The data does not fit, the training diverged, or the directory cannot be written.
     """
+    for images in (data.fit, data.selection):
+        images.check(config_of(model))
     for place in (job.directory, *([job.tensorboard] if job.tensorboard is not None else [])):
         check_writable(place)
     try:

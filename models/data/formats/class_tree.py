@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import PrimeSVTError
+from ...suggestion import meant
 from ..data_set import DataSet, ImageSource, split
 
 TRAIN, VALIDATION, TEST = ("train", "training"), ("val", "valid", "validation"), ("test", "testing")
@@ -71,10 +72,11 @@ class ClassTree:
         first = places.get("train") or next(iter(places.values()), self.directory)
         classes = class_folders(first)
         if len(classes) < 2:
-            raise PrimeSVTError(f"{first} must have a folder for each of at least two classes.")
+            raise PrimeSVTError(f"{first} must have a folder for each of at least two classes{_below(first, classes)}")
         for place in places.values():
             if extra := sorted(set(class_folders(place)) - set(classes)):
-                raise PrimeSVTError(f"{place} has classes that {first.name}/ has not: {', '.join(extra[:5])}.")
+                guess = meant(extra[0], classes) or "."
+                raise PrimeSVTError(f"{place} has classes that {first.name}/ has not: {', '.join(extra[:5])}{guess}")
         if places.keys() == {"train"}:
             raise PrimeSVTError(
                 f"{self.directory} has {first.name}/ but neither test/ nor val/; give {first}, and a share of it is "
@@ -94,6 +96,9 @@ class ClassTree:
             listed["test"] = listed.pop("validation")
         elif "validation" in listed:
             notes = (f"{places['validation'].name}/ is the selection set.",)
+        unused = [name for name in class_folders(self.directory) if self.directory / name not in places.values()]
+        if places and unused:
+            notes += (f"{self.directory} has folders that are no part of the data set: {', '.join(unused[:5])}.",)
         parts = {part: (source(files), labels) for part, (files, labels) in listed.items() if files}
         validation = parts.get("validation")
         data = split(
@@ -110,8 +115,19 @@ class ClassTree:
 
     def _files(self, folder: Path) -> Iterator[Path]:
         for file in folder.rglob("*"):
-            if file.suffix.lower() in self.suffixes and not hidden(file.relative_to(folder)) and file.is_file():
+            if file.suffix.lower() not in self.suffixes or hidden(file.relative_to(folder)):
+                continue
+            if file.is_symlink() and not file.exists():
+                raise PrimeSVTError(f"{file} is a link to {file.readlink()}, which does not exist; mend or remove it.")
+            if file.is_file():
                 yield file
+
+
+def _below(directory: Path, folders: Sequence[str]) -> str:
+    """A hint where an archive was unpacked into a folder of its own."""
+    if len(folders) == 1 and len(class_folders(directory / folders[0])) > 1:
+        return f"; did you mean {directory / folders[0]}?"
+    return "."
 
 
 def class_folders(directory: Path) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ uncompressed (``numpy.savez``) are memory-mapped; Python objects are never loade
 
 import math
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -39,11 +39,17 @@ def _recognises(path: Path) -> bool:
 
 
 def _open(file: Path, _opening: Opening) -> DataSet:
-    arrays = load_npz(file)
+    arrays = _by_lower_case(file, load_npz(file))
     notes: set[str] = set()
     found = _parts(file, arrays, notes)
+    classes = _class_names(file, arrays["classes"]) if "classes" in arrays else None
+    if classes is None:
+        classes = _named_by_labels([arrays[labels] for _, labels in found.values()])
     parts = {
-        part: (ArrayImages(_images(file, names[0], arrays[names[0]], notes)), _labels(file, names[1], arrays[names[1]]))
+        part: (
+            ArrayImages(_images(file, names[0], arrays[names[0]], notes)),
+            _labels(file, names[1], arrays[names[1]], classes),
+        )
         for part, names in found.items()
     }
     shapes = {part: source.array.shape[1:] for part, (source, _) in parts.items()}
@@ -55,11 +61,11 @@ def _open(file: Path, _opening: Opening) -> DataSet:
     if count > MAX_CLASSES:
         raise PrimeSVTError(f"{file}: labels must be 0 to {MAX_CLASSES - 1}, got {count - 1}.")
     lowest = min((int(labels.min()) for _, labels in parts.values() if len(labels)), default=0)
-    if lowest > 0 and "classes" not in arrays:
+    if lowest > 0 and classes is None:
         notes.add(f"Labels begin with {lowest}, but count from 0: they are taken for {count} classes.")
     return split(
         str(file),
-        _class_names(file, arrays["classes"]) if "classes" in arrays else tuple(map(str, range(count))),
+        tuple(map(str, range(count))) if classes is None else classes,
         parts.get("train"),
         parts["test"],
         validation=parts.get("validation"),
@@ -109,12 +115,36 @@ def _images(file: Path, name: str, array: np.ndarray, notes: set[str]) -> np.nda
     return array
 
 
-def _labels(file: Path, name: str, array: np.ndarray) -> np.ndarray:
-    """Labels int64 ``[N]``, also of what MedMNIST and Keras store as ``[N, 1]``."""
+def _by_lower_case(file: Path, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays by their names in lower case: X_train is x_train."""
+    found = {name.lower(): array for name, array in arrays.items()}
+    if len(found) < len(arrays):
+        raise PrimeSVTError(f"{file} has arrays whose names differ in upper and lower case alone; keep one of each.")
+    return found
+
+
+def _named_by_labels(labels: Sequence[np.ndarray]) -> tuple[str, ...] | None:
+    """Names of the classes, in their order, where labels are names; None where they are numbers."""
+    if not all(array.dtype.kind == "U" for array in labels):
+        return None
+    return tuple(sorted({str(name) for array in labels for name in array.ravel()}))
+
+
+def _labels(file: Path, name: str, array: np.ndarray, classes: tuple[str, ...] | None) -> np.ndarray:
+    """Labels int64 ``[N]``, also of what MedMNIST and Keras store as ``[N, 1]``, of whole floats, and of names."""
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
-    if array.ndim != 1 or array.dtype.kind not in "iu":
-        raise PrimeSVTError(f"{file}: {name} must be integers [N] or [N, 1], got {_describe(array)}{_instead(array)}.")
+    if array.ndim == 1 and array.dtype.kind == "U" and classes is not None:
+        if unknown := sorted(set(map(str, array)) - set(classes)):
+            raise PrimeSVTError(f"{file}: {name} names {', '.join(unknown[:5])}, which classes has not.")
+        place = {name: number for number, name in enumerate(classes)}
+        return np.array([place[str(each)] for each in array], np.int64)
+    whole = array.dtype.kind in "iu" or (array.dtype.kind == "f" and bool((array == np.rint(array)).all()))
+    if array.ndim != 1 or not whole:
+        raise PrimeSVTError(
+            f"{file}: {name} must be whole numbers or names of classes, [N] or [N, 1], got {_describe(array)}"
+            f"{_instead(array)}."
+        )
     return np.asarray(array).astype(np.int64)
 
 

@@ -168,6 +168,22 @@ def test_a_tree_that_is_no_data_set(tmp_path: Path) -> None:
         open_data(tmp_path / "b", FRAME)
 
 
+def test_what_was_meant_and_what_is_left_over_is_said(tmp_path: Path) -> None:
+    tree(tmp_path / "a" / "unpacked")
+    with pytest.raises(PrimeSVTError, match=r"at least two classes; did you mean .*unpacked\?"):
+        open_data(tmp_path / "a", FRAME)
+    place = tmp_path / "a" / "unpacked"
+    (place / "extra").mkdir()
+    assert any("no part of the data set: extra." in note for note in open_data(place, FRAME).notes)
+    (place / "test" / "bee").rename(place / "test" / "Bee")
+    with pytest.raises(PrimeSVTError, match=r"classes that train/ has not: Bee; did you mean bee\?"):
+        open_data(place, FRAME)
+    (place / "test" / "Bee").rename(place / "test" / "bee")
+    (place / "test" / "bee" / "9.png").symlink_to("gone.png")
+    with pytest.raises(PrimeSVTError, match=r"9\.png is a link to gone\.png, which does not exist"):
+        open_data(place, FRAME)
+
+
 def test_an_archive_among_images_makes_no_event_frames(tmp_path: Path) -> None:
     tree(tmp_path)
     np.savez(tmp_path / "train" / "bee" / "features.npz", frames=np.zeros((2, 3, 8, 8)))

@@ -101,6 +101,42 @@ def test_labels_that_begin_with_one(tmp_path: Path) -> None:
     )
 
 
+def test_labels_may_be_names_or_whole_floats(tmp_path: Path) -> None:
+    names = np.array(["cat", "ant", "bee"])
+    given = arrays(train_labels=names[np.arange(30) % 3], test_labels=names[np.arange(6) % 3].reshape(-1, 1))
+    np.savez(tmp_path / "a.npz", **given)
+    data = open_data(tmp_path / "a.npz")
+    assert data.classes == ("ant", "bee", "cat")
+    assert data.test.labels.tolist() == [2, 0, 1, 2, 0, 1]
+    np.savez(tmp_path / "b.npz", **given, classes=names)
+    assert open_data(tmp_path / "b.npz").test.labels.tolist() == [0, 1, 2, 0, 1, 2]
+    np.savez(tmp_path / "c.npz", **given, classes=names[:2])
+    with pytest.raises(PrimeSVTError, match="_labels names bee, which classes has not"):
+        open_data(tmp_path / "c.npz")
+    np.savez(tmp_path / "d.npz", **arrays(train_labels=np.arange(30) % 3.0))
+    assert open_data(tmp_path / "d.npz").fit.labels.tolist() == [0, 1, 2] * 10
+
+
+def test_names_of_arrays_in_capitals(tmp_path: Path) -> None:
+    given = arrays()
+    capitals = {("X_" if "images" in name else "Y_") + name.partition("_")[0]: a for name, a in given.items()}
+    np.savez(tmp_path / "a.npz", **capitals)
+    assert len(open_data(tmp_path / "a.npz").test) == 6
+    np.savez(tmp_path / "b.npz", **capitals, x_train=given["train_images"])
+    with pytest.raises(PrimeSVTError, match="differ in upper and lower case alone"):
+        open_data(tmp_path / "b.npz")
+
+
+@pytest.mark.parametrize(
+    ("pixels", "text"),
+    [(np.nan, "pixels that are no numbers"), (255.0, "Divide them by"), (-1.0, "Scale them from their smallest")],
+)
+def test_pixels_that_are_not_of_the_unit_interval(tmp_path: Path, pixels: float, text: str) -> None:
+    np.savez(tmp_path / "a.npz", **arrays(test_images=np.full((6, 5, 4), pixels), train_images=np.zeros((30, 5, 4))))
+    with pytest.raises(PrimeSVTError, match=text):
+        open_data(tmp_path / "a.npz")
+
+
 def test_the_names_of_keras(tmp_path: Path) -> None:
     given = {name.replace("images", "x").replace("labels", "y"): array for name, array in arrays().items()}
     np.savez(tmp_path / "k.npz", **{f"{name[-1]}_{name[:-2]}": array for name, array in given.items()})
@@ -171,7 +207,7 @@ BAD_ARRAYS = [
         {"train_images": np.full((30, 5, 4), 2.0)},
         r"train_images is float64, so its pixels must lie in \[0, 1\]; got 2 to 2",
     ),
-    ({"train_images": np.full((30, 5, 4), np.nan)}, r"its pixels must lie in \[0, 1\]; got nan"),
+    ({"train_images": np.full((30, 5, 4), np.nan)}, "pixels that are no numbers"),
     ({"train_images": np.zeros((30, 5, 4), int)}, r"train_images must be \[N, H, W\] .* got int64 \[30, 5, 4\]"),
     ({"train_images": np.zeros((30, 20), np.uint8)}, r"train_images must be \[N, H, W\] .* got uint8 \[30, 20\]"),
     ({"train_images": np.zeros((30, 2, 2, 2, 2), complex)}, r"train_images must be .* got complex128"),
@@ -180,9 +216,16 @@ BAD_ARRAYS = [
     ({"test_images": np.zeros((7, 5, 4), np.uint8)}, "7 test images but 6 labels"),
     ({"test_images": np.zeros((0, 5, 4), np.uint8), "test_labels": np.zeros(0, int)}, "one test image, got none"),
     ({"train_labels": np.arange(29) % 3}, "30 training images but 29 labels"),
-    ({"train_labels": np.zeros(30)}, r"train_labels must be integers \[N\] or \[N, 1\], got float64 \[30\]"),
-    ({"train_labels": np.zeros((30, 2), int)}, "train_labels must be integers .* several labels each"),
-    ({"train_labels": np.eye(3)[np.arange(30) % 3]}, r"train_labels must be integers .*; store their argmax\(axis=1\)"),
+    (
+        {"train_labels": np.full(30, 0.5)},
+        r"train_labels must be whole numbers or names .* \[N, 1\], got float64 \[30\]",
+    ),
+    ({"train_labels": np.full(30, "a")}, r"train_labels must be whole numbers or names of classes"),
+    ({"train_labels": np.zeros((30, 2), int)}, "train_labels must be whole numbers .* several labels each"),
+    (
+        {"train_labels": np.eye(3)[np.arange(30) % 3]},
+        r"train_labels must be whole numbers .*; store their argmax\(axis=1\)",
+    ),
     ({"x_valid": np.zeros((3, 5, 4), np.uint8)}, "lacks y_valid"),
     ({"y_train": np.zeros(30, int)}, r"in several ways \(train_images, train_labels, y_train\); keep one"),
     ({"val_images": np.zeros((3, 5, 4), np.uint8)}, "lacks val_labels"),
@@ -190,7 +233,7 @@ BAD_ARRAYS = [
         {"val_images": np.zeros((0, 5, 4), np.uint8), "val_labels": np.zeros(0, int)},
         "its validation part holds no image",
     ),
-    ({"train_labels": np.zeros(30, bool)}, "train_labels must be integers"),
+    ({"train_labels": np.zeros(30, bool)}, "train_labels must be whole numbers"),
     ({"train_labels": np.arange(30) % 3 - 1}, "training labels must be 0 to 2, got -1 to 1"),
     ({"train_labels": np.full(30, 2**63 + 1, np.uint64)}, "training labels must be 0 to"),
     ({"train_labels": np.full(30, 2**62)}, "labels must be 0 to 99999, got 4611686018427387904"),
