@@ -56,7 +56,7 @@ from .families.unsaid import Unsaid, unsaid_of
 from .hub import HubName, upload
 from .int8_weights import int8_bytes
 from .json_text import read_json
-from .layers.channels import EMBEDDING, ChannelGroup, conv_bn, writer
+from .layers.channels import EMBEDDING, ChannelGroup, conv_bn, residual_branch, writer
 from .layers.conv import ConvBN, MaxPool
 from .layers.folding import fold
 from .layers.neuron import LIFNode
@@ -204,6 +204,7 @@ __all__ = [
     "published_names",
     "read_json",
     "read_weights",
+    "residual_branch",
     "save_into",
     "save_model",
     "settle",

@@ -1,5 +1,6 @@
 """How a model shrinks: plans, layers, criteria, surgery, repair, measures, memory, robustness."""
 
+from .branches import branches
 from .byte_counter import ByteCounter
 from .calibration import DEFAULT_CALIBRATION, MOST_CALIBRATION, Calibration
 from .channel_statistics import Statistics
@@ -59,6 +60,7 @@ __all__ = [
     "Statistics",
     "StepReport",
     "Version",
+    "branches",
     "check_layers",
     "check_rates",
     "choose_layers",

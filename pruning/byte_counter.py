@@ -1,10 +1,10 @@
 """Bytes of plans, thousands a second: they are a polynomial in the widths of the layers.
 
 Every stored tensor has at most two dimensions that follow a layer's width, so the bytes of a model are the sum of
-``pairs[a, b] * width[a] * width[b]`` over all layers and the constant 1. Two things are not in it: the index that a
-writer of the stream stores once it is narrower than the stream, and how many channels of a writer are left when the
-stream has lost some, which depends on which. Both are counted as :func:`~primesvt.pruning.kept_bytes` does; the sums
-are equal to its.
+``pairs[a, b] * width[a] * width[b]`` over all layers and the constant 1. Three things are not in it: the index that a
+writer of the stream stores once it is narrower than the stream; the counters that a layer has as long as it has a
+channel; and how many channels of a writer are left when the stream has lost some, which depends on which. They are
+counted as :func:`~primesvt.pruning.kept_bytes` does; the sums are equal to its.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,9 +20,9 @@ from primesvt.models import ChannelGroup, config_of
 from .kept import Scores, kept_channels, scores_of
 from .memory import INDEX_BYTES
 from .plan import DEFAULT_CRITERION, PruningPlan, kept_counts
-from .surgery import cuts
+from .surgery import cuts, owners_of
 
-# Widths of all layers when streams alone lose channels, from the streams' ratios.
+# Widths of all layers when streams alone lose channels and some layers all, from their ratios.
 Remaining = Callable[[tuple[tuple[str, float], ...]], Mapping[str, int]]
 
 
@@ -33,12 +33,14 @@ class ByteCounter:
     Args:
         groups: All layers of the model, by name.
         pairs: Bytes per product of two widths, float64 ``[L + 1, L + 1]``; the last row and column are the constant's.
-        remaining: Widths when streams alone lose channels.
+        counters: Bytes of every layer's tensors of no dimension, float64 ``[L]``.
+        remaining: Widths when streams alone lose channels, and removed layers all.
         multiple: Of the plans.
     """
 
     groups: Mapping[str, ChannelGroup]
     pairs: np.ndarray
+    counters: np.ndarray
     remaining: Remaining
     multiple: int = 1
 
@@ -68,14 +70,17 @@ class ByteCounter:
             kept = kept_channels(model, PruningPlan(dict(lost), criterion, multiple=multiple), known)
             return {layer: len(channels) for layer, channels in kept.items()}
 
-        groups = {group.name: group for group in config_of(model).groups()}
-        return cls(groups, _pairs(model, tuple(groups)), remaining, multiple)
+        groups = {group.name: group for group in config_of(model).groups_left()}
+        return cls(groups, *_sizes(model, tuple(groups)), remaining, multiple)
 
     def bytes(self, ratios: Mapping[str, float]) -> int:
         """Bytes of the model that a plan leads to.
 
         Args:
             ratios: Those of the plan; layers that are not named stay as they are.
+
+        Raises:
+            PrimeSVTError: They remove a part of a branch.
         """
         return round(float(self._count(self._widths(self._left(self._lost(ratios)), self._row(ratios))[None])[0]))
 
@@ -92,13 +97,13 @@ class ByteCounter:
         return np.array([ratios.get(name, 0.0) for name in self.groups])
 
     def _lost(self, ratios: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
-        return tuple((stream, ratios[stream]) for stream in self._streams if stream in ratios)
+        return tuple(sorted((name, each) for name, each in ratios.items() if name in self._streams or each == 1))
 
     def _widths(self, left: np.ndarray, ratios: np.ndarray) -> np.ndarray:
         """Channels left of every layer and a last 1, ``[..., L + 1]``.
 
         Args:
-            left: Channels once streams have lost theirs, float64 ``[..., L]``.
+            left: Channels once streams and removed layers have lost theirs, float64 ``[..., L]``.
             ratios: Float64 ``[..., L]``.
         """
         own, heads = self._own
@@ -111,11 +116,12 @@ class ByteCounter:
         writers, streams = self._writers
         own = widths[:, writers]
         indices = np.where(own < widths[:, streams], own, 0.0).sum(1)
-        return np.asarray(((widths @ self.pairs) * widths).sum(1) + INDEX_BYTES * indices)
+        counters = (widths[:, :-1] > 0) @ self.counters
+        return np.asarray(((widths @ self.pairs) * widths).sum(1) + INDEX_BYTES * indices + counters)
 
     @cached_property
     def _left(self) -> Callable[[tuple[tuple[str, float], ...]], np.ndarray]:
-        """Channels left of every layer, float64 ``[L]``, when streams alone lose theirs."""
+        """Channels left of every layer, float64 ``[L]``, when streams and removed layers alone lose theirs."""
 
         def left(lost: tuple[tuple[str, float], ...]) -> np.ndarray:
             widths = self.remaining(lost)
@@ -143,15 +149,20 @@ class ByteCounter:
         return [writer for writer, _ in pairs], [stream for _, stream in pairs]
 
 
-def _pairs(model: nn.Module, layers: tuple[str, ...]) -> np.ndarray:
+def _sizes(model: nn.Module, layers: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """``pairs`` and ``counters``."""
     config, state = config_of(model), model.state_dict()
-    indices = {f"{group.index}.channels" for group in config.groups() if group.stream is not None}
+    indices = {f"{group.index}.channels" for group in config.groups_left() if group.stream is not None}
     places: dict[str, dict[int, int]] = {name: {} for name in state if name not in indices}
     for name, dim, layer in cuts(config, state):
         places[name][dim] = layers.index(layer)
-    pairs = np.zeros((len(layers) + 1, len(layers) + 1))
+    pairs, counters = np.zeros((len(layers) + 1, len(layers) + 1)), np.zeros(len(layers))
+    filters = owners_of(config, state)
     for name, owners in places.items():
+        if name in filters and not state[name].ndim:
+            counters[layers.index(filters[name])] += state[name].element_size()
+            continue
         fixed = [size for dim, size in enumerate(state[name].shape) if dim not in owners]
         first, second = (*owners.values(), len(layers), len(layers))[:2]
         pairs[first, second] += np.prod(fixed, dtype=np.float64) * state[name].element_size()
-    return pairs
+    return pairs, counters

@@ -8,6 +8,7 @@ from torch import nn
 
 from primesvt.models import EMBEDDING, ChannelGroup, PrimeSVTError, config_of
 
+from .branches import check_removed
 from .channel_statistics import Statistics
 from .criteria import criterion
 from .layers import check_layers
@@ -42,7 +43,8 @@ def kept_channels(model: nn.Module, plan: PruningPlan, scores: Scores | None = N
     """Indices of the channels that stay, sorted, int64 ``[kept]``, by layer; every layer of the model is named.
 
     The embedding width is decided first. A layer that writes into the stream then loses the channels that the stream
-    lost, and its own ratio applies to what is left.
+    lost, and its own ratio applies to what is left. Layers of a branch that is removed keep nothing, and have no say in
+    what a stream keeps.
 
     Args:
         model: Any model of PrimeSVT.
@@ -50,15 +52,16 @@ def kept_channels(model: nn.Module, plan: PruningPlan, scores: Scores | None = N
         scores: Those of the plan's criterion, where they are known already.
 
     Raises:
-        PrimeSVTError: The plan names a layer or a criterion that does not exist.
+        PrimeSVTError: The plan names a layer or a criterion that does not exist, or removes a part of a branch.
     """
     check_layers(model, tuple(plan.ratios))
     score = scores_of(model, plan.criterion) if scores is None else scores
     config, state = config_of(model), model.state_dict()
-    groups = config.groups()
+    groups = config.groups_left()
+    check_removed(groups, plan.ratios)
     kept: dict[str, torch.Tensor] = {}
     for stream in (group for group in groups if group.kind == EMBEDDING):
-        writers = [group for group in groups if group.stream == stream.name]
+        writers = [g for g in groups if g.stream == stream.name and plan.ratios.get(g.name, 0.0) < 1]
         width, ratio = config.widths[stream.name], plan.ratios.get(stream.name, 0.0)
         kept[stream.name] = _keep_stream(score, state, writers, width, ratio, plan.multiple)
     for group in groups:
@@ -70,7 +73,7 @@ def kept_channels(model: nn.Module, plan: PruningPlan, scores: Scores | None = N
 def layer_scores(model: nn.Module, layer: str, score: Scores) -> torch.Tensor:
     """Scores of the channels of a layer that the model has, float64 ``[C]``; a stream's are its writers', added up."""
     config = config_of(model)
-    groups = {group.name: group for group in config.groups()}
+    groups = {group.name: group for group in config.groups_left()}
     if groups[layer].kind != EMBEDDING:
         return score(groups[layer])
     writers = [group for group in groups.values() if group.stream == layer]
@@ -117,6 +120,8 @@ def _keep_layer(
     score: Scores, state: Mapping[str, torch.Tensor], group: ChannelGroup, plan: PruningPlan, kept: Kept
 ) -> torch.Tensor:
     ratio = plan.ratios.get(group.name, 0.0)
+    if ratio == 1:
+        return torch.arange(0)
     written = written_channels(state, group)
     if group.stream is None:
         remaining = torch.arange(len(written))

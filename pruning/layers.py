@@ -21,6 +21,7 @@ class PrunableLayer:
         parameters: Trainable numbers of the layer's own filters: weights, biases and BatchNorm.
         share: ``parameters`` as a fraction of the model's.
         consumed_by: Modules whose input channels go away with them.
+        branch: Name of the residual branch that it is part of, see :func:`branches`, or None.
     """
 
     name: str
@@ -30,6 +31,7 @@ class PrunableLayer:
     parameters: int
     share: float
     consumed_by: tuple[str, ...]
+    branch: str | None = None
 
 
 def prunable_layers(model: nn.Module, *, embedding: bool = False) -> tuple[PrunableLayer, ...]:
@@ -56,6 +58,7 @@ def prunable_layers(model: nn.Module, *, embedding: bool = False) -> tuple[Pruna
                 parameters=own,
                 share=own / total,
                 consumed_by=group.readers,
+                branch=group.branch,
             )
         )
     # Sorting is stable: of equally large layers, the one nearer to the input comes first.

@@ -35,17 +35,19 @@ def kept_channels_of(original: nn.Module, pruned: nn.Module) -> Kept:
             f"A {narrow.family} of this configuration is no pruned version of this {whole.family}: they differ in more "
             "than their widths. Give the model that was pruned."
         )
-    groups = whole.groups()
+    groups = whole.groups_left()
     before, after = original.state_dict(), pruned.state_dict()
     kept = {g.name: _matched(g, before, after, narrow.widths[g.name]) for g in groups if g.kind != EMBEDDING}
     for stream in (group for group in groups if group.kind == EMBEDDING):
-        writers = [group for group in groups if group.stream == stream.name]
+        writers = [group for group in groups if group.stream == stream.name and narrow.widths[group.name]]
         kept[stream.name] = _stream(stream, writers, (before, after), kept, narrow.widths[stream.name])
     return kept
 
 
 def _matched(group: ChannelGroup, before: State, after: State, width: int) -> torch.Tensor:
     """The channels of a layer, by its BatchNorms."""
+    if not width:
+        return torch.arange(0)  # Gone, with its branch.
     norms = [name for name in group.filters if f"{name}.running_var" in before]
     for leaves in _EVIDENCE:
         ours, theirs = (

@@ -6,6 +6,7 @@ spikes, is reported as :class:`InferenceState`.
 """
 
 import math
+from collections.abc import Iterable
 
 import torch
 from torch import nn
@@ -14,7 +15,7 @@ from primesvt.models import config_of, model_bytes
 
 from .kept import Kept, kept_channels
 from .plan import PruningPlan
-from .surgery import cuts
+from .surgery import cuts, owners_of
 
 # Of a channel that a layer narrower than its stream writes.
 INDEX_BYTES = torch.int16.itemsize
@@ -32,12 +33,13 @@ def pruned_bytes(model: nn.Module, plan: PruningPlan) -> int:
 def kept_bytes(model: nn.Module, kept: Kept) -> int:
     """Bytes of the model with just the kept channels."""
     config, state = config_of(model), model.state_dict()
-    indices = {f"{group.index}.channels" for group in config.groups() if group.stream is not None}
+    indices = {f"{group.index}.channels" for group in config.groups_left() if group.stream is not None}
     shapes = {name: list(tensor.shape) for name, tensor in state.items() if name not in indices}
     for name, dim, layer in cuts(config, state):
         shapes[name][dim] = len(kept[layer])
-    total: int = sum(math.prod(shape) * state[name].element_size() for name, shape in shapes.items())
-    for group in config.groups():
+    gone = {name for name, layer in owners_of(config, state).items() if not len(kept[layer])}
+    total: int = sum(math.prod(shapes[name]) * state[name].element_size() for name in shapes.keys() - gone)
+    for group in config.groups_left():
         if group.stream is not None and len(kept[group.name]) < len(kept[group.stream]):
             total += INDEX_BYTES * len(kept[group.name])
     return total
@@ -48,6 +50,9 @@ def memory_saving(model: nn.Module, plan: PruningPlan) -> float:
     return 1 - pruned_bytes(model, plan) / model_bytes(model)
 
 
-def largest_saving(model: nn.Module, layers: tuple[str, ...], ratio: float, multiple: int = 1) -> float:
-    """The memory saving when every one of ``layers`` loses ``ratio`` of its channels: the most there is to save."""
-    return memory_saving(model, PruningPlan(dict.fromkeys(layers, ratio), multiple=multiple))
+def largest_saving(
+    model: nn.Module, layers: tuple[str, ...], ratio: float, multiple: int = 1, gone: Iterable[str] = ()
+) -> float:
+    """The memory saving when every one of ``layers`` loses ``ratio`` of its channels, and those of ``gone`` all."""
+    ratios = {**dict.fromkeys(layers, ratio), **dict.fromkeys(gone, 1.0)}
+    return memory_saving(model, PruningPlan(ratios, multiple=multiple))

@@ -19,14 +19,15 @@ class PruningPlan:
     """Ratios of channels to remove, by layer, and the criterion that picks the channels.
 
     Args:
-        ratios: Layer name to ratio, the fraction of its channels removed, in [0, 1). Layers that are not named, or
-            named with 0, stay as they are. The order does not matter.
+        ratios: Layer name to ratio, the fraction of its channels removed, in [0, 1]. Layers that are not named, or
+            named with 0, stay as they are. 1 removes the layer, which needs 1 of all other layers of its residual
+            branch, see :func:`branches`; below 1 some channels always stay. The order does not matter.
         criterion: Name of the importance criterion, see :mod:`primesvt.pruning.criteria`.
         repair: Names of the steps that repair the pruned model, in their order, see :mod:`primesvt.pruning.repair`.
         multiple: Layers that lose channels keep a multiple of so many, see :func:`kept_counts`.
 
     Raises:
-        PrimeSVTError: A ratio is no number in [0, 1), the repair is no list of names, or the multiple is no whole
+        PrimeSVTError: A ratio is no number in [0, 1], the repair is no list of names, or the multiple is no whole
             number of at least 1.
     """
 
@@ -37,8 +38,8 @@ class PruningPlan:
 
     def __post_init__(self) -> None:
         for name, ratio in self.ratios.items():
-            if isinstance(ratio, bool) or not isinstance(ratio, (int, float)) or not 0 <= ratio < 1:
-                raise PrimeSVTError(f"The ratio of {name} must be in [0, 1), the fraction removed; got {ratio!r}.")
+            if isinstance(ratio, bool) or not isinstance(ratio, (int, float)) or not 0 <= ratio <= 1:
+                raise PrimeSVTError(f"The ratio of {name} must be in [0, 1], the fraction removed; got {ratio!r}.")
         ordered = {str(name): float(self.ratios[name]) for name in sorted(self.ratios)}
         object.__setattr__(self, "ratios", MappingProxyType(ordered))
         if isinstance(self.repair, str) or not all(isinstance(step, str) for step in self.repair):
@@ -119,7 +120,8 @@ def kept_counts(
     """Channels left of many layers and ratios at once, arrays whose shapes go together.
 
     The number removed is rounded down, the same in every head, and at least one channel per head stays. What stays is
-    rounded up to a multiple, in every head, up to all that there is: a head of fewer channels loses none.
+    rounded up to a multiple, in every head, up to all that there is: a head of fewer channels loses none. A ratio of 1
+    leaves nothing, whatever else is said.
 
     Args:
         channels: Of the layers.
@@ -131,4 +133,5 @@ def kept_counts(
     per_head = channels // heads
     # The tolerance keeps 0.3 * 10 from being 2 channels.
     kept = np.maximum(per_head - np.floor(ratios * per_head + 1e-9), least)
-    return np.asarray(np.minimum(np.ceil(kept / multiple) * multiple, per_head) * heads)
+    kept = np.minimum(np.ceil(kept / multiple) * multiple, per_head) * heads
+    return np.asarray(np.where(ratios == 1, 0, kept))

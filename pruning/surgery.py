@@ -1,7 +1,8 @@
 """Removing channels for real: the pruned model is the same family with smaller widths and smaller tensors.
 
 What it means: the pruned model's logits equal those of the original with the removed channels forced to zero where they
-are read. A filter that is merely zeroed is not removed: BatchNorm would still make it spike.
+are read. A filter that is merely zeroed is not removed: BatchNorm would still make it spike. A layer that keeps nothing
+is gone, with all of its tensors.
 """
 
 import hashlib
@@ -35,14 +36,16 @@ def _cut(config: ModelConfig, state: Mapping[str, torch.Tensor], kept: Kept, sha
     for name, dim, group in cuts(config, state):
         if len(kept[group]) < state[name].shape[dim]:
             places[name].append((dim, kept[group]))
-    cut = {name: _selected(tensor, places[name], share) for name, tensor in state.items()}
-    for writer in config.groups():
+    owners = owners_of(config, state)
+    gone = {name for name, layer in owners.items() if not len(kept[layer])}
+    cut = {name: _selected(tensor, places[name], share) for name, tensor in state.items() if name not in gone}
+    for writer in config.groups_left():
         if writer.stream is None:
             continue
         stream = kept[writer.stream]
         channels = torch.searchsorted(stream, written_channels(state, writer)[kept[writer.name]])
         cut.pop(f"{writer.index}.channels", None)
-        if len(channels) < len(stream):
+        if 0 < len(channels) < len(stream):
             cut[f"{writer.index}.channels"] = channels.to(torch.int16)
     return cut
 
@@ -68,7 +71,7 @@ def version_of(config: ModelConfig, kept: Kept) -> Callable[[str], bytes]:
     """
     digests = {layer: hashlib.blake2b(c.numpy().tobytes(), digest_size=16).digest() for layer, c in kept.items()}
     touched: dict[str, list[str]] = {}
-    for group in config.groups():
+    for group in config.groups_left():
         for leaf in (*group.filters, *group.readers):
             touched.setdefault(leaf, []).append(group.name)
         if group.index is not None and group.stream is not None:
@@ -83,12 +86,17 @@ def version_of(config: ModelConfig, kept: Kept) -> Callable[[str], bytes]:
 
 def cuts(config: ModelConfig, state: Mapping[str, torch.Tensor]) -> Iterator[tuple[str, int, str]]:
     """Every place where a layer's channels lie: name of the tensor, dimension, name of the layer."""
-    modules = {group.name: (group.filters, group.readers) for group in config.groups()}
-    produced = {module: name for name, (filters, _) in modules.items() for module in filters}
-    consumed = {module: name for name, (_, readers) in modules.items() for module in readers}
+    owners = owners_of(config, state)
+    consumed = {module: group.name for group in config.groups_left() for module in group.readers}
     for tensor, values in state.items():
         module, _, kind = tensor.rpartition(".")
-        if module in produced and values.ndim:
-            yield tensor, 0, produced[module]
+        if tensor in owners and values.ndim:
+            yield tensor, 0, owners[tensor]
         if module in consumed and kind == "weight":
             yield tensor, 1, consumed[module]
+
+
+def owners_of(config: ModelConfig, state: Mapping[str, torch.Tensor]) -> dict[str, str]:
+    """The layers whose filters hold the tensors, by name of the tensor: it is there as long as they keep a channel."""
+    filters = {leaf: group.name for group in config.groups_left() for leaf in group.filters}
+    return {name: filters[module] for name in state if (module := name.rpartition(".")[0]) in filters}

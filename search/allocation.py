@@ -6,11 +6,13 @@ smallest together, given all others, until none changes; the price is found by b
 D. Alistarh, *SPDY: Accurate Pruning with Speedup Guarantees*, arXiv:2201.13096, without its assumption that costs add
 up, and without its dynamic programme, which needs it). *Moves*: one layer gives up some ratio, another takes some, on
 exact bytes, as long as that helps (as O. Sieberling et al., *EvoPress*, arXiv:2410.14649, with all moves looked at
-instead of drawn at random: here a look costs no image).
+instead of drawn at random: here a look costs no image). In both, a residual branch may go or come back as one more
+layer, which replaces its own.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -60,6 +62,8 @@ class Curves:
         layers: Names.
         levels: The ratios to choose from, ascending, the first is 0.
         errors: Error of every layer at every level, float64 ``[L, K]``, at least 0, and 0 at the first level.
+        branches: Layers that can be removed together, the numbers of each branch's.
+        removals: Error of a plan that removes the branch, instead of its layers' errors, float64 ``[B]``, at least 0.
 
     Raises:
         PrimeSVTError: Something does not fit.
@@ -68,6 +72,8 @@ class Curves:
     layers: tuple[str, ...]
     levels: tuple[float, ...]
     errors: np.ndarray
+    branches: tuple[tuple[int, ...], ...] = ()
+    removals: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
     def __post_init__(self) -> None:
         if self.errors.shape != (len(self.layers), len(self.levels)):
@@ -79,14 +85,41 @@ class Curves:
             raise PrimeSVTError(f"Levels must ascend from 0, got {list(self.levels)}.")
         if not (np.isfinite(self.errors).all() and (self.errors >= 0).all() and (self.errors[:, 0] == 0).all()):
             raise PrimeSVTError("Errors must be numbers, at least 0, and 0 where nothing is removed.")
+        if self.removals.shape != (len(self.branches),) or not (self.removals >= 0).all():
+            raise PrimeSVTError(f"Every branch must have an error of at least 0, got {self.removals.tolist()}.")
+
+    @property
+    def nothing(self) -> np.ndarray:
+        """The choice of no layer and no branch."""
+        return np.zeros(len(self.layers) + len(self.branches), np.int64)
 
     def ratios(self, choice: np.ndarray) -> dict[str, float]:
-        """The plan of a choice, int64 ``[L]``: a level of every layer."""
-        return {layer: self.levels[at] for layer, at in zip(self.layers, choice, strict=True) if at > 0}
+        """The plan of a choice, int64 ``[L + B]``: a level of every layer, and 1 of every branch that is removed."""
+        levels = [(1.0 if gone else self.levels[at]) for at, gone in zip(choice, self.gone(choice), strict=False)]
+        return {layer: ratio for layer, ratio in zip(self.layers, levels, strict=True) if ratio > 0}
 
     def error(self, choice: np.ndarray) -> float:
-        """The sum of the layers' errors."""
-        return float(self.errors[np.arange(len(self.layers)), choice].sum())
+        """The sum of the errors of the branches that are removed, and of all other layers."""
+        count = len(self.layers)
+        errors = np.where(self.gone(choice), 0.0, self.errors[np.arange(count), choice[:count]])
+        return float(errors.sum() + self.removals @ choice[count:])
+
+    def gone(self, choice: np.ndarray) -> np.ndarray:
+        """Whether every layer is removed with a branch, bool ``[L]``; what level it has does not matter then."""
+        return np.asarray(choice[len(self.layers) :] @ self._members > 0)
+
+    def left(self, choice: np.ndarray) -> list[int]:
+        """The numbers of the layers that are not removed with a branch."""
+        found: list[int] = np.flatnonzero(~self.gone(choice)).tolist()
+        return found
+
+    @cached_property
+    def _members(self) -> np.ndarray:
+        """Which layers are part of which branch, int64 ``[B, L]``."""
+        members = np.zeros((len(self.branches), len(self.layers)), np.int64)
+        for row, layers in zip(members, self.branches, strict=True):
+            row[list(layers)] = 1
+        return members
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +143,7 @@ class Allocation:
         """The smallest plan among those with at most this error."""
         # The dearest bytes that keep the error: prices are tried from the other side.
         choice = self._priced(lambda choice: self.curves.error(choice) > most, last_without=True)
-        start = np.zeros(len(self.curves.layers), np.int64) if choice is None else choice
+        start = self.curves.nothing if choice is None else choice
         found = self._moved(start, bound=most, least_error=False)
         filled = self._filled(most)
         if self._bytes(filled) >= self.cost.bytes(found):
@@ -122,7 +155,7 @@ class Allocation:
 
         Where bytes are products of widths, prices can miss a plan that this finds.
         """
-        choice = np.zeros(len(self.curves.layers), np.int64)
+        choice = self.curves.nothing
         for at, errors in enumerate(self.curves.errors):
             fits = np.flatnonzero(self.curves.error(choice) + errors <= most + 1e-12)
             choice[at] = fits[-1] if len(fits) else 0
@@ -149,12 +182,15 @@ class Allocation:
         return found.get(not last_without)
 
     def _settled(self, price: float) -> np.ndarray:
-        """Every layer's best level at a price of a byte, given those of all others."""
-        choice = np.zeros(len(self.curves.layers), np.int64)
+        """The best level of every layer and branch at a price of a byte, given those of all others."""
+        choice, count = self.curves.nothing, len(self.curves.layers)
         for _ in range(_ROUNDS):
             before = choice.copy()
-            for at in range(len(choice)):
+            for at in self.curves.left(choice):
                 choice[at] = int(np.argmin(self.curves.errors[at] + price * self._along(choice, at)))
+            for at in range(count, len(choice)):
+                costs = [self.curves.error(each) + price * self._bytes(each) for each in _both(choice, at)]
+                choice[at] = int(np.argmin(costs))
             if (choice == before).all():
                 break
         return choice
@@ -205,14 +241,28 @@ class Allocation:
         return found
 
     def _moves(self, choice: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Layer, level, and differences of error and bytes of every move of one layer, each ``[M]``."""
+        """Place, level, and differences of error and bytes of every move of one layer or branch, each ``[M]``."""
         whole = self._bytes(choice)
         layers, levels, errors, sizes = [], [], [], []
-        for at, now in enumerate(choice):
+        for at in self.curves.left(choice):
+            now = choice[at]
             to = np.unique(np.clip(now + _STEPS, 0, len(self.curves.levels) - 1))
             to = to[to != now]
             layers.append(np.full(len(to), at))
             levels.append(to)
             errors.append(self.curves.errors[at, to] - self.curves.errors[at, now])
             sizes.append(self._along(choice, at)[to] - whole)
+        for at in range(len(self.curves.layers), len(choice)):
+            other = _both(choice, at)[1 - choice[at]]
+            layers.append(np.array([at]))
+            levels.append(other[at : at + 1])
+            errors.append(np.array([self.curves.error(other) - self.curves.error(choice)]))
+            sizes.append(np.array([self._bytes(other) - whole]))
         return tuple(np.concatenate(part) for part in (layers, levels, errors, sizes))  # type: ignore[return-value]
+
+
+def _both(choice: np.ndarray, at: int) -> tuple[np.ndarray, np.ndarray]:
+    """The choice with 0 and with 1 at a place."""
+    kept, gone = choice.copy(), choice.copy()
+    kept[at], gone[at] = 0, 1
+    return kept, gone

@@ -6,7 +6,7 @@ to know a trial's plan asks the space.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import optuna
@@ -29,6 +29,8 @@ class SearchSpace:
         criterion: Which channels of a layer go first.
         repair: Steps that repair every plan's model, in their order.
         multiple: Of the plans, see :class:`~primesvt.pruning.PruningPlan`.
+        branches: Names of residual branches that a plan may remove, with their layers, all of which are ``layers``:
+            their ratios are then 1, whatever ``max_ratio`` is.
 
     Raises:
         PrimeSVTError: The grid makes no sense.
@@ -40,6 +42,7 @@ class SearchSpace:
     criterion: str = DEFAULT_CRITERION
     repair: tuple[str, ...] = ()
     multiple: int = 1
+    branches: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.layers:
@@ -49,12 +52,19 @@ class SearchSpace:
                 f"Ratios go from 0 to max-ratio, below 1, in steps above 0; got step {self.step}, "
                 f"max-ratio {self.max_ratio}."
             )
+        if self.branches and not math.isclose(1 / self.step, round(1 / self.step), rel_tol=1e-6):
+            raise PrimeSVTError(
+                f"The ratio 1, which removes a layer, is no multiple of the step {self.step:g}: give --step 0.05, or "
+                "another part of 1, or leave --depth out."
+            )
         object.__setattr__(self, "max_ratio", round(math.floor(self.max_ratio / self.step + 1e-6) * self.step, 9))
 
     @property
     def distributions(self) -> Mapping[str, FloatDistribution]:
         """Optuna's distribution of every layer."""
-        return {layer: FloatDistribution(0.0, self.max_ratio, step=self.step) for layer in self.layers}
+        removable = {layer for layers in self.branches.values() for layer in layers}
+        most = {layer: 1.0 if layer in removable else self.max_ratio for layer in self.layers}
+        return {layer: FloatDistribution(0.0, most[layer], step=self.step) for layer in self.layers}
 
     @property
     def levels(self) -> tuple[float, ...]:

@@ -52,6 +52,8 @@ def _index(rows: Any, places: np.ndarray) -> Any:
 def keys_of(program: Program, version_of: Callable[[str], bytes]) -> Keys:
     """The key of everything that a program computes.
 
+    Programs of models without some branches have steps of the same number that compute other things.
+
     Args:
         program: The steps.
         version_of: From the name of a module to what tells its weights from those of the same module in other versions
@@ -63,6 +65,7 @@ def keys_of(program: Program, version_of: Callable[[str], bytes]) -> Keys:
         for node in step.reads:
             digest.update(keys[node])
         for node in step.nodes:
+            digest.update(f"{node.op} {node.target} {node.args} {node.kwargs}".encode())
             if node.op == "call_module":
                 digest.update(version_of(str(node.target)))
         for place, node in enumerate(step.nodes):

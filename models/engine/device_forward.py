@@ -23,7 +23,8 @@ class DeviceForward:
     the images of a batch meet in it, every version goes all the way, on CUDA as a graph.
 
     Args:
-        model: The model, in evaluation mode, on the CPU; the versions differ in their widths alone.
+        model: The model, in evaluation mode, on the CPU; the versions differ in their widths alone, some of which
+            may be 0.
         shape: Of the images; their number does not matter.
         indices: Of the images in their source, int64 ``[N]``.
         budget: Bytes of activations to keep; 0 for none.
@@ -37,8 +38,9 @@ class DeviceForward:
         self, model: nn.Module, shape: tuple[int, ...], indices: np.ndarray, budget: int, backend: Backend
     ) -> None:
         config = config_of(model)
-        self._backend, self._program = backend, _traced(model, shape)
-        shared = budget > 0 and self._program is not None and config.independent() == config
+        self._backend, self._shape = backend, shape
+        self._programs: dict[frozenset[str], Program | None] = {}
+        shared = budget > 0 and self._program_of(model) is not None and config.independent() == config
         self._cache = ActivationCache(budget, indices) if shared else None
         self._counts = CountCache(indices) if shared else None
 
@@ -49,9 +51,10 @@ class DeviceForward:
             version: The model, pruned or not, in evaluation mode.
             version_of: From the name of a module to what tells its weights from those of other versions.
         """
-        if self._program is None or self._cache is None:
+        program = self._program_of(version)
+        if program is None or self._cache is None:
             return DirectForward(self._backend.prepared(version), self._backend.reason)
-        return ResumingEngine(PlainEngine(self._program, version, self._backend), self._cache, version_of)
+        return ResumingEngine(PlainEngine(program, version, self._backend), self._cache, version_of)
 
     def counted(self, version: nn.Module, version_of: Callable[[str], bytes]) -> tuple[Forward, Counter]:
         """As :meth:`of`, with what counts the work of the version; then all versions must be counted.
@@ -59,12 +62,20 @@ class DeviceForward:
         Raises:
             PrimeSVTError: Its spikes cannot be counted.
         """
-        if self._program is None:
+        program = self._program_of(version)
+        if program is None:
             raise PrimeSVTError("The spikes of this model cannot be counted: its forward pass cannot be traced.")
-        engine, counter = PlainEngine(self._program, version, self._backend), Counter(self._program, version)
+        engine, counter = PlainEngine(program, version, self._backend), Counter(program, version)
         if self._cache is None:
             return CountedForward(engine, counter, self._backend.reason), counter
         return ResumingEngine(engine, self._cache, version_of, counter, self._counts), counter
+
+    def _program_of(self, version: nn.Module) -> Program | None:
+        """The steps of a version: the same of all that lack the same branches."""
+        removed = config_of(version).removed
+        if removed not in self._programs:
+            self._programs[removed] = _traced(version, self._shape)
+        return self._programs[removed]
 
 
 def _traced(model: nn.Module, shape: tuple[int, ...]) -> Program | None:

@@ -135,7 +135,7 @@ class SharedForward:
     """The forward passes of many versions of a model over one set of images: none computes what another has.
 
     Args:
-        model: The model, in evaluation mode; the versions differ in their widths alone.
+        model: The model, in evaluation mode; the versions differ in their widths alone, some of which may be 0.
         shape: Of the images; their number does not matter.
         indices: Of the images in their source, int64 ``[N]``.
         budget: Bytes of activations to keep; 0 for none.
@@ -146,7 +146,8 @@ class SharedForward:
 
     def __init__(self, model: nn.Module, shape: tuple[int, ...], indices: np.ndarray, budget: int) -> None:
         self._shape = shape
-        self._program = program_of(model, shape)
+        self._programs: dict[frozenset[str], Program | str] = {}
+        self._program_of(model)
         self._cache = ActivationCache(budget, indices) if budget else None
         self._counts = CountCache(indices) if budget else None
 
@@ -157,9 +158,10 @@ class SharedForward:
             version: The model, pruned or not, in evaluation mode.
             version_of: From the name of a module to what tells its weights from those of other versions.
         """
-        if isinstance(self._program, str):
-            return DirectForward(version, self._program)
-        engine = Engine(self._program, version)
+        program = self._program_of(version)
+        if isinstance(program, str):
+            return DirectForward(version, program)
+        engine = Engine(program, version)
         return DirectForward(engine) if self._cache is None else ResumingEngine(engine, self._cache, version_of)
 
     def counted(self, version: nn.Module, version_of: Callable[[str], bytes]) -> tuple[Forward, Counter]:
@@ -168,9 +170,17 @@ class SharedForward:
         Raises:
             PrimeSVTError: Its spikes cannot be counted.
         """
-        if isinstance(self._program, str) or self._cache is None:
+        program = self._program_of(version)
+        if isinstance(program, str) or self._cache is None:
             forward = counted_forward(version, self._shape)
             return forward, forward.counter
-        counter = Counter(self._program, version)
-        engine = Engine(self._program, version)
+        counter = Counter(program, version)
+        engine = Engine(program, version)
         return ResumingEngine(engine, self._cache, version_of, counter, self._counts), counter
+
+    def _program_of(self, version: nn.Module) -> Program | str:
+        """The steps of a version: the same of all that lack the same branches."""
+        removed = config_of(version).removed
+        if removed not in self._programs:
+            self._programs[removed] = program_of(version, self._shape)
+        return self._programs[removed]

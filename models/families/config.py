@@ -46,7 +46,7 @@ class ModelConfig:
         tau: Membrane time constant of every neuron, in time steps.
         v_threshold: Threshold of the neurons.
         attention_threshold: Threshold of the neurons after attention.
-        widths: Channels of every layer, by name.
+        widths: Channels of every layer, by name; 0 of all layers of a residual branch that was removed.
     """
 
     family: ClassVar[str]
@@ -101,17 +101,19 @@ class ModelConfig:
             raise PrimeSVTError(f"std must be positive, at least {MIN_STD:g}, got {self.std}.")
 
     def _check_widths(self) -> None:
-        for name, width in self.widths.items():
-            check_range(f"width of {name}", width, 1, MAX_WIDTH)
         expected = {group.name for group in self.groups()}
         if set(self.widths) != expected:
             odd = sorted(set(self.widths) ^ expected)
             raise PrimeSVTError(f"widths must name every layer of a {self.family} once; missing or unknown: {odd[:5]}.")
+        # Of a removed branch no layer has a width; of any other, every layer has.
+        whole = {group.branch for group in self.groups() if self.widths[group.name]} | {None}
         for group in self.groups():
-            self._check_group(group)
+            if group.branch in whole:
+                self._check_group(group)
 
     def _check_group(self, group: ChannelGroup) -> None:
         width = self.widths[group.name]
+        check_range(f"width of {group.name}", width, 1, MAX_WIDTH)
         if width % group.heads:
             raise PrimeSVTError(f"width of {group.name} must be a multiple of its {group.heads} heads, got {width}.")
         if group.stream is not None and width > self.widths[group.stream]:
@@ -125,8 +127,28 @@ class ModelConfig:
         return Resizing(self.crop_fraction, self.interpolation)
 
     def groups(self) -> tuple[ChannelGroup, ...]:
-        """The channels that can be removed together, in the order of the forward pass; streams come last."""
+        """The channels that can be removed together, in the order of the forward pass; streams come last.
+
+        It looks at no widths: layers that were removed are named, too; see :meth:`groups_left`.
+        """
         raise NotImplementedError
+
+    @property
+    def removed(self) -> frozenset[str]:
+        """Names of the layers that are gone with their branches."""
+        return frozenset(name for name, width in self.widths.items() if width == 0)
+
+    def groups_left(self) -> tuple[ChannelGroup, ...]:
+        """Those of :meth:`groups` that the model still has, and of their readers those that it still has."""
+        declared, removed = self.groups(), self.removed
+        if not removed:
+            return declared
+        gone = {leaf for group in declared if group.name in removed for leaf in group.filters}
+        return tuple(
+            dataclasses.replace(group, readers=tuple(leaf for leaf in group.readers if leaf not in gone))
+            for group in declared
+            if group.name not in removed
+        )
 
     def build(self) -> nn.Module:
         """A model with random weights: a module with this configuration as its attribute ``config``."""

@@ -45,7 +45,9 @@ class HierarchicalConfig(ModelConfig):
     def sizes(self) -> dict[str, Any]:
         """Embedding width, depth, heads and MLP ratio."""
         embed_dim = self.widths[stream_name(self.named_stage)]
-        hidden = self.widths[f"stages.{self.named_stage}.blocks.0.hidden"]
+        # Some MLPs may have been removed.
+        blocks = range(self.depths[self.named_stage])
+        hidden = max(self.widths[f"stages.{self.named_stage}.blocks.{b}.hidden"] for b in blocks)
         depth = self.depths[self.counted_stage :]
         return {"embed_dim": embed_dim, "depth": depth, "heads": self.heads, "mlp_ratio": hidden / embed_dim}
 

@@ -31,7 +31,11 @@ class IsotropicConfig(ModelConfig):
 
     def sizes(self) -> dict[str, Any]:
         """Embedding width, depth, heads and MLP ratio."""
-        embed_dim, hidden = self.widths["embedding"], self.widths["blocks.0.hidden"]
+        # Some MLPs may have been removed.
+        embed_dim, hidden = (
+            self.widths["embedding"],
+            max(self.widths[f"blocks.{b}.hidden"] for b in range(self.depth)),
+        )
         return {"embed_dim": embed_dim, "depth": self.depth, "heads": self.heads, "mlp_ratio": hidden / embed_dim}
 
 

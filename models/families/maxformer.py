@@ -23,7 +23,7 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
-from ..layers.channels import ChannelGroup, writer
+from ..layers.channels import ChannelGroup, residual_branch, writer
 from ..layers.conv import ConvBN, MaxPool, frame_mean
 from ..layers.neuron import LIFNode
 from ..layers.stream_index import StreamIndex
@@ -40,13 +40,13 @@ _KERNELS: Mapping[str, tuple[int | None, ...]] = MappingProxyType({"imagenet": (
 
 
 def _mixer_groups(prefix: str, s: int, variant: str, heads: int) -> BlockGroups:
-    stream = stream_name(s)
+    stream, branch = stream_name(s), f"{prefix}.mixer"
     if s < LAST:
         # What a depth-wise convolution reads goes with what it writes, so it is no reader of its own.
         mixer = [] if _KERNELS[variant][s] is None else [writer(f"{prefix}.depthwise", "convolution", stream=stream)]
-        return mixer, []
+        return residual_branch(branch, mixer), []
     groups = [*attention_groups(prefix, heads), writer(f"{prefix}.projection", "projection", stream=stream)]
-    return groups, [f"{prefix}.{name}.conv" for name in ("query", "key", "value")]
+    return residual_branch(branch, groups), [f"{prefix}.{name}.conv" for name in ("query", "key", "value")]
 
 
 def _structure_of(variant: str) -> Any:
@@ -163,9 +163,8 @@ class ConvolutionBlock(MembraneBlock):
     def __init__(self, config: MaxFormerConfig, s: int, b: int, lif: LIFNode) -> None:
         prefix, stream, kernel = f"stages.{s}.blocks.{b}", stream_name(s), _KERNELS[config.variant][s]
         super().__init__(config.widths, prefix, stream=stream, lif=lif, shortcut=config.mlp_shortcut)
-        self.depthwise = None
-        if kernel is not None:
-            width = config.widths[f"{prefix}.depthwise"]
+        self.depthwise, width = None, config.widths.get(f"{prefix}.depthwise", 0)
+        if kernel is not None and width:
             self.depthwise = ConvBN(width, width, kernel, bias=True, depthwise=True)
             self.depthwise_index = StreamIndex(width, config.widths[stream])
 
@@ -183,18 +182,21 @@ class AttentionBlock(MembraneBlock):
         prefix, stream, widths = f"stages.{LAST}.blocks.{b}", stream_name(LAST), config.widths
         super().__init__(widths, prefix, stream=stream, lif=lif, shortcut=config.mlp_shortcut)
         query_key, value, projection = (widths[f"{prefix}.{name}"] for name in ("query_key", "value", "projection"))
-        self.query = ConvBN(widths[stream], query_key)
-        self.key = ConvBN(widths[stream], query_key)
-        self.value = ConvBN(widths[stream], value)
-        self.membrane = config.variant == "cifar"
-        self.projection = ConvBN(value, projection, bias=self.membrane)
-        self.projection_index = StreamIndex(projection, widths[stream])
-        self.self_attention = SelfAttention(config.heads[0])
+        self.mixes, self.membrane = projection > 0, config.variant == "cifar"
+        if self.mixes:
+            self.query = ConvBN(widths[stream], query_key)
+            self.key = ConvBN(widths[stream], query_key)
+            self.value = ConvBN(widths[stream], value)
+            self.projection = ConvBN(value, projection, bias=self.membrane)
+            self.projection_index = StreamIndex(projection, widths[stream])
+            self.self_attention = SelfAttention(config.heads[0])
         self.scale = config.attention_scale
         self.attention_lif = LIFNode(tau=config.tau, v_threshold=config.attention_threshold)
 
     def mix(self, x: torch.Tensor) -> torch.Tensor:
         """Attention with its shortcut."""
+        if not self.mixes:
+            return x
         read = self.lif(x) if self.membrane else x
         query, key, value = (self.lif(layer(read)) for layer in (self.query, self.key, self.value))
         attended = self.attention_lif(self.self_attention(query, key, value) * self.scale)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from ..layers.channels import EMBEDDING, ChannelGroup, writer
+from ..layers.channels import EMBEDDING, ChannelGroup, residual_branch, writer
 from ..layers.conv import ConvBN
 from ..layers.neuron import LIFNode
 from ..layers.stream_index import StreamIndex
@@ -39,18 +39,21 @@ class MembraneBlock(nn.Module):
     ) -> None:
         super().__init__()
         width, hidden, output = widths[stream], widths[f"{prefix}.hidden"], widths[f"{prefix}.output"]
-        self.hidden = ConvBN(width, hidden, bias=True)
-        self.output = ConvBN(width if shortcut else hidden, output, bias=True)
-        self.hidden_index = StreamIndex(hidden, width) if shortcut else None
-        self.output_index = StreamIndex(output, width)
+        self.has_mlp = output > 0
+        if self.has_mlp:
+            self.hidden = ConvBN(width, hidden, bias=True)
+            self.output = ConvBN(width if shortcut else hidden, output, bias=True)
+            self.hidden_index = StreamIndex(hidden, width) if shortcut else None
+            self.output_index = StreamIndex(output, width)
         self.lif = lif
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Membrane potentials of the stream, ``[T, N, C, H, W]`` to the same shape."""
-        return self.mlp(self.mix(x))
+        x = self.mix(x)
+        return self.mlp(x) if self.has_mlp else x
 
     def mix(self, x: torch.Tensor) -> torch.Tensor:
-        """The first half of the block; nothing here."""
+        """The first half of the block; nothing here, and where it was removed."""
         return x
 
     def mlp(self, x: torch.Tensor) -> torch.Tensor:
@@ -64,7 +67,7 @@ class MembraneBlock(nn.Module):
 def membrane_mlp_groups(prefix: str, *, stream: str = EMBEDDING, shortcut: bool = False) -> list[ChannelGroup]:
     """The prunable layers of the MLP of a :class:`MembraneBlock`."""
     hidden = writer(f"{prefix}.hidden", "mlp", stream=stream) if shortcut else hidden_group(prefix)
-    return [hidden, writer(f"{prefix}.output", "mlp", stream=stream)]
+    return residual_branch(f"{prefix}.mlp", [hidden, writer(f"{prefix}.output", "mlp", stream=stream)])
 
 
 def membrane_mlp_readers(prefix: str, *, shortcut: bool = False) -> list[str]:

@@ -24,7 +24,7 @@ import torch
 from torch import nn
 
 from ..errors import PrimeSVTError
-from ..layers.channels import ChannelGroup, conv_bn, writer
+from ..layers.channels import ChannelGroup, conv_bn, residual_branch, writer
 from ..layers.conv import ConvBN, frame_mean
 from ..layers.neuron import LIFNode
 from ..layers.rep_conv import RepConv, inner_group, outer_filters
@@ -34,7 +34,7 @@ from .layout import Checkpoint, Layout, Rename, conv_bn_renames
 from .membrane_block import MembraneBlock, membrane_mlp_groups, membrane_mlp_readers
 from .published_data import IMAGENET
 from .resizing import mae_rule
-from .spiking_block import SelfAttention, attention_groups, hidden_group
+from .spiking_block import SelfAttention, attention_groups, spiking_mlp_groups
 
 _CONV_STAGES = 3
 _STRIDES = (2, 2, 2, 2, 1)
@@ -47,12 +47,8 @@ def _conv_block_groups(prefix: str, stream: str) -> BlockGroups:
         filters=(*conv_bn(f"{prefix}.separable"), f"{prefix}.depthwise"),
         readers=(f"{prefix}.separable_output.conv",),
     )
-    groups = [
-        separable,
-        writer(f"{prefix}.separable_output", "convolution", stream=stream),
-        hidden_group(prefix),
-        writer(f"{prefix}.output", "mlp", stream=stream),
-    ]
+    output = writer(f"{prefix}.separable_output", "convolution", stream=stream)
+    groups = [*residual_branch(f"{prefix}.mixer", [separable, output]), *spiking_mlp_groups(prefix, stream)]
     return groups, [f"{prefix}.separable.conv", f"{prefix}.hidden.conv"]
 
 
@@ -62,8 +58,8 @@ def _attention_block_groups(prefix: str, stream: str, heads: int) -> BlockGroups
     groups += [
         *attention_groups(prefix, heads, leaves=outer_filters, reader="projection.inner.conv"),
         writer(f"{prefix}.projection", "projection", stream=stream, filters=outer_filters(f"{prefix}.projection")),
-        *membrane_mlp_groups(prefix, stream=stream),
     ]
+    groups = [*residual_branch(f"{prefix}.mixer", groups), *membrane_mlp_groups(prefix, stream=stream)]
     readers = [f"{prefix}.{name}.inner.conv" for name in names[:3]]
     return groups, readers + membrane_mlp_readers(prefix)
 
@@ -223,20 +219,31 @@ class ConvBlock(nn.Module):
         separable, separable_output, hidden, output = (
             widths[f"{prefix}.{name}"] for name in ("separable", "separable_output", "hidden", "output")
         )
-        self.separable = ConvBN(width, separable)
-        self.depthwise = nn.Conv2d(separable, separable, 7, padding=3, groups=separable, bias=False)
-        self.separable_output = ConvBN(separable, separable_output)
-        self.separable_output_index = StreamIndex(separable_output, width)
-        self.hidden = ConvBN(width, hidden, 3)
-        self.output = ConvBN(hidden, output, 3)
-        self.output_index = StreamIndex(output, width)
+        self.mixes, self.has_mlp = separable_output > 0, output > 0
+        if self.mixes:
+            self.separable = ConvBN(width, separable)
+            self.depthwise = nn.Conv2d(separable, separable, 7, padding=3, groups=separable, bias=False)
+            self.separable_output = ConvBN(separable, separable_output)
+            self.separable_output_index = StreamIndex(separable_output, width)
+        if self.has_mlp:
+            self.hidden = ConvBN(width, hidden, 3)
+            self.output = ConvBN(hidden, output, 3)
+            self.output_index = StreamIndex(output, width)
         self.lif = lif
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Membrane potentials of the stream, ``[T, N, C, H, W]`` to the same shape."""
+        x = self.mix(x) if self.mixes else x
+        return self.mlp(x) if self.has_mlp else x
+
+    def mix(self, x: torch.Tensor) -> torch.Tensor:
+        """The separable convolution with its shortcut."""
         spikes = self.lif(self.separable(self.lif(x)))
         mixed = self.depthwise(spikes.flatten(0, 1)).unflatten(0, spikes.shape[:2])
-        x = self.separable_output_index.add(x, self.separable_output(mixed))
+        return self.separable_output_index.add(x, self.separable_output(mixed))
+
+    def mlp(self, x: torch.Tensor) -> torch.Tensor:
+        """The two 3x3 convolutions with their shortcut."""
         return self.output_index.add(x, self.output(self.lif(self.hidden(self.lif(x)))))
 
 
@@ -250,17 +257,21 @@ class AttentionBlock(MembraneBlock):
             config.widths[name] for name in (stream, *(f"{prefix}.{n}" for n in ("query_key", "value", "projection")))
         )
         inner = {name: config.widths[f"{prefix}.{name}_inner"] for name in ("query", "key", "value", "projection")}
-        self.query = RepConv(width, inner["query"], query_key)
-        self.key = RepConv(width, inner["key"], query_key)
-        self.value = RepConv(width, inner["value"], value)
-        self.projection = RepConv(value, inner["projection"], projection)
-        self.projection_index = StreamIndex(projection, width)
-        self.self_attention = SelfAttention(config.heads[stage - _CONV_STAGES])
+        self.mixes = projection > 0
+        if self.mixes:
+            self.query = RepConv(width, inner["query"], query_key)
+            self.key = RepConv(width, inner["key"], query_key)
+            self.value = RepConv(width, inner["value"], value)
+            self.projection = RepConv(value, inner["projection"], projection)
+            self.projection_index = StreamIndex(projection, width)
+            self.self_attention = SelfAttention(config.heads[stage - _CONV_STAGES])
         self.scale = config.attention_scale
         self.attention_lif = LIFNode(tau=config.tau, v_threshold=config.attention_threshold)
 
     def mix(self, x: torch.Tensor) -> torch.Tensor:
         """Attention with its shortcut."""
+        if not self.mixes:
+            return x
         spikes = self.lif(x)
         query, key, value = (self.lif(layer(spikes)) for layer in (self.query, self.key, self.value))
         attended = self.attention_lif(self.self_attention(query, key, value) * self.scale)

@@ -25,7 +25,7 @@ import torch
 from torch import nn
 
 from ..errors import PrimeSVTError
-from ..layers.channels import ChannelGroup, conv_bn, writer
+from ..layers.channels import ChannelGroup, conv_bn, residual_branch, writer
 from ..layers.conv import ConvBN, MaxPool, frame_mean
 from ..layers.neuron import LIFNode
 from ..layers.stream_index import StreamIndex
@@ -35,7 +35,7 @@ from .layout import Checkpoint, Layout, Rename, conv_bn_renames, fused_renames
 from .patch_embedding import LAST, PatchEmbeddingConfig, zoo_patch_embedding
 from .published_data import CIFAR10, IMAGENET
 from .resizing import mae_rule
-from .spiking_block import SpikingBlock, hidden_group, spiking_block_groups
+from .spiking_block import SpikingBlock, spiking_block_groups, spiking_mlp_groups
 
 _ATTENTION = ("token", "channel")
 
@@ -52,11 +52,8 @@ def _query_key_groups(prefix: str, stream: str, heads: int, attention: str) -> B
     else:
         filters = conv_bn(f"{prefix}.query", f"{prefix}.key")
         groups = [ChannelGroup(name=f"{prefix}.query_key", kind="attention", filters=filters, readers=read_by)]
-    groups += [
-        writer(f"{prefix}.projection", "projection", stream=stream),
-        hidden_group(prefix),
-        writer(f"{prefix}.output", "mlp", stream=stream),
-    ]
+    groups.append(writer(f"{prefix}.projection", "projection", stream=stream))
+    groups = [*residual_branch(f"{prefix}.mixer", groups), *spiking_mlp_groups(prefix, stream)]
     return groups, [f"{prefix}.{layer}.conv" for layer in ("query", "key", "hidden")]
 
 
@@ -221,20 +218,31 @@ class QueryKeyBlock(nn.Module):
             widths[f"{prefix}.{name}"] for name in (*names, "projection", "hidden", "output")
         )
         self.heads = config.heads[stage] if config.attention == "token" else None
-        self.query = ConvBN(width, query)
-        self.key = ConvBN(width, key)
-        self.projection = ConvBN(key, projection, bias=config.projection_bias)
-        self.projection_index = StreamIndex(projection, width)
-        self.hidden = ConvBN(width, hidden, bias=True)
-        self.output = ConvBN(hidden, output, bias=True)
-        self.output_index = StreamIndex(output, width)
+        self.mixes, self.has_mlp = projection > 0, output > 0
+        if self.mixes:
+            self.query = ConvBN(width, query)
+            self.key = ConvBN(width, key)
+            self.projection = ConvBN(key, projection, bias=config.projection_bias)
+            self.projection_index = StreamIndex(projection, width)
+        if self.has_mlp:
+            self.hidden = ConvBN(width, hidden, bias=True)
+            self.output = ConvBN(hidden, output, bias=True)
+            self.output_index = StreamIndex(output, width)
         self.lif = lif
         self.attention_lif = LIFNode(tau=config.tau, v_threshold=config.attention_threshold)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Spike counts of the stream, ``[T, N, C, H, W]`` to the same shape."""
+        x = self.mix(x) if self.mixes else x
+        return self.mlp(x) if self.has_mlp else x
+
+    def mix(self, x: torch.Tensor) -> torch.Tensor:
+        """Attention with its shortcut."""
         masked = self._masked(self.lif(self.query(x)), self.lif(self.key(x)))
-        x = self.projection_index.add(x, self.lif(self.projection(masked)))
+        return self.projection_index.add(x, self.lif(self.projection(masked)))
+
+    def mlp(self, x: torch.Tensor) -> torch.Tensor:
+        """The MLP with its shortcut."""
         return self.output_index.add(x, self.lif(self.output(self.lif(self.hidden(x)))))
 
     def _masked(self, query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:

@@ -136,8 +136,8 @@ def config_of(model: nn.Module) -> ModelConfig:
 
 
 def channel_groups(model: nn.Module) -> tuple[ChannelGroup, ...]:
-    """What the model's family declares of its channels."""
-    return config_of(model).groups()
+    """What the model's family declares of the channels that the model has."""
+    return config_of(model).groups_left()
 
 
 def streams(model: nn.Module) -> frozenset[str]:

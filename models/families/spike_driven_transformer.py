@@ -22,7 +22,7 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import nn
 
-from ..layers.channels import ChannelGroup, conv_bn, writer
+from ..layers.channels import ChannelGroup, conv_bn, residual_branch, writer
 from ..layers.conv import ConvBN, MaxPool, frame_mean
 from ..layers.neuron import LIFNode
 from ..layers.stream_index import StreamIndex
@@ -38,15 +38,13 @@ def _groups(depth: int, mlp_shortcut: bool) -> tuple[ChannelGroup, ...]:
     for b in range(depth):
         block = f"blocks.{b}"
         qkv = (f"{block}.query", f"{block}.key", f"{block}.value")
-        groups.append(
-            ChannelGroup(
-                name=f"{block}.attention",
-                kind="attention",
-                filters=conv_bn(*qkv),
-                readers=(f"{block}.projection.conv",),
-            )
+        attention = ChannelGroup(
+            name=f"{block}.attention",
+            kind="attention",
+            filters=conv_bn(*qkv),
+            readers=(f"{block}.projection.conv",),
         )
-        groups.append(writer(f"{block}.projection", "projection"))
+        groups += residual_branch(f"{block}.mixer", [attention, writer(f"{block}.projection", "projection")])
         groups += membrane_mlp_groups(block, shortcut=mlp_shortcut)
         stream_readers += [f"{prefix}.conv" for prefix in qkv] + membrane_mlp_readers(block, shortcut=mlp_shortcut)
     groups.append(ChannelGroup(name="embedding", kind="embedding", filters=(), readers=(*stream_readers, "head")))
@@ -179,15 +177,19 @@ class Block(MembraneBlock):
         super().__init__(config.widths, f"blocks.{b}", lif=lif, shortcut=config.mlp_shortcut)
         stream = config.widths["embedding"]
         attention, projection = (config.widths[f"blocks.{b}.{name}"] for name in ("attention", "projection"))
-        self.query = ConvBN(stream, attention)
-        self.key = ConvBN(stream, attention)
-        self.value = ConvBN(stream, attention)
-        self.projection = ConvBN(attention, projection, bias=True)
-        self.projection_index = StreamIndex(projection, stream)
+        self.mixes = projection > 0
+        if self.mixes:
+            self.query = ConvBN(stream, attention)
+            self.key = ConvBN(stream, attention)
+            self.value = ConvBN(stream, attention)
+            self.projection = ConvBN(attention, projection, bias=True)
+            self.projection_index = StreamIndex(projection, stream)
         self.attention_lif = LIFNode(tau=config.tau, v_threshold=config.attention_threshold)
 
     def mix(self, x: torch.Tensor) -> torch.Tensor:
         """Attention with its shortcut."""
+        if not self.mixes:
+            return x
         spikes = self.lif(x)
         query, key, value = (self.lif(layer(spikes)) for layer in (self.query, self.key, self.value))
         # Summed over the tokens: [T, N, C, 1, 1], one mask per channel.

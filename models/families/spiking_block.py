@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import nn
 
-from ..layers.channels import EMBEDDING, ChannelGroup, conv_bn, writer
+from ..layers.channels import EMBEDDING, ChannelGroup, conv_bn, residual_branch, writer
 from ..layers.conv import ConvBN
 from ..layers.neuron import LIFNode
 from ..layers.stream_index import StreamIndex
@@ -74,22 +74,30 @@ class SpikingBlock(nn.Module):
         query_key, value, projection, hidden, output = (
             widths[f"{prefix}.{name}"] for name in ("query_key", "value", "projection", "hidden", "output")
         )
-        self.self_attention = SelfAttention(heads)
+        self.mixes, self.has_mlp = projection > 0, output > 0
         self.scale = scale
         self.batch_coupling = batch_coupling
-        self.query = ConvBN(read, query_key, bias=qkv_bias)
-        self.key = ConvBN(read, query_key, bias=qkv_bias)
-        self.value = ConvBN(read, value, bias=qkv_bias)
-        self.projection = ConvBN(value, projection, bias=projection_bias)
-        self.hidden = ConvBN(read, hidden, bias=mlp_bias)
-        self.output = ConvBN(hidden, output, bias=mlp_bias)
-        self.projection_index = StreamIndex(projection, read)
-        self.output_index = StreamIndex(output, read)
+        if self.mixes:
+            self.self_attention = SelfAttention(heads)
+            self.query = ConvBN(read, query_key, bias=qkv_bias)
+            self.key = ConvBN(read, query_key, bias=qkv_bias)
+            self.value = ConvBN(read, value, bias=qkv_bias)
+            self.projection = ConvBN(value, projection, bias=projection_bias)
+            self.projection_index = StreamIndex(projection, read)
+        if self.has_mlp:
+            self.hidden = ConvBN(read, hidden, bias=mlp_bias)
+            self.output = ConvBN(hidden, output, bias=mlp_bias)
+            self.output_index = StreamIndex(output, read)
         self.lif = lif
         self.attention_lif = attention_lif
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Spike counts of the stream, ``[T, N, C, H, W]`` to the same shape."""
+        x = self.mix(x) if self.mixes else x
+        return self.mlp(x) if self.has_mlp else x
+
+    def mix(self, x: torch.Tensor) -> torch.Tensor:
+        """Attention with its shortcut."""
         query, key, value = (self.lif(layer(x)) for layer in (self.query, self.key, self.value))
         attended = self.attention_lif(self.self_attention(query, key, value) * self.scale)
         written = self.projection(attended)
@@ -97,19 +105,23 @@ class SpikingBlock(nn.Module):
             fired = self.lif(written.flatten(0, 1)).unflatten(0, written.shape[:2])
         else:
             fired = self.lif(written)
-        x = self.projection_index.add(x, fired)
+        return self.projection_index.add(x, fired)
+
+    def mlp(self, x: torch.Tensor) -> torch.Tensor:
+        """The MLP with its shortcut."""
         return self.output_index.add(x, self.lif(self.output(self.lif(self.hidden(x)))))
 
 
 def spiking_block_groups(prefix: str, heads: int, stream: str = EMBEDDING) -> tuple[list[ChannelGroup], list[str]]:
     """The prunable layers of a :class:`SpikingBlock`, and the modules that read its stream."""
-    groups = [
-        *attention_groups(prefix, heads),
-        writer(f"{prefix}.projection", "projection", stream=stream),
-        hidden_group(prefix),
-        writer(f"{prefix}.output", "mlp", stream=stream),
-    ]
+    attention = [*attention_groups(prefix, heads), writer(f"{prefix}.projection", "projection", stream=stream)]
+    groups = [*residual_branch(f"{prefix}.mixer", attention), *spiking_mlp_groups(prefix, stream)]
     return groups, [f"{prefix}.{layer}.conv" for layer in ("query", "key", "value", "hidden")]
+
+
+def spiking_mlp_groups(prefix: str, stream: str) -> list[ChannelGroup]:
+    """The prunable layers of an MLP whose hidden layer writes into no stream."""
+    return residual_branch(f"{prefix}.mlp", [hidden_group(prefix), writer(f"{prefix}.output", "mlp", stream=stream)])
 
 
 def attention_groups(

@@ -5,7 +5,8 @@ This is all that pruning knows of a family. A :class:`ChannelGroup` names module
 dimension 1. Removing a channel removes those entries, and nothing else changes.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 # The kind of a group that is a residual stream. A family may have several.
 EMBEDDING = "embedding"
@@ -25,6 +26,7 @@ class ChannelGroup:
         heads: The channels are ``heads`` runs of equal length, and must stay so; 1 where heads do not matter.
         stream: Name of the embedding group into which the layer adds its output, or None.
         index: The :class:`~primesvt.models.StreamIndex` module of a layer that writes into a stream, or None.
+        branch: Name of the residual branch that the layer is part of, see :func:`residual_branch`; or None.
     """
 
     name: str
@@ -34,6 +36,7 @@ class ChannelGroup:
     heads: int = 1
     stream: str | None = None
     index: str | None = None
+    branch: str | None = None
 
 
 def conv_bn(*prefixes: str) -> tuple[str, ...]:
@@ -68,3 +71,17 @@ def writer(
         stream=stream,
         index=f"{name}_index" if index is None else index,
     )
+
+
+def residual_branch(name: str, groups: Iterable[ChannelGroup]) -> list[ChannelGroup]:
+    """Layers that may be removed as a whole: what they compute together is only ever added into a stream.
+
+    Such layers may lose all of their channels, all of them together; then nothing is added, and the stream goes on as
+    it was. That is not what zeros in the place of what the last of them reads would do: BatchNorm makes a constant of
+    them. The modules of a removed branch, its indices among them, do not exist, and the forward pass goes round them.
+
+    Args:
+        name: Of the branch, ``<block>.mixer`` or ``<block>.mlp``; no layer has this name.
+        groups: All layers of the branch. What each reads comes from a stream or from another one of them.
+    """
+    return [replace(group, branch=name) for group in groups]

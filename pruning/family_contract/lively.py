@@ -11,6 +11,7 @@ from primesvt.models import (
     channel_groups,
 )
 
+from ..branches import branches
 from ..criteria import CRITERIA
 from ..plan import PruningPlan
 
@@ -68,9 +69,16 @@ def difference(one: torch.Tensor, other: torch.Tensor) -> float:
 
 @st.composite
 def plans(draw: st.DrawFn, model: nn.Module) -> PruningPlan:
-    """A plan for some layers of a model, at any ratios, by any criterion, for multiples of a few channels."""
+    """A plan for some layers of a model, at any ratios, by any criterion, for multiples of a few channels.
+
+    Of two plans one removes some residual branches, too.
+    """
     names = [group.name for group in channel_groups(model)]
     layers = draw(st.lists(st.sampled_from(names), unique=True))
     ratios = {layer: draw(st.floats(0, 0.99)) for layer in layers}
+    whole = branches(model)
+    if draw(st.booleans()) and whole:
+        gone = draw(st.lists(st.sampled_from(list(whole.values())), unique=True, max_size=3))
+        ratios |= {layer: 1.0 for own in gone for layer in own}
     weights_alone = sorted(name for name, criterion in CRITERIA.items() if not criterion.needs_statistics)
     return PruningPlan(ratios, draw(st.sampled_from(weights_alone)), multiple=draw(st.sampled_from([1, 2, 3])))

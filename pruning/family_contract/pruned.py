@@ -27,6 +27,7 @@ from primesvt.models import (
     unsaid_of,
 )
 
+from ..branches import branches
 from ..kept import kept_channels
 from ..masking import masked_logits
 from ..memory import pruned_bytes
@@ -51,6 +52,24 @@ class PrunedContract:
             assert difference(logits, masked_logits(model, kept, images)) <= TOLERANCE, (
                 f"{group.name}: the shapes fit, the answers differ; are heads declared, does a number depend on "
                 "a width (an attention scale, a mean), is a BatchNorm missing after a filter?"
+            )
+
+    def test_every_branch_alone_removed_adds_zero(self, model: nn.Module, config: ModelConfig) -> None:
+        images = random_images(config, 4)
+        with torch.no_grad():
+            whole = model(images)
+        for branch, layers in branches(model).items():
+            plan = PruningPlan(dict.fromkeys(layers, 1.0))
+            removed = prune(model, plan)
+            own = [group for group in channel_groups(model) if group.name in layers]
+            gone = tuple(f"{leaf}." for group in own for leaf in (*group.filters, str(group.index)))
+            assert not [name for name in removed.state_dict() if name.startswith(gone)], branch
+            assert pruned_bytes(model, plan) == model_bytes(removed)
+            with torch.no_grad():
+                logits = removed(images)
+            assert difference(logits, whole) > TOLERANCE, f"{branch} is removed, and nothing changes"
+            assert difference(logits, masked_logits(model, kept_channels(model, plan), images)) <= TOLERANCE, (
+                f"{branch}: does one of its layers read, or feed, anything else than a stream and its other layers?"
             )
 
     @given(data=st.data())
@@ -83,7 +102,7 @@ class PrunedContract:
         assert pruned_bytes(model, plan) == model_bytes(prune(model, plan))
         for group in channel_groups(model):
             channels, per_head = kept[group.name], config.widths[group.name] // group.heads
-            assert len(channels) >= group.heads
+            assert len(channels) >= group.heads or plan.ratios[group.name] == 1
             assert (channels.diff() > 0).all()
             assert len(set(torch.bincount(channels // per_head, minlength=group.heads).tolist())) == 1
 
@@ -102,7 +121,7 @@ class PrunedContract:
     # Storage and export
 
     def test_a_pruned_model_is_saved_and_loaded(self, model: nn.Module, config: ModelConfig, tmp_path: Path) -> None:
-        plan = PruningPlan({group.name: 0.3 for group in channel_groups(model)})
+        plan = _without_a_branch(model, 0.3)
         pruned = prune(model, plan)
         save_model(pruned, tmp_path / "model")
         loaded = load_model(tmp_path / "model", families=[type(config)])
@@ -130,7 +149,8 @@ class PrunedContract:
 
     def test_the_engine_answers_as_the_forward_pass_does(self, model: nn.Module, config: ModelConfig) -> None:
         plan = PruningPlan({group.name: 0.3 for group in channel_groups(model)})
-        for version in (model.float(), prune(model, plan).float()):
+        gone = PruningPlan({layer: 1.0 for layers in list(branches(model).values())[1::2] for layer in layers})
+        for version in (model.float(), prune(model, plan).float(), prune(model, gone).float()):
             for images in (random_images(config, 12).float(), random_images(config, 3, 8).float()):
                 along = 0 if images.ndim == 4 else 1
                 read = partial(_picked, images, along)
@@ -139,7 +159,7 @@ class PrunedContract:
                     assert difference(found, version(images)) <= 1e-6
 
     def test_a_pruned_model_is_exported(self, model: nn.Module, config: ModelConfig, tmp_path: Path) -> None:
-        plan = PruningPlan({group.name: 0.4 for group in channel_groups(model)})
+        plan = _without_a_branch(model, 0.4)
         pruned, file = prune(model, plan).float(), tmp_path / "model.onnx"
         images = random_images(config, 24).float()
         # A batch of any size takes three times as long to write.
@@ -150,6 +170,12 @@ class PrunedContract:
             error = (torch.cat(answers) - pruned(images)).abs().amax(1)
         # In float32 a potential within rounding of its threshold may flip a spike, which moves one image's logits.
         assert int((error > 1e-4).sum()) <= 1
+
+
+def _without_a_branch(model: nn.Module, ratio: float) -> PruningPlan:
+    """A plan for all layers; of a family that has residual branches, it removes the last of them."""
+    *_, last = ((), *branches(model).values())
+    return PruningPlan({group.name: ratio for group in channel_groups(model)} | dict.fromkeys(last, 1.0))
 
 
 def _picked(images: torch.Tensor, along: int, indices: np.ndarray) -> torch.Tensor:

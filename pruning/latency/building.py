@@ -74,7 +74,7 @@ def _drawn(config: ModelConfig, count: int) -> Iterator[Widths]:
     for number in range(count):
         least = 1 - (number + 1) / count
         widths = dict(config.widths)
-        for group in config.groups():
+        for group in config.groups_left():
             if group.kind != EMBEDDING:
                 each = config.widths[group.name] // group.heads
                 widths[group.name] = group.heads * max(1, round(each * rng.uniform(least, 1)))

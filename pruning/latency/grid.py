@@ -73,7 +73,7 @@ class Grid:
 
 def grids_of(template: Template, segment: Segment, config: ModelConfig) -> Iterator[Grid]:
     """The curves of a segment: over what its product reads and writes, and over every other layer alone."""
-    streams = {group.name for group in config.groups() if group.kind == EMBEDDING}
+    streams = {group.name for group in config.groups_left() if group.kind == EMBEDDING}
     axes = [
         axis_of(config.widths[layer], template.heads[layer], _STREAM_FRACTIONS if layer in streams else _FRACTIONS)
         for layer in segment.layers

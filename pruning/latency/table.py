@@ -69,11 +69,12 @@ class LatencyTable:
     error: float = 0.0
 
     def parts(self, widths: Mapping[str, int]) -> float:
-        """Milliseconds of all parts, each alone."""
+        """Milliseconds of all parts, each alone; that of a layer that is gone takes none."""
         return sum(
             term.share * self.curves[term.curve].at([widths[layer] for layer in term.layers])
             for term in self.terms
-            if term.full is None or widths[term.full[0]] == widths[term.full[1]]
+            if (term.full is None or widths[term.full[0]] == widths[term.full[1]])
+            and all(widths[layer] for layer in term.layers)
         )
 
     def milliseconds(self, widths: Mapping[str, int]) -> float:

@@ -57,7 +57,7 @@ class Template:
         """
         config = config.independent()
         marks = dict(_marks(config))
-        heads = {group.name: group.heads for group in config.groups()}
+        heads = {group.name: group.heads for group in config.groups_left()}
         model = config.with_widths({name: mark * heads[name] for name, mark in marks.items()}).build()
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, "marked.onnx")
@@ -197,7 +197,7 @@ class Template:
         values = numpy_helper.to_array(before)
         if values.ndim == 1 and self.layers(len(values)):
             # An index of channels; every layer has as many as the narrowest one.
-            values = np.arange(self.at(len(values), widths)) % min(widths.values())
+            values = np.arange(self.at(len(values), widths)) % min(widths[layer] for layer in self.marks)
         elif before.data_type == TensorProto.INT64:
             values = np.array([self.at(int(value), widths) for value in values.flat], np.int64).reshape(values.shape)
         return numpy_helper.from_array(values.astype(numpy_helper.to_array(before).dtype), name)
@@ -223,7 +223,7 @@ def _renamed(node: NodeProto, alias: Mapping[str, str]) -> NodeProto:
 
 def _marks(config: ModelConfig) -> Iterator[tuple[str, int]]:
     """A prime for each layer, above every number that a shape may have otherwise; a stream's above its writers'."""
-    groups: list[ChannelGroup] = sorted(config.groups(), key=lambda group: group.kind == EMBEDDING)
+    groups: list[ChannelGroup] = sorted(config.groups_left(), key=lambda group: group.kind == EMBEDDING)
     above = max(*config.image_size, config.time_steps, len(config.classes), config.in_channels, 16)
     widest = 0
     for group in groups:

@@ -30,10 +30,10 @@ STARTS = (NO_START, UNIFORM_START, PROBES_START, POLICY_START)
 RESERVED = frozenset(
     (
         "sampler", "options", "seed", "constraints", "criterion", "repair", "calibration", "measures", "objectives",
-        "images", "step", "max_ratio", "embedding", "layers", "exclude_layers", "multiple", "risk", "model", "data",
-        "max_drop", "min_saving", "margin", "limits", "limit", "samplers", "seeds", "trials", "studies", "study",
-        "prefix", "storage", "front", "output", "cache", "json", "stop_at_target", "space", "start", "options_file",
-        "options_text", "device", "precision",
+        "images", "step", "max_ratio", "embedding", "depth", "layers", "exclude_layers", "multiple", "risk", "model",
+        "data", "max_drop", "min_saving", "margin", "limits", "limit", "samplers", "seeds", "trials", "studies",
+        "study", "prefix", "storage", "front", "output", "cache", "json", "stop_at_target", "space", "start",
+        "options_file", "options_text", "device", "precision",
     )
 )  # fmt: skip
 
@@ -108,6 +108,7 @@ class SamplerKind:
             itself has those alone.
         start: What a study is told before, where the user does not say, see :data:`STARTS`; a sampler that draws
             nothing is never told anything.
+        removes_branches: Whether it removes residual branches where the space has some.
         earlier: Options that studies of earlier versions lack, and how those studies were run.
 
     Raises:
@@ -127,6 +128,7 @@ class SamplerKind:
     for_trials: Callable[[Any, int], Any] = lambda options, _trials: options
     spaces: tuple[str, ...] = (RATIOS_SPACE,)
     start: str = NO_START
+    removes_branches: bool = False
     earlier: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -11,6 +11,9 @@ Bytes are known, so only accuracy has to be learned. After every trial a model o
   that might stand much are tried, together, and the next fit tells which did;
 * *front*: the smallest plan within a part of the limit: a Pareto front has points below it.
 
+Where the space has residual branches, each is one more layer to the model, which is there or gone: a plan that removes
+it has its error, and not those of its layers.
+
 No plan that misses the memory target, or another limit that needs no image, is asked, none is asked twice, and no layer
 is measured alone. The sampler keeps nothing on itself: all follows from the study's finished trials and the trial's
 place, so a study that was killed goes on as if it had not been, and of several workers each takes another one.
@@ -119,13 +122,18 @@ class SensitivitySampler(PlanSampler):
             yield wider * rng.standard_normal(model.size)
 
     def _plan(self, model: ErrorModel, aim: _Aim, draw: np.ndarray | None) -> dict[str, float]:
-        # Drops add up by a power.
-        errors = model.drops(self._levels, draw) ** (1 / model.power)
-        allocation = Allocation(Curves(self._space.layers, self._levels, errors), self._problem.cost)
+        allocation = Allocation(self._curves(model, draw), self._problem.cost)
         within = allocation.for_error((aim.part * self._limit) ** (1 / model.power))
         if aim.phase == "reach" or self._problem.cost.bytes(within) > self._target:
             within = allocation.for_bytes(self._target) or within
         return self._kept(within, allocation)
+
+    def _curves(self, model: ErrorModel, draw: np.ndarray | None) -> Curves:
+        layers, power = self._space.layers, 1 / model.power  # Drops add up by a power.
+        errors = model.drops(self._levels, draw)[: len(layers)] ** power
+        branches = tuple(tuple(map(layers.index, own)) for own in self._space.branches.values())
+        removals = model.drops((0.0, 1.0), draw)[len(layers) :, 1] ** power if branches else np.zeros(0)
+        return Curves(layers, self._levels, errors, branches, removals)
 
     def _kept(self, plan: dict[str, float], allocation: Allocation) -> dict[str, float]:
         """The plan, or one smaller that keeps the limits known beside bytes; the plan where there is none."""
@@ -139,14 +147,16 @@ class SensitivitySampler(PlanSampler):
         return plan
 
     def _any(self, plan: dict[str, float], taken: set[Ratios], rng: np.random.Generator) -> dict[str, float]:
-        """A plan nearby that nobody tried."""
+        """A plan nearby that nobody tried, with all branches."""
+        plan = {layer: ratio for layer, ratio in plan.items() if ratio < 1}
         while ratios(plan) in taken and len(taken) < len(self._levels) ** len(self._space.layers):
             plan = {**plan, str(rng.choice(self._space.layers)): float(rng.choice(self._levels))}
         return {layer: ratio for layer, ratio in plan.items() if ratio > 0}
 
     @property
     def _kinds(self) -> Mapping[str, str]:
-        return {layer: self._problem.kinds.get(layer, "") for layer in self._space.layers}
+        kinds = {layer: self._problem.kinds.get(layer, "") for layer in self._space.layers}
+        return kinds | {branch: f"whole {branch.rpartition('.')[2]}" for branch in self._space.branches}
 
     @property
     def _target(self) -> float:
@@ -156,11 +166,21 @@ class SensitivitySampler(PlanSampler):
     def _observation(self, trial: FrozenTrial) -> Observation:
         divergence = float(trial.user_attrs.get(DIVERGENCE, math.inf))
         return Observation(
-            ratios=dict(self.tried(trial)),
+            ratios=self._with_branches(dict(self.tried(trial))),
             drop=trial.constraints[ACCURACY_DROP] + self._limit,
             divergence=divergence if math.isfinite(divergence) else None,
             images=int(trial.user_attrs.get("images", 1000)),
         )
+
+    def _with_branches(self, ratios: dict[str, float]) -> dict[str, float]:
+        """The ratios, those of removed branches by the branch."""
+        gone = {
+            branch: layers
+            for branch, layers in self._space.branches.items()
+            if all(ratios.get(layer) == 1 for layer in layers)
+        }
+        lost = {layer for layers in gone.values() for layer in layers}
+        return {layer: ratio for layer, ratio in ratios.items() if layer not in lost} | dict.fromkeys(gone, 1.0)
 
 
 def _says_something(trial: FrozenTrial) -> bool:
@@ -172,4 +192,5 @@ SENSITIVITY_KIND = SamplerKind(
     summary="ours: learns how sensitive every layer is, and allocates what may be lost",
     make=lambda problem, _options, seed: SensitivitySampler(problem, seed=seed),
     trials=lambda _problem, _options: 40,
+    removes_branches=True,
 )

@@ -6,7 +6,7 @@ from typing import Any
 from torch import nn
 
 from primesvt.models import config_of, load_model, model_bytes, parameter_count
-from primesvt.pruning import inference_state, measures, measures_at_once, prunable_layers
+from primesvt.pruning import branches, inference_state, measures, measures_at_once, prunable_layers
 
 from ..reporting.tables import table
 from .arguments import add_json, print_result
@@ -36,7 +36,9 @@ def run(args: argparse.Namespace) -> None:
         f"measures: {', '.join(f'{name} {measures()[name].text(value)}' for name, value in told['measures'].items())}\n"
         + table(["layer", "kind", "channels", "parameters", "share"], rows)
     )
-    print_result(args, told, text)
+    whole = [f"{name}: {', '.join(own)}" for name, own in branches(model).items()]
+    told_of = "branches that a plan may remove, by the ratio 1 for all of their layers:"
+    print_result(args, told, "\n".join([text, *([told_of] if whole else []), *whole]))
 
 
 def layers_of(model: nn.Module, *, embedding: bool = False) -> dict[str, Any]:
@@ -59,6 +61,7 @@ def layers_of(model: nn.Module, *, embedding: bool = False) -> dict[str, Any]:
                 "channels": layer.channels,
                 "parameters": layer.parameters,
                 "share": layer.share,
+                "branch": layer.branch,
             }
             for layer in prunable_layers(model, embedding=embedding)
         ],

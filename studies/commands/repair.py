@@ -81,8 +81,8 @@ def repaired_as(
     calibration = calibration_of(args, original, data)
     plan = _told(args, plan)
     kept = kept_channels_of(original, pruned) if plan is None else Pruner(original, calibration).kept(plan)
-    widths = {layer: len(channels) for layer, channels in kept.items()}
-    if plan is not None and widths != dict(config_of(pruned).widths):
+    narrow = config_of(original).with_widths({layer: len(channels) for layer, channels in kept.items()})
+    if plan is not None and narrow.widths != config_of(pruned).widths:
         name = args.model or "The model"
         raise PrimeSVTError(f"{name} was not pruned by {args.plan or 'that plan'}: its layers have other widths.")
     return run_repair(Reference.on(backend_of(args), original, calibration), pruned, kept, steps)

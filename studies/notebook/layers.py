@@ -44,7 +44,7 @@ class Listed(Told):
 
     @cached_property
     def frame(self) -> Any:
-        """A ``pandas.DataFrame``: a row for every layer, by its name: kind, channels, parameters and their share."""
+        """A ``pandas.DataFrame``: a row for every layer, by its name: kind, channels, parameters, share, branch."""
         rows = [{key: value for key, value in each.items() if key != "name"} for each in self.told["layers"]]
         return frame(rows, index=self.names)
 

@@ -32,7 +32,7 @@ from .repair_gain import RepairGain, gains_of
 # Plans that lose more than so many times the limit interest nobody, and are not measured again.
 _WINDOW = 4.0
 # Settings that may differ between studies of one comparison; with other constraints or images there is none.
-_TELLING = ("criterion", "repair", "embedding", "layers", "step", "max_ratio", "risk", "space", "start")
+_TELLING = ("criterion", "repair", "embedding", "depth", "layers", "step", "max_ratio", "risk", "space", "start")
 # Settings that tell something even where all studies of a sampler agree.
 _ALWAYS = {"criterion": DEFAULT_CRITERION, "repair": (), "start": NO_START}
 

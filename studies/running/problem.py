@@ -1,6 +1,7 @@
 """What a study's settings ask for of a model: its layers, the plans to choose from, what its sampler is made for."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -10,6 +11,7 @@ from primesvt.models import PrimeSVTError, config_of, streams
 from primesvt.pruning import (
     Pruner,
     PruningPlan,
+    branches,
     choose_layers,
     largest_saving,
     matching_layers,
@@ -35,7 +37,14 @@ def grid_of(settings: StudySettings, model: nn.Module) -> SearchSpace:
         criterion=settings.criterion,
         repair=settings.repair,
         multiple=settings.multiple,
+        branches=_branches_of(settings, model),
     )
+
+
+def _branches_of(settings: StudySettings, model: nn.Module) -> Mapping[str, tuple[str, ...]]:
+    """The branches that may be removed: all of their layers may be pruned."""
+    chosen = set(layers_of(settings, model))
+    return {name: own for name, own in branches(model).items() if settings.depth and chosen.issuperset(own)}
 
 
 def layers_of(settings: StudySettings, model: nn.Module) -> tuple[str, ...]:
@@ -96,7 +105,8 @@ def check_reachable(settings: StudySettings, model: nn.Module, space: SearchSpac
         PrimeSVTError: Saying what is reachable.
     """
     most = settings.kind.largest_ratio(space, settings.options)
-    reachable = largest_saving(model, space.layers, most, settings.multiple)
+    gone = [layer for own in space.branches.values() for layer in own]
+    reachable = largest_saving(model, space.layers, most, settings.multiple, gone)
     if settings.multiple > 1 and reachable <= 0:
         widest = max(config_of(model).widths[layer] for layer in space.layers)
         raise PrimeSVTError(

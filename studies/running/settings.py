@@ -30,6 +30,7 @@ from primesvt.search.samplers import (
     PRIORITIZED,
     PROBES_START,
     RATIOS_SPACE,
+    SAMPLERS,
     SPACES,
     STARTS,
     SamplerKind,
@@ -43,6 +44,7 @@ EARLIER: Mapping[str, Any] = {
     "repair": (),
     "exclude_layers": (),
     "multiple": 1,
+    "depth": False,
     "calibration": DEFAULT_CALIBRATION,
     "measures": (),
     "objectives": (),
@@ -110,6 +112,7 @@ class StudySettings:
     step: float = option(0.05, help="distance of neighbouring ratios", metavar="RATIO")
     max_ratio: float = option(0.95, help="the largest ratio", metavar="RATIO")
     embedding: bool = option(False, help="the embedding width may be pruned, too")
+    depth: bool = option(False, help="the attention or MLP of a block may be removed as a whole, too (sensitivity)")
     layers: tuple[str, ...] = option(
         (), help="prune only these layers, by names or patterns such as blocks.*.hidden", metavar="A,B,..."
     )
@@ -183,6 +186,9 @@ class StudySettings:
             raise PrimeSVTError(
                 "--start probes needs --space ratios: a layer alone saves less than every plan of a budget."
             )
+        if self.depth and not self.kind.removes_branches:
+            able = ", ".join(name for name, kind in SAMPLERS.items() if kind.removes_branches)
+            raise PrimeSVTError(f"{self.sampler} removes no whole branches: leave --depth out, or take {able}.")
 
     @property
     def chosen_space(self) -> str:

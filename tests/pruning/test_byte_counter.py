@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from primesvt.models import channel_groups, model_bytes
-from primesvt.pruning import ByteCounter, PruningPlan, prune, pruned_bytes
+from primesvt.pruning import ByteCounter, PruningPlan, branches, prune, pruned_bytes
 from primesvt.pruning.family_contract import lively_model
 
 from ..conftest import FAMILIES, small_config
@@ -26,7 +26,10 @@ def plans(draw: st.DrawFn) -> tuple[str, dict[str, float]]:
     name = draw(st.sampled_from(sorted(MODELS)))
     layers = [group.name for group in channel_groups(MODELS[name])]
     chosen = draw(st.lists(st.sampled_from(layers), unique=True))
-    return name, {layer: draw(st.sampled_from([0.0, 0.05, 0.3, 0.5, 0.77, 0.99])) for layer in chosen}
+    ratios = {layer: draw(st.sampled_from([0.0, 0.05, 0.3, 0.5, 0.77, 0.99])) for layer in chosen}
+    whole = branches(MODELS[name])
+    gone = draw(st.lists(st.sampled_from(sorted(whole)), unique=True, max_size=2))
+    return name, ratios | {layer: 1.0 for branch in gone for layer in whole[branch]}
 
 
 @given(plans())
@@ -39,7 +42,7 @@ def test_equals_the_bytes_of_tensors(case: tuple[str, dict[str, float]]) -> None
 @given(plans(), st.data())
 def test_along_one_layer(case: tuple[str, dict[str, float]], data: st.DataObject) -> None:
     name, ratios = case
-    layer = data.draw(st.sampled_from(sorted(COUNTERS[name].groups)))
+    layer = data.draw(st.sampled_from(sorted(each for each in COUNTERS[name].groups if ratios.get(each) != 1)))
     choices = (0.0, 0.25, 0.9)
     counted = COUNTERS[name].along(ratios, layer, choices)
     assert counted.tolist() == [COUNTERS[name].bytes({**ratios, layer: ratio}) for ratio in choices]

@@ -40,13 +40,13 @@ def test_the_json_of_a_plan() -> None:
     assert PruningPlan.from_json({"ratios": {}}) == PruningPlan()
 
 
-@pytest.mark.parametrize("ratio", [0, 0.0, 1e-300, 0.5, math.nextafter(1, 0), np.float64(0.25), -0.0])
+@pytest.mark.parametrize("ratio", [0, 0.0, 1e-300, 0.5, math.nextafter(1, 0), 1, 1.0, np.float64(0.25), -0.0])
 def test_ratios_that_are_allowed(ratio: float) -> None:
     assert PruningPlan({"a": ratio}).ratios["a"] == ratio
 
 
 @pytest.mark.parametrize(
-    "ratio", [1, 1.0, -1e-9, -1, 2, math.nan, math.inf, -math.inf, True, False, "0.5", None, [0.5], 0.5j, 10**400]
+    "ratio", [1 + 1e-9, -1e-9, -1, 2, math.nan, math.inf, -math.inf, True, False, "0.5", None, [0.5], 0.5j, 10**400]
 )
 def test_ratios_that_are_refused(ratio: object) -> None:
     for make in (
@@ -54,7 +54,7 @@ def test_ratios_that_are_refused(ratio: object) -> None:
         lambda: PruningPlan.from_json({"ratios": {"blocks.0.hidden": ratio}}),
     ):
         with pytest.raises(
-            PrimeSVTError, match=r"ratio of blocks\.0\.hidden must be in \[0, 1\), the fraction removed"
+            PrimeSVTError, match=r"ratio of blocks\.0\.hidden must be in \[0, 1\], the fraction removed"
         ):
             make()
 
@@ -154,6 +154,8 @@ def test_a_full_disk_leaves_the_old_plan(tmp_path: Path, monkeypatch) -> None:
         (16, 0.9, 4, 4),
         (4, 0.9, 4, 4),
         (100, 0.29, 1, 71),
+        (16, 1.0, 4, 0),
+        (16, math.nextafter(1, 0), 4, 4),
     ],
 )
 def test_kept_by_hand(channels: int, ratio: float, heads: int, kept: int) -> None:

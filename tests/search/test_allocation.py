@@ -42,25 +42,35 @@ def chains(draw: st.DrawFn) -> Allocation:
         st.lists(st.lists(st.floats(0.001, 4), min_size=3, max_size=3), min_size=len(sizes), max_size=len(sizes))
     )
     errors = np.array([[0.0, *np.cumsum(row)] for row in steps])
-    return Allocation(Curves(tuple(f"l{at}" for at in range(len(sizes))), LEVELS, errors), Chain(sizes))
+    # Two layers at a time, from the first or from the second on.
+    pairs = tuple((at, at + 1) for at in range(draw(st.integers(0, 1)), len(sizes) - 1, 2))
+    branches = pairs if draw(st.booleans()) else ()
+    removals = np.array([draw(st.floats(0.001, 8)) for _ in branches])
+    layers = tuple(f"l{at}" for at in range(len(sizes)))
+    return Allocation(Curves(layers, LEVELS, errors, branches, removals), Chain(sizes))
 
 
 def every(allocation: Allocation) -> list[tuple[float, int]]:
     """Error and bytes of every plan."""
     curves = allocation.curves
-    choices = map(np.array, itertools.product(range(len(LEVELS)), repeat=len(curves.layers)))
+    sides = [range(len(LEVELS))] * len(curves.layers) + [range(2)] * len(curves.branches)
+    choices = map(np.array, itertools.product(*sides))
     return [(curves.error(choice), allocation.cost.bytes(curves.ratios(choice))) for choice in choices]
 
 
 def harm(allocation: Allocation, plan: Mapping[str, float]) -> float:
     """Error of a plan."""
     curves = allocation.curves
-    return curves.error(np.array([curves.levels.index(plan.get(layer, 0.0)) for layer in curves.layers]))
+    ratios = [plan.get(layer, 0.0) for layer in curves.layers]
+    gone = [all(ratios[at] == 1 for at in own) for own in curves.branches]
+    return curves.error(np.array([*(0 if ratio == 1 else curves.levels.index(ratio) for ratio in ratios), *gone]))
 
 
 def moved(allocation: Allocation, plan: Mapping[str, float]) -> list[tuple[float, int]]:
-    """Error and bytes of every plan that differs in one layer."""
-    others = [{**plan, layer: to} for layer in allocation.curves.layers for to in LEVELS]
+    """Error and bytes of every plan that differs in one layer, or lacks one more branch."""
+    layers = allocation.curves.layers
+    others = [{**plan, layer: to} for layer in layers if plan.get(layer) != 1 for to in LEVELS]
+    others += [{**plan, **{layers[at]: 1.0 for at in own}} for own in allocation.curves.branches]
     return [(harm(allocation, other), allocation.cost.bytes(other)) for other in others]
 
 
@@ -124,6 +134,19 @@ def test_by_hand() -> None:
     assert allocation.for_bytes(1000) in ({}, {"l1": 0.75}, {"l1": 0.25}, {"l1": 0.5})
 
 
+def test_a_branch_goes_where_that_costs_less_than_what_it_saves() -> None:
+    curves = Curves(("l0", "l1"), LEVELS, np.array([[0, 1, 4, 9], [0, 1, 4, 9]], float), ((1,),), np.array([3.0]))
+    allocation = Allocation(curves, Chain((8, 8)))
+    assert allocation.for_error(2.5) == {"l0": 0.25, "l1": 0.25}
+    assert allocation.for_error(3) == {"l1": 1.0}
+    assert allocation.for_error(7) == {"l0": 0.5, "l1": 1.0}
+    assert allocation.for_bytes(32) == {"l1": 1.0}
+    dear = Allocation(Curves(curves.layers, LEVELS, curves.errors, ((1,),), np.array([30.0])), Chain((8, 8)))
+    assert harm(dear, dear.for_bytes(60) or {}) == 5
+    with pytest.raises(PrimeSVTError, match="Every branch must have an error of at least 0"):
+        Curves(curves.layers, LEVELS, curves.errors, ((1,),), np.array([-1.0]))
+
+
 def test_on_a_model_with_the_embedding() -> None:
     model = tiny_model("spikformer")
     counter = ByteCounter.of(model)
@@ -147,7 +170,7 @@ def test_sixty_layers_take_less_than_a_second() -> None:
     pairs = np.diag(rng.uniform(1, 9, 60), 1)
     group = next(group for group in counter.groups.values() if group.stream is None and group.heads == 1)
     widths = {name: int(rng.integers(16, 512)) for name in names}
-    chain = ByteCounter(dict.fromkeys(names, group), pairs + pairs.T, lambda _: widths)
+    chain = ByteCounter(dict.fromkeys(names, group), pairs + pairs.T, np.zeros(60), lambda _: widths)
     levels = tuple(round(0.05 * at, 2) for at in range(20))
     errors = np.hstack([np.zeros((60, 1)), np.cumsum(rng.exponential(1, (60, 19)), axis=1)])
     allocation = Allocation(Curves(tuple(names), levels, errors), chain)

@@ -36,7 +36,7 @@ def test_layers(primesvt, model_dir) -> None:
     assert result["bytes"] == sum(tensor.nbytes for tensor in stored.values())
     sizes = [layer["parameters"] for layer in result["layers"]]
     assert sizes == sorted(sizes, reverse=True)
-    assert set(result["layers"][0]) == {"name", "kind", "channels", "parameters", "share"}
+    assert set(result["layers"][0]) == {"name", "kind", "channels", "parameters", "share", "branch"}
     assert "blocks.0.hidden" in primesvt("layers", model_dir).out
 
 

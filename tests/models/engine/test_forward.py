@@ -6,7 +6,7 @@ import torch
 from primesvt.models import DataSet, forward_of, predict
 from primesvt.models.engine import SharedForward
 from primesvt.models.engine.forward import DirectForward
-from primesvt.pruning import prunable_layers
+from primesvt.pruning import branches, prunable_layers
 
 from .versions import Counting, MakeModel, layers_of, version
 
@@ -50,6 +50,21 @@ def test_versions_share_what_they_have_in_common(make_model: MakeModel, family: 
             torch.testing.assert_close(forward.answer(indices, read), expected, rtol=0, atol=1e-6)
         # Only what differs in the first layer reads the images, and each of them not even once when seen before.
         assert read.read == 0 or layer in (None, layers_of(model)[0]), layer
+
+
+def test_versions_without_some_branches_share_what_comes_before(
+    make_model: MakeModel, family: str, images: torch.Tensor
+) -> None:
+    model = make_model(family)
+    shared = SharedForward(model, images.shape, np.arange(20), 10**9)
+    whole = branches(model)
+    # Each is asked twice, so that what others kept in between is there to be taken for its own.
+    for gone in [[], *([name] for name in whole), list(whole), ["blocks.0.mlp", "blocks.1.mixer"]] * 2:
+        smaller, versions = version(model, {layer: 1.0 for name in gone for layer in whole[name]})
+        read = Counting(images)
+        found = shared.of(smaller, versions).answer(np.arange(20), read)
+        torch.testing.assert_close(found, smaller(images), rtol=0, atol=1e-6)
+        assert read.read == 0 or not gone, "the stem is the same in all of them"
 
 
 def test_images_that_are_known_in_part(make_model: MakeModel, images: torch.Tensor) -> None:

@@ -37,6 +37,8 @@ def test_a_latency_is_a_sum() -> None:
     # b and a at (8, 8) each: 2; the last part counts as one fills the other.
     assert TABLE.milliseconds({"a": 8, "b": 8}) == 0.25 + 2 * (2.0 + 2.0 - 0.25)
     assert TABLE.milliseconds({"a": -100, "b": 8}) == 0.0
+    # What is gone takes no time.
+    assert TABLE.milliseconds({"a": 0, "b": 8}) == 0.25
 
 
 def test_it_is_plain_data() -> None:

@@ -174,6 +174,39 @@ def test_a_space_in_which_every_plan_is_known_repeats_one() -> None:
     assert {next(iter(plan.values())) for plan in plans(study)} == {0.0, 0.4, 0.8}
 
 
+def test_a_branch_that_nobody_needs_is_removed() -> None:
+    land = Deep(blocks=2, limits=Constraints(max_drop=3, min_saving=0.2))
+    branches = {"0.mixer": ("attention.0",), "1.mixer": ("attention.1", "output.1")}
+    # Every layer is dear, and so is one branch; the other costs nothing.
+    land.harm = dict.fromkeys(land.harm, 40.0)
+    problem = replace(land.problem, space=replace(land.space, branches=branches))
+    sampler = make_sampler("sensitivity", problem, seed=0)
+    study = optuna.create_study(sampler=sampler, directions=DIRECTIONS)
+    drop = land.drop
+
+    def without(plan: Mapping[str, float]) -> float:
+        ones = {layer for layer, ratio in plan.items() if ratio == 1}
+        assert ones in [set(), {"attention.0"}, {"attention.1", "output.1"}, {"attention.0", "attention.1", "output.1"}]
+        return drop(
+            {
+                layer: 0.0 if layer in ("attention.1", "output.1") and ratio == 1 else ratio
+                for layer, ratio in plan.items()
+            }
+        )
+
+    def objective(trial: optuna.Trial) -> tuple[float, float]:
+        plan = dict(problem.space.suggest(trial).ratios)
+        for name, value in land.limits.values(drop=without(plan), saving=land.saving(plan)).items():
+            trial.set_constraint(name, value)
+        trial.set_user_attr("divergence", max(without(plan), 0.001) / 30)
+        return land.saving(plan), 0.9 - without(plan) / 100
+
+    study.optimize(objective, n_trials=16)
+    best = max(feasible(study), key=lambda number: study.trials[number].values[0])
+    assert study.trials[best].params["attention.1"] == study.trials[best].params["output.1"] == 1
+    assert study.trials[best].params["attention.0"] < 1
+
+
 def test_the_same_seed_gives_the_same_study_and_another_seed_another() -> None:
     first = plans(small().run(8))
     assert first == plans(small().run(8))

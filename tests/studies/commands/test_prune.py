@@ -47,6 +47,24 @@ def test_the_plan_may_name_the_steps_and_an_option_overrides_it(primesvt, model_
     assert primesvt(*command, tmp_path / "b", "--repair", "none").json["repair"] == []
 
 
+def test_a_branch_goes_by_the_ratio_one(primesvt, model_dir, data_file, tmp_path) -> None:
+    file = tmp_path / "plan.json"
+    command = ("prune", model_dir, "--plan", file, "--data", data_file, "--repair", "mean", "-o")
+    file.write_text(json.dumps({"ratios": {"blocks.0.hidden": 1.0, "stem.3": 0.25}}))
+    failed = primesvt(*command, tmp_path / "part")
+    assert (failed.code, "give blocks.0.output the ratio 1, too" in failed.err) == (2, True)
+    file.write_text(json.dumps({"ratios": {"blocks.0.hidden": 1, "blocks.0.output": 1, "stem.3": 0.25}}))
+    assert primesvt(*command, tmp_path / "model").code == 0
+    layers = primesvt("layers", tmp_path / "model", "--json").json["layers"]
+    assert {layer["branch"] for layer in layers} == {None, "blocks.0.mixer"}
+    assert "blocks.0.mixer: blocks.0.attention, blocks.0.projection" in primesvt("layers", tmp_path / "model").out
+    # By the plan, and by the weights alone.
+    repair = ("repair", tmp_path / "model", "--original", model_dir, "--data", data_file, "--repair", "mean")
+    assert primesvt(*repair, "--plan", file, "-o", tmp_path / "a").code == 0
+    assert primesvt(*repair, "-o", tmp_path / "b").code == 0
+    assert fingerprint(load_model(tmp_path / "a")) == fingerprint(load_model(tmp_path / "b"))
+
+
 def test_layers_and_multiples_of_a_plan_may_be_said(primesvt, model_dir, plan, tmp_path) -> None:
     command = ("prune", model_dir, "--plan", plan, "--json", "-o")
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from primesvt.models import PrimeSVTError, parameter_count
-from primesvt.pruning import Pruner, PruningPlan, memory_saving, prunable_layers
+from primesvt.pruning import Pruner, PruningPlan, branches, memory_saving, prunable_layers
 from primesvt.search import Constraints
 from primesvt.search.samplers import PrioritizedOptions
 from primesvt.studies.running.problem import check_reachable, grid_of, problem_of
@@ -26,6 +26,28 @@ def test_the_space_has_the_layers_largest_first(family: str) -> None:
     options = PrioritizedOptions(rates=(0.5, 0.1, 0.5), slack=1.5, exhaust=True)
     policy = options.policy(grid_of(StudySettings(), model))
     assert (policy.layers, policy.rates, policy.slack, policy.exhaust) == (names, (0.1, 0.5), 1.5, True)
+
+
+def test_whole_branches_are_for_samplers_that_can_and_for_layers_that_may(family: str) -> None:
+    model = tiny_model(family)
+    whole = branches(model)
+    assert grid_of(StudySettings(), model).branches == {}
+    space = grid_of(StudySettings(sampler="sensitivity", depth=True, exclude_layers=("blocks.0.output",)), model)
+    assert dict(space.branches) == {"blocks.0.mixer": whole["blocks.0.mixer"]}
+    assert space.distributions["blocks.0.projection"].high == 1
+    assert space.distributions["blocks.0.hidden"].high == 0.95
+    assert max(space.levels) == 0.95
+    for sampler in ("prioritized", "tpe", "uniform"):
+        with pytest.raises(
+            PrimeSVTError, match=f"{sampler} removes no whole branches: leave --depth out, .*sensitivity"
+        ):
+            StudySettings(sampler=sampler, depth=True)
+    with pytest.raises(PrimeSVTError, match=r"is no multiple of the step 0\.03: give --step 0\.05"):
+        grid_of(StudySettings(sampler="sensitivity", depth=True, step=0.03), model)
+    # A study of an earlier version removed none.
+    old = StudySettings(sampler="sensitivity").to_json()
+    del old["depth"]
+    assert not StudySettings.from_json(old).depth
 
 
 def test_a_sampler_is_told_which_plans_keep_the_limits_of_measures() -> None:
