@@ -89,7 +89,7 @@ def subject() -> Subject:
     )
     model, images = calibrated(config).float(), data.selection
     with torch.no_grad():
-        model.head.bias -= model(images.read(config, images.indices[:IMAGES])[0]).mean(0)
+        model.get_parameter("head.bias").sub_(model(images.read(config, images.indices[:IMAGES])[0]).mean(0))
     labels = images.labels.copy()
     labels[images.indices] = predict(model, images).classes
     return Subject(model, replace(data, selection=replace(images, labels=labels)))

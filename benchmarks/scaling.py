@@ -1,16 +1,28 @@
-"""Where the time of a trial goes, by depth of the model, number of prunable layers, and sampler.
+"""Where the time of a trial goes, by depth of the model, number of prunable layers, and sampler; and what workers add.
 
 Spike-driven Transformers of 2, 8 and 24 blocks with random weights, 64 channels wide, on 28x28 images; the number of
 layers that a search may prune grows with the depth, or is held at those of the shallowest one. Each sampler runs a
 study; the first trials, which model-based samplers draw at random, are left out. Columns, in seconds per trial: asking
 the candidate for its images, building it (surgery), the rest of the evaluation, and the sampler with its storage.
 
+Then the same study of the model of 8 blocks is run by one worker, and by several at once: each a process with one
+thread, from the study's first moment to the end of the last worker, the unpruned model included, which every worker
+asks for itself. Importing PrimeSVT and loading its kernels is not counted.
+
     python benchmarks/scaling.py [--quick] [--json FILE] [--samplers A,B] [--storage sqlite:///FILE]
+                                 [--workers N] [--only workers|trials]
 """
 
 import argparse
 import json
-import sys
+import multiprocessing
+import os
+import tempfile
+import time
+import warnings
+from dataclasses import dataclass
+from multiprocessing.queues import SimpleQueue
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +44,9 @@ DEPTHS = (2, 8, 24)
 # The first trials of TPE and GP are random, as they learn from others; NSGA-II's first generation is.
 FIRST = 12
 COLUMNS = ("asking", "building", "sampler")
+# Of what workers share: one sampler that learns from every trial, and one whose next step may hang on the last.
+SHARED_SAMPLERS, SHARED_DEPTH, SHARED_TRIALS, ROUNDS = ("tpe", PRIORITIZED), DEPTHS[1], 32, 2
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
 
 
 def model_of(depth: int, data: DataSet) -> nn.Module:
@@ -51,17 +66,23 @@ def model_of(depth: int, data: DataSet) -> nn.Module:
     return lively_model(config).float()
 
 
+def settings_of(sampler: str, images: int, layers: tuple[str, ...] = ()) -> StudySettings:
+    """A search in which every plan is asked for all images."""
+    return StudySettings(
+        sampler=sampler,
+        constraints=Constraints(max_drop=100, min_saving=0.0),
+        images=images,
+        layers=layers,
+        # Without `exhaust` the policy would end with its first plan, as any keeps these limits.
+        options=PrioritizedOptions(rates=(0.5,), exhaust=True) if sampler == PRIORITIZED else None,
+    )
+
+
 def trial_seconds(
     model: nn.Module, data: DataSet, sampler: str, layers: tuple[str, ...], args: argparse.Namespace
 ) -> dict[str, float]:
     """Seconds of one trial by part, a mean over the last ones."""
-    settings = StudySettings(
-        sampler=sampler,
-        constraints=Constraints(max_drop=100, min_saving=0.0),
-        images=args.images,
-        layers=layers,
-        options=PrioritizedOptions(rates=(0.5,)) if sampler == PRIORITIZED else None,
-    )
+    settings = settings_of(sampler, args.images, layers)
     storage = optuna.storages.InMemoryStorage() if args.storage is None else open_storage(args.storage)
     name = f"scaling-{sampler}-{len(layers)}-{id(model)}"
     subject = Subject(model, data)
@@ -74,27 +95,86 @@ def trial_seconds(
     return {part: seconds / max(1, watch.evaluations) for part, seconds in watch.shares().items()}
 
 
-def main() -> None:
-    """Measure, print a table, and write JSON where asked to."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--samplers", metavar="A,B", default=",".join(SAMPLERS), help="default: %(default)s")
-    parser.add_argument("--images", metavar="N", type=int, default=1000, help="default: %(default)s")
-    parser.add_argument("--trials", metavar="N", type=int, default=6, help="trials measured (default: %(default)s)")
-    parser.add_argument("--storage", metavar="URL", help="default: in memory")
-    parser.add_argument("--quick", action="store_true", help="two depths, 200 images, two trials, without gp")
-    parser.add_argument("--json", metavar="FILE", type=Path, help="where to write the figures")
-    args = parser.parse_args()
-    samplers = tuple(args.samplers.split(","))
-    depths = DEPTHS
-    if args.quick:
-        args.images, args.trials, depths = 200, 2, DEPTHS[:2]
-        samplers = tuple(name for name in samplers if name != "gp")
+@dataclass(frozen=True)
+class Shared:
+    """A study that workers share.
+
+    Args:
+        name: Its name.
+        storage: URL of its storage.
+        sampler: How it searches.
+        images: Asked of every plan.
+        trials: It shall have so many.
+    """
+
+    name: str
+    storage: str
+    sampler: str
+    images: int
+    trials: int
+
+
+def work(shared: Shared, ready: Barrier, spans: "SimpleQueue[tuple[float, float, float]]") -> None:
+    """What a worker does in its process; it tells when it began and ended, and its seconds of CPU time."""
+    warnings.simplefilter("ignore")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
+    data = open_data(None)
+    subject, settings = Subject(model_of(SHARED_DEPTH, data), data), settings_of(shared.sampler, shared.images)
+    # What a process does once.
+    run_study("warm", optuna.storages.InMemoryStorage(), subject, settings, RunOptions(trials=1))
+    ready.wait()
+    began, worked = time.monotonic(), time.process_time()
+    run_study(shared.name, open_storage(shared.storage), subject, settings, RunOptions(trials=shared.trials))
+    spans.put((began, time.monotonic(), time.process_time() - worked))
+
+
+def seconds_of_workers(count: int, shared: Shared) -> tuple[float, float]:
+    """Seconds that so many workers take for a study, and their CPU time together."""
+    context = multiprocessing.get_context("spawn")
+    ready, spans = context.Barrier(count), context.SimpleQueue()
+    workers = [context.Process(target=work, args=(shared, ready, spans)) for _ in range(count)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+        if worker.exitcode:
+            raise SystemExit(f"a worker ended with {worker.exitcode}")
+    began, ended, worked = zip(*(spans.get() for _ in workers), strict=True)
+    return max(ended) - min(began), sum(worked)
+
+
+def speedups(args: argparse.Namespace) -> list[dict[str, Any]]:
+    """How much faster workers are than one, by sampler; in turn, as a machine's speed changes."""
+    os.environ |= ONE_THREAD  # of processes that begin from now on
+    rows = []
+    for sampler in SHARED_SAMPLERS:
+        seconds: dict[int, list[tuple[float, float]]] = {1: [], args.workers: []}
+        with tempfile.TemporaryDirectory() as folder:
+            for _ in range(1 if args.quick else ROUNDS):
+                for count, taken in seconds.items():
+                    name = f"scaling-{sampler}-{time.time_ns()}"
+                    url = args.storage or f"sqlite:///{folder}/{name}.db"
+                    taken.append(seconds_of_workers(count, Shared(name, url, sampler, args.images, args.shared_trials)))
+        (one, cpu), (several, cpus) = (min(seconds[count]) for count in (1, args.workers))
+        rows.append({"sampler": sampler, "workers": args.workers, "seconds": seconds, "speedup": one / several})
+        print(
+            f"{sampler}, {args.shared_trials} trials: one worker {one:.1f} s (CPU time {cpu:.1f} s), {args.workers} "
+            f"workers {several:.1f} s ({cpus:.1f} s), {one / several:.2f} times as fast",
+            flush=True,
+        )
+    return rows
+
+
+def trial_rows(args: argparse.Namespace) -> list[dict[str, Any]]:
+    """Where the time of a trial goes, by depth, layers and sampler."""
+    samplers = tuple(args.samplers.split(","))
+    if args.quick:
+        samplers = tuple(name for name in samplers if name != "gp")
     data = open_data(None)
     few = tuple(layer.name for layer in prunable_layers(model_of(DEPTHS[0], data)))
     rows: list[dict[str, Any]] = []
     print(f"{'depth':>5}{'layers':>8}  {'sampler':<12}" + "".join(f"{name:>10}" for name in COLUMNS) + "   s per trial")
-    for depth in depths:
+    for depth in DEPTHS[:2] if args.quick else DEPTHS:
         model = model_of(depth, data)
         every = tuple(layer.name for layer in prunable_layers(model))
         for layers in dict.fromkeys((few, every)):
@@ -103,20 +183,46 @@ def main() -> None:
                 rows.append({"depth": depth, "layers": len(layers), "sampler": sampler, "seconds": seconds})
                 values = "".join(f"{seconds[name]:>10.3f}" for name in COLUMNS)
                 print(f"{depth:>5}{len(layers):>8}  {sampler:<12}{values}", flush=True)
-    cheap = {
-        sampler: max(
-            (row["seconds"]["building"] + row["seconds"]["sampler"]) / row["seconds"]["asking"]
-            for row in rows
-            if row["sampler"] == sampler
-        )
-        for sampler in samplers
-    }
-    print("\nbuilding and sampler, by the time of asking, at most: ", end="")
-    print(", ".join(f"{sampler} {share:.1%}" for sampler, share in cheap.items()))
+    return rows
+
+
+def cheap_shares(rows: list[dict[str, Any]]) -> dict[str, float]:
+    """Of every sampler, building and sampler by the time of asking, at most."""
+    shares: dict[str, float] = {}
+    for row in rows:
+        seconds = row["seconds"]
+        share = (seconds["building"] + seconds["sampler"]) / seconds["asking"]
+        shares[row["sampler"]] = max(share, shares.get(row["sampler"], 0.0))
+    return shares
+
+
+def main() -> None:
+    """Measure, print tables, and write JSON where asked to."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--samplers", metavar="A,B", default=",".join(SAMPLERS), help="default: %(default)s")
+    parser.add_argument("--images", metavar="N", type=int, default=1000, help="default: %(default)s")
+    parser.add_argument("--trials", metavar="N", type=int, default=6, help="trials measured (default: %(default)s)")
+    parser.add_argument("--storage", metavar="URL", help="default: in memory; of workers, an SQLite file")
+    parser.add_argument("--workers", metavar="N", type=int, default=2, help="default: %(default)s")
+    parser.add_argument("--only", choices=("trials", "workers"), help="one of the two parts")
+    parser.add_argument("--quick", action="store_true", help="two depths, 200 images, two trials, without gp")
+    parser.add_argument("--json", metavar="FILE", type=Path, help="where to write the figures")
+    args = parser.parse_args()
+    args.shared_trials = SHARED_TRIALS
+    if args.quick:
+        args.images, args.trials, args.shared_trials = 200, 2, SHARED_TRIALS // 2
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    figures: dict[str, Any] = {"images": args.images, "machine": machine()}
+    if args.only != "workers":
+        figures["rows"] = rows = trial_rows(args)
+        figures["cheap_share"] = cheap_shares(rows)
+        print("\nbuilding and sampler, by the time of asking, at most: ", end="")
+        print(", ".join(f"{sampler} {share:.1%}" for sampler, share in figures["cheap_share"].items()) + "\n")
+    if args.only != "trials":
+        figures["workers"] = speedups(args)
     if args.json:
-        figures = {"rows": rows, "cheap_share": cheap, "images": args.images, "machine": machine()}
         args.json.write_text(json.dumps(figures, indent=1) + "\n")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -43,7 +43,9 @@ def this_worker() -> str:
 
 
 def sign(study: optuna.Study, trial: FrozenTrial) -> None:
-    """Write into a trial who runs it, and until when it is taken to run by other hosts."""
+    """Write into a trial who runs it, and until when it is taken to run by other hosts; nothing where that is known."""
+    if is_mine(trial):
+        return
     for key, value in signature().items():
         write_system_attr(study, trial, key, value)
 

@@ -3,7 +3,9 @@
 import os
 import signal
 import sys
+import threading
 from types import FrameType
+from typing import Any
 
 from .exit_codes import INTERRUPTED
 
@@ -18,6 +20,15 @@ def _terminated(number: int, _: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+def _dropped(told: Any) -> None:
+    """What is raised while an object is destroyed, Python drops; an interruption has to come again, a moment later."""
+    if not issubclass(told.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(told)
+        return
+    signal.signal(signal.SIGTERM, _terminated)
+    threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGTERM)).start()
+
+
 def main() -> int:
     """Run the command line of this process; returns the exit code.
 
@@ -25,6 +36,7 @@ def main() -> int:
     order, and the command goes on where it was when it is run again.
     """
     signal.signal(signal.SIGTERM, _terminated)
+    sys.unraisablehook = _dropped
     try:
         from .cli import main as run
 

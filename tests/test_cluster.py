@@ -80,7 +80,7 @@ def test_the_page_runs_from_top_to_bottom(folder: Path) -> None:
         env={**os.environ, "PATH": f"{folder / 'bin'}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
-        timeout=500,
+        timeout=900,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -105,6 +105,7 @@ TESTED_IN = {
     "studies/commands/robustness.py": "studies/test_cli.py",
     "studies/commands/search.py": "studies/test_cli.py",
     "studies/running/console.py": "studies/running/test_budget.py",
+    "studies/running/delegating_storage.py": "studies/running/test_signing_storage.py",
     "studies/running/latency.py": "studies/commands/test_measure.py",
     "studies/main.py": "studies/test_cli.py",
     "studies/notebook/evaluate.py": "studies/notebook/test_search.py",

@@ -3,13 +3,18 @@
 import argparse
 import logging
 import os
+import signal
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 import optuna
-from optuna.storages import BaseStorage, get_storage, run_grpc_proxy_server
+from optuna.storages import BaseStorage, run_grpc_proxy_server
 
 from primesvt.models import PrimeSVTError
 
+from ..exit_codes import INTERRUPTED
 from ..running.progress import say
 from ..running.servers import GRPC_PORT
 from ..running.storage import is_database, open_storage, require_grpc, without_password
@@ -36,14 +41,35 @@ def run(args: argparse.Namespace) -> None:
             "or Redis without one."
         )
     # Workers do the waiting, and say so.
-    storage = get_storage(open_storage(args.storage, patience=0.0))
+    storage = open_storage(args.storage, patience=0.0)
     _check_free(args.host, args.port)
     _know_all_trials(storage)
     optuna.logging.set_verbosity(logging.ERROR)
     # What goes wrong is told to the worker that asked.
     logging.getLogger("grpc._server").setLevel(logging.CRITICAL)
-    say(f"Proxy of {without_password(args.storage)}: grpc://{args.host}:{args.port} (Ctrl-C ends it)")
-    run_grpc_proxy_server(storage, host=args.host, port=args.port)
+    with _ending_at_once():
+        say(f"Proxy of {without_password(args.storage)}: grpc://{args.host}:{args.port} (Ctrl-C ends it)")
+        run_grpc_proxy_server(storage, host=args.host, port=args.port)
+
+
+@contextmanager
+def _ending_at_once() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end the process: otherwise gRPC would wait for workers, and they for it.
+
+    Nothing needs to be put in order: the database keeps what it has been told, and workers ask again.
+    """
+    asked = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, _end) for number in asked}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    os.write(2, b"primesvt: interrupted\n")
+    os._exit(INTERRUPTED)
 
 
 def _check_free(host: str, number: int) -> None:

@@ -7,21 +7,18 @@ is left as it is, and all else that a storage does may be done twice.
 
 import threading
 import time
-import types
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
-from functools import wraps
-from typing import Any, TypeVar
 
 import optuna
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
-from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from primesvt.search import signature
+from primesvt.search import is_mine
 
 from .console import duration, say
+from .delegating_storage import Call, DelegatingStorage, Result
 from .servers import Server
 
 # As long as a server takes to be moved or brought up to date; jobs on a cluster last longer than that.
@@ -29,29 +26,8 @@ PATIENCE_SECONDS = 600.0
 TOKEN = "primesvt:token"  # noqa: S105 - no secret
 _PAUSES = (0.1, 0.5, 1.0, 2.0)
 
-Result = TypeVar("Result")
-Call = Callable[[], Result]
 
-
-def _delegated(name: str) -> Callable[..., Any]:
-    """A method that asks the storage on the server, patiently."""
-
-    @wraps(getattr(BaseStorage, name), updated=())  # else it would be as abstract
-    def method(self: "PatientStorage", *args: Any, **options: Any) -> Any:
-        return self.patiently(lambda: getattr(self.inner, name)(*args, **options))
-
-    return method
-
-
-def _methods() -> Mapping[str, Callable[..., Any]]:
-    public = [name for name, value in vars(BaseStorage).items() if callable(value) and not name.startswith("_")]
-    return {name: _delegated(name) for name in public if name != "check_trial_is_updatable"}
-
-
-_Delegating: Any = types.new_class("_Delegating", (BaseStorage,), exec_body=lambda body: body.update(_methods()))
-
-
-class PatientStorage(_Delegating):  # type: ignore[misc]
+class PatientStorage(DelegatingStorage):
     """Does what another storage does, and waits where its server does not answer.
 
     That it waits is said once an outage, whichever of the threads finds it first, and so is that it goes on.
@@ -63,17 +39,14 @@ class PatientStorage(_Delegating):  # type: ignore[misc]
     """
 
     def __init__(self, server: Server, name: str, patience: float = PATIENCE_SECONDS) -> None:
-        self.inner = server.storage
+        super().__init__(server.storage)
         self._server, self._name, self._patience = server, name, patience
         self._lock = threading.Lock()
         self._outage: float | None = None
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
-        """As Optuna's, with a token in the trial's system attributes; the worker's own where this is its proxy.
-
-        A trial that begins is signed from the first, so that others see whether its worker was killed at once.
-        """
-        trial = deepcopy(template_trial) or optuna.create_trial(state=TrialState.RUNNING, system_attrs=signature())
+        """As Optuna's, with a token in the trial's system attributes; the worker's own where this is its proxy."""
+        trial = deepcopy(template_trial) or optuna.create_trial(state=TrialState.RUNNING)
         token = trial.system_attrs.get(TOKEN, uuid.uuid4().hex)
         trial.system_attrs = {**trial.system_attrs, TOKEN: token}
 
@@ -90,14 +63,20 @@ class PatientStorage(_Delegating):  # type: ignore[misc]
 
         def again() -> bool:
             try:
-                return self.inner.set_trial_state_values(trial_id, state, values)
+                done = self.inner.set_trial_state_values(trial_id, state, values)
             except UpdateFinishedTrialError:
                 told = self.inner.get_trial(trial_id)
                 if told.state != state or (values is not None and told.values != list(values)):
                     raise
                 return True
+            # A trial that was waiting and runs since is nobody else's where we have signed it.
+            return done or (state == TrialState.RUNNING and is_mine(self.inner.get_trial(trial_id)))
 
         return self.patiently(lambda: self.inner.set_trial_state_values(trial_id, state, values), again)
+
+    def asked(self, call: Call[Result]) -> Result:
+        """What a call returns, as soon as the server answers."""
+        return self.patiently(call)
 
     def patiently(self, call: Call[Result], again: Call[Result] | None = None) -> Result:
         """What a call returns, as soon as the server answers.

@@ -149,8 +149,9 @@ def run_study(
         try:
             _optimize(run, objective, trials, options.on_status)
         except KeyboardInterrupt:
-            _bury_dead_trials(study)
             run = replace(run, interrupted=True)
+        # Also those of workers that were killed meanwhile: there may be nobody who begins another trial.
+        _bury_dead_trials(study)
     return run
 
 
@@ -220,7 +221,10 @@ def _optimize(run: StudyRun, objective: Objective, trials: int, on_status: Calla
 def _next_trial(study: optuna.Study, objective: Callable[[optuna.Trial], tuple[float, ...]]) -> None:
     try:
         study.optimize(objective, n_trials=1, catch=(_SurplusError,))
-    except Exception:  # Optuna has several errors for a trial that ended meanwhile
+    except Exception as error:  # Optuna has several errors for a trial that ended meanwhile
+        if isinstance(error.__context__, KeyboardInterrupt):
+            # One of its own, where it was interrupted while it wrote a trial's end.
+            raise error.__context__ from None
         number = lost_trial(study)
         if number is None:
             raise

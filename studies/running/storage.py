@@ -12,12 +12,13 @@ from typing import Any
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage, get_storage
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import IntegrityError, NoSuchModuleError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, NoSuchModuleError, OperationalError, ProgrammingError, SQLAlchemyError
 
 from primesvt.models import PrimeSVTError, unknown
 
 from .patient_storage import PATIENCE_SECONDS, PatientStorage
 from .servers import GRPC, Server, database_lost, grpc_server, import_grpc, redis_server, timeouts
+from .signing_storage import SigningStorage
 from .whole_journal import WholeJournalBackend
 
 DEFAULT_STORAGE = "sqlite:///primesvt.db"
@@ -37,11 +38,13 @@ _PACKAGES = {
 _KINDS = ("sqlite", "postgresql", "postgresql+psycopg", "mysql", "mysql+pymysql", "redis", "rediss", "grpc")
 _CHECK = "Check the URL (such as sqlite:///study.db, postgresql://user@host/name or grpc://host:port)."
 _BUSY_SECONDS = 60
-_CREATION_WAITS = (0.2, 0.5, 1.0)
+_CREATION_WAITS = (0.2, 0.5, 1.0, 2.0, 4.0)
 
 
 def open_storage(url: str, *, create: bool = True, patience: float = PATIENCE_SECONDS) -> BaseStorage:
     """Open a storage by its URL; a plain path of a file is an SQLite file, ``.log`` or ``.journal`` a journal.
+
+    Trials that it begins are signed (:mod:`primesvt.studies.running.signing_storage`).
 
     Args:
         url: Its URL, or the path of a file.
@@ -59,20 +62,7 @@ def open_storage(url: str, *, create: bool = True, patience: float = PATIENCE_SE
             "postgresql://user@host/name), nor the name of a file, which has no colon."
         )
     try:
-        if url in _IN_MEMORY:
-            raise ValueError("it is in memory only, as it names no file, so every trial would be lost at the end")
-        if "://" not in url:
-            return _open_file(Path(url), create)
-        scheme = url.partition("://")[0]
-        if scheme == GRPC:
-            return _patient(grpc_server(url), url, patience)
-        if scheme.startswith("redis"):
-            return _patient(redis_server(url), url, patience)
-        connect_args = _connect_args(url, create)
-        storage = _open_database(url, connect_args)
-        # SQLite's own timeout is its patience.
-        own = storage.engine.name == "sqlite"
-        return storage if own else _patient(Server(get_storage(storage), database_lost), url, patience)
+        return SigningStorage(_opened(url, create, patience))
     except ImportError as error:
         raise PrimeSVTError(_missing_driver(url, error)) from error
     except NoSuchModuleError as error:
@@ -82,6 +72,23 @@ def open_storage(url: str, *, create: bool = True, patience: float = PATIENCE_SE
         raise PrimeSVTError(
             f"The storage {without_password(url)} does not answer: {_first_line(error)}. {_CHECK}"
         ) from error
+
+
+def _opened(url: str, create: bool, patience: float) -> BaseStorage:
+    if url in _IN_MEMORY:
+        raise ValueError("it is in memory only, as it names no file, so every trial would be lost at the end")
+    if "://" not in url:
+        return _open_file(Path(url), create)
+    scheme = url.partition("://")[0]
+    if scheme == GRPC:
+        return _patient(grpc_server(url), url, patience)
+    if scheme.startswith("redis"):
+        return _patient(redis_server(url), url, patience)
+    database = _open_database(url, _connect_args(url, create))
+    # As Optuna does it with a database that it opens itself: what is finished is read once.
+    storage = get_storage(database)
+    # SQLite's own timeout is its patience.
+    return storage if database.engine.name == "sqlite" else _patient(Server(storage, database_lost), url, patience)
 
 
 def is_database(url: str) -> bool:
@@ -171,16 +178,16 @@ def _open_file(path: Path, create: bool) -> BaseStorage:
     _check_file(path, create)
     if path.suffix in _JOURNALS:
         return JournalStorage(WholeJournalBackend(path))
-    return _open_database(f"sqlite:///{path}", {"timeout": _BUSY_SECONDS})
+    return get_storage(_open_database(f"sqlite:///{path}", {"timeout": _BUSY_SECONDS}))
 
 
 def _open_database(url: str, connect_args: Mapping[str, Any]) -> RDBStorage:
     for wait in _CREATION_WAITS:
         try:
             return RDBStorage(url, engine_kwargs={"connect_args": dict(connect_args)})
-        except (OperationalError, IntegrityError, AssertionError) as error:
+        except (OperationalError, ProgrammingError, IntegrityError, AssertionError) as error:
             # Workers that start together make the tables together; all but one find them half made.
-            if isinstance(error, OperationalError) and "already exists" not in str(error):
+            if isinstance(error, OperationalError | ProgrammingError) and "already exists" not in str(error):
                 raise
             time.sleep(wait)
     return RDBStorage(url, engine_kwargs={"connect_args": dict(connect_args)})

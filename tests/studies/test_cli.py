@@ -4,8 +4,10 @@ import json
 import os
 import re
 import signal
+import sys
 import time
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
 
@@ -14,6 +16,7 @@ import optuna
 import pytest
 from safetensors.numpy import load_file
 
+from primesvt.studies import cli
 from primesvt.studies.cli import COMMANDS
 from primesvt.studies.main import main as process
 from primesvt.studies.running.storage import open_storage
@@ -326,16 +329,46 @@ def test_channels_that_do_not_fit_are_refused(primesvt, model_dir, tmp_path) -> 
     assert "8x8 pixels with 3 channels" in ran.err
 
 
+def test_who_reads_may_go(primesvt, model_dir, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `| head -1` does: nothing is said, and nothing is left that the interpreter would complain about."""
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "w") as closed:
+        monkeypatch.setattr("sys.stdout", closed)
+        assert cli.main(["layers", str(model_dir)]) == 1
+        closed.flush()
+
+
 def test_sigterm_ends_a_command_as_ctrl_c_does(capsys: pytest.CaptureFixture[str]) -> None:
     def run() -> int:
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(5)  # until it arrives
         return 0
 
-    before = signal.getsignal(signal.SIGTERM)
+    assert interrupted(run)
+    assert capsys.readouterr().err == "primesvt: interrupted\n"
+
+
+def interrupted(run: Callable[[], int]) -> bool:
+    """Whether a process ends as an interrupted one, where its command does so."""
+    handler, hook = signal.getsignal(signal.SIGTERM), sys.unraisablehook
     try:
         with mock.patch("primesvt.studies.cli.main", run):
-            assert process() == 130
+            return process() == 130
     finally:
-        signal.signal(signal.SIGTERM, before)
-    assert capsys.readouterr().err == "primesvt: interrupted\n"
+        signal.signal(signal.SIGTERM, handler)
+        sys.unraisablehook = hook
+
+
+def test_sigterm_is_not_lost_while_an_object_is_destroyed() -> None:
+    class Destroyed:
+        def __del__(self) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(5)
+
+    def run() -> int:
+        Destroyed()
+        time.sleep(5)
+        return 0
+
+    assert interrupted(run)

@@ -1,5 +1,7 @@
 """The proxy of a database; how workers fare with one is tested where storages are opened."""
 
+import os
+import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +29,19 @@ def test_it_serves_a_database_and_knows_its_trials(primesvt: Callable[..., Ran],
     # Optuna's cache knows no parameters of a trial that it has not read.
     served[0].set_trial_param(begun._trial_id, "x", 0.5, optuna.distributions.FloatDistribution(0, 1))
     assert made.trials[0].params == {"x": 0.5}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_ends_at_once(primesvt: Callable[..., Ran], tmp_path: Path, number: int) -> None:
+    """Whoever asks it just then is not waited for."""
+    before = signal.getsignal(number)
+    with (
+        mock.patch.object(proxy, "run_grpc_proxy_server", side_effect=lambda *_, **__: signal.raise_signal(number)),
+        mock.patch.object(os, "_exit") as end,
+    ):
+        assert primesvt("proxy", "--storage", f"{tmp_path}/s.db", "--port", str(free_port())).code == 0
+    end.assert_called_once_with(130)
+    assert signal.getsignal(number) == before
 
 
 @pytest.mark.parametrize("storage", ["{}/s.log", "redis://host", "grpc://host:1"])

@@ -1,8 +1,12 @@
 """A server that stops is waited for, that is said once, and nothing is done twice."""
 
+import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -12,16 +16,16 @@ from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.trial import TrialState
 
-from primesvt.search import is_mine, is_running
 from primesvt.studies.running import patient_storage
 from primesvt.studies.running.patient_storage import TOKEN, PatientStorage
 from primesvt.studies.running.runner import RunOptions, run_study
 from primesvt.studies.running.servers import Server
+from primesvt.studies.running.signing_storage import SigningStorage
 from primesvt.studies.running.storage import open_storage
 from primesvt.studies.running.subject import Subject
 
 from ...conftest import noisy_data
-from ...postgresql import PostgreSQL
+from ...postgresql import PostgreSQL, free_port
 from ...search.models import tiny_model
 from ...search.synthetic import plans
 from .test_runner import SETTINGS
@@ -78,24 +82,6 @@ def test_it_is_a_storage_like_any_other() -> None:
     assert study.best_trial.value == min(t.value for t in study.trials if t.value is not None)
 
 
-def test_a_trial_is_signed_from_the_first() -> None:
-    study = optuna.create_study(storage=patient(InMemoryStorage()))
-    study.enqueue_trial({"x": 0.5})
-    study.add_trial(optuna.create_trial(state=TrialState.RUNNING, system_attrs={TOKEN: "the worker's"}))
-    patient(study._storage).create_new_trial(study._study_id)
-    waiting, theirs, mine = study.trials
-    assert is_mine(mine)
-    assert is_running(mine)
-    assert not is_mine(waiting)  # nobody has begun it
-    assert not is_mine(theirs)
-    assert theirs.system_attrs[TOKEN] == "the worker's"
-
-
-def test_every_call_of_a_storage_is_patient() -> None:
-    public = {name for name in dir(BaseStorage) if not name.startswith("_")} - {"check_trial_is_updatable"}
-    assert public <= vars(PatientStorage).keys() | vars(PatientStorage.__mro__[1]).keys()
-
-
 @pytest.mark.parametrize("done", [False, True])
 @pytest.mark.parametrize(
     "method",
@@ -118,6 +104,15 @@ def test_whatever_breaks_nothing_is_done_twice(method: str, *, done: bool, capsy
         assert said[0] == "The storage s does not answer: the door is shut. Waiting for it, up to 60 s."
         assert said[1].startswith("The storage s answers again, after ")
     assert len(said) in (0, 2)
+
+
+@pytest.mark.parametrize("done", [False, True])
+def test_a_trial_that_waits_is_begun_once_and_not_lost(*, done: bool) -> None:
+    storage = SigningStorage(patient(Failing(1, done=done, only="set_trial_state_values")))
+    study = optuna.create_study(study_name="s", storage=storage)
+    study.enqueue_trial({"x": 0.5})
+    assert study.ask().number == 0
+    assert study.ask().number == 1
 
 
 def test_a_connection_that_broke_is_not_spoken_of(capsys: pytest.CaptureFixture[str]) -> None:
@@ -204,7 +199,7 @@ def test_postgresql_that_comes_back(
 def test_a_search_through_a_stop_of_the_server(
     database: str, back_later: Callable[[float], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stops = {5: 0.5, 9: 8.0}  # in evaluations, at which nothing is asked of the server, for so many seconds
+    stops = {3: 0.5, 5: 60.0}  # in evaluations, at which nothing is asked of the server, for so many seconds
     count = 0
 
     def on_batch(_: int) -> None:
@@ -215,8 +210,60 @@ def test_a_search_through_a_stop_of_the_server(
 
     subject = Subject(tiny_model(), noisy_data())
     options = RunOptions(trials=100, on_batch=on_batch)
-    through = run_study("s", open_storage(database, patience=30), subject, SETTINGS, options)
+    through = run_study("s", open_storage(database), subject, SETTINGS, options)
     whole = run_study("s", InMemoryStorage(), subject, SETTINGS, RunOptions(trials=100))
     assert plans(through.study) == plans(whole.study)
     assert {t.state for t in through.study.trials} == {TrialState.COMPLETE}
     assert capsys.readouterr().err.count("does not answer") == 2
+
+
+@pytest.fixture
+def proxies(tmp_path: Path) -> Iterator[Callable[[int], "subprocess.Popen[bytes]"]]:
+    """Starts a proxy of a database of its own on a port."""
+    pytest.importorskip("grpc")
+    started: list[subprocess.Popen[bytes]] = []
+    command = [sys.executable, "-W", "ignore", "-m", "primesvt.studies.main", "proxy", "--storage", f"{tmp_path}/s.db"]
+
+    def start(port: int) -> "subprocess.Popen[bytes]":
+        started.append(subprocess.Popen([*command, "--port", str(port)], stderr=subprocess.DEVNULL))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.slow
+def test_a_search_through_a_stop_of_its_proxy(
+    proxies: Callable[[int], "subprocess.Popen[bytes]"], capsys: pytest.CaptureFixture[str]
+) -> None:
+    port, count = free_port(), 0
+    first = proxies(port)
+    while not listens(port):
+        time.sleep(0.1)
+
+    def on_batch(_: int) -> None:
+        nonlocal count
+        count += 1
+        if count == 5:
+            first.terminate()
+            first.wait(timeout=10)
+            proxies(port)
+
+    subject = Subject(tiny_model(), noisy_data())
+    options = RunOptions(trials=100, on_batch=on_batch)
+    through = run_study("s", open_storage(f"grpc://127.0.0.1:{port}"), subject, SETTINGS, options)
+    whole = run_study("s", InMemoryStorage(), subject, SETTINGS, RunOptions(trials=100))
+    assert plans(through.study) == plans(whole.study)
+    assert {t.state for t in through.study.trials} == {TrialState.COMPLETE}
+    assert capsys.readouterr().err.count("does not answer") == 1
+
+
+def listens(port: int) -> bool:
+    """Whether somebody listens on a port of this machine."""
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
@@ -244,6 +245,22 @@ def test_ctrl_c_before_the_trial_is_under_way() -> None:
     assert "RUNNING" not in states(resumed)
 
 
+def test_ctrl_c_while_the_end_of_a_trial_is_written() -> None:
+    storage, real, told = InMemoryStorage(), InMemoryStorage.set_trial_state_values, 0
+
+    def tell(*args: Any, **options: Any) -> bool:
+        nonlocal told
+        told += 1
+        if told == 2:
+            raise KeyboardInterrupt
+        return real(*args, **options)
+
+    with mock.patch.object(InMemoryStorage, "set_trial_state_values", tell):
+        assert run(storage, trials=3).interrupted
+    resumed = run(storage, trials=3)
+    assert states(resumed) == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
+
+
 def test_ctrl_c_says_nothing_of_its_own(capfd: pytest.CaptureFixture[str]) -> None:
     run(InMemoryStorage(), on_batch=interrupt(4))
     assert capfd.readouterr().err == ""
@@ -379,6 +396,57 @@ def test_eight_workers(kind: str, sampler: str, trials: int, request: pytest.Fix
         assert [len(result.finished) for result in results] == [trials] * 8
 
 
+SHARED = [("sqlite", "tpe", 13), ("journal", "sensitivity", 12), ("postgresql", "prioritized", 100)]
+MANY = """
+import sys
+from optuna.storages import InMemoryStorage
+from tests.studies.running.test_runner import run
+from primesvt.studies.running.storage import open_storage
+run(InMemoryStorage(), trials=1)
+print("ready", flush=True)
+for line in sys.stdin:
+    url, sampler, trials = line.split()
+    run(open_storage(url), sampler=sampler, trials=int(trials))
+    print("done", flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_eight_processes(tmp_path: Path, database: str) -> None:
+    """As eight threads, with all that only processes have: files that are locked, connections, each its own memory."""
+    urls = {"sqlite": f"sqlite:///{tmp_path}/s.db", "journal": f"{tmp_path}/s.journal", "postgresql": database}
+    command = [sys.executable, "-W", "ignore", "-c", MANY]
+    workers = [
+        subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+        for _ in range(8)
+    ]
+    said("ready", workers)
+    for kind, sampler, trials in SHARED:
+        for worker in workers:
+            assert worker.stdin is not None
+            worker.stdin.write(f"{urls[kind]} {sampler} {trials}\n")
+        said("done", workers)
+        result = run(open_storage(urls[kind]), sampler=sampler, trials=trials)
+        measured = [
+            t.user_attrs["key"] for t in result.study.trials if "key" in t.user_attrs and "reused" not in t.user_attrs
+        ]
+        assert len(measured) == len(set(measured)), kind
+        assert "RUNNING" not in states(result), kind
+        if sampler == "prioritized":
+            assert final(result) == final(run(InMemoryStorage()))
+        else:
+            assert len(result.finished) == trials, kind
+    for worker in workers:
+        worker.communicate()
+
+
+def said(line: str, workers: list["subprocess.Popen[str]"]) -> None:
+    """Every worker says a line."""
+    for worker in workers:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == f"{line}\n"
+
+
 def test_a_trial_that_another_worker_gave_up_is_tried_again(capsys: pytest.CaptureFixture[str]) -> None:
     storage, given = InMemoryStorage(), 0
 
@@ -394,6 +462,23 @@ def test_a_trial_that_another_worker_gave_up_is_tried_again(capsys: pytest.Captu
     assert states(result).count("FAIL") == 1
     assert plans(result.study) == plans(run(InMemoryStorage()).study)
     assert "was given up by another worker" in capsys.readouterr().err
+
+
+def test_a_clock_that_jumps_back_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    jumped = time.time() - 7200
+    monkeypatch.setattr("primesvt.search.workers._RENEWAL_SECONDS", 0.001)
+    count = 0
+
+    def on_batch(_: int) -> None:
+        nonlocal count
+        count += 1
+        if count == 3:
+            monkeypatch.setattr(time, "time", lambda: jumped)
+
+    result = run(open_storage(f"{tmp_path}/s.log"), on_batch=on_batch)
+    assert count > 3
+    assert set(states(result)) == {"COMPLETE"}
+    assert plans(result.study) == plans(run(InMemoryStorage()).study)
 
 
 # Rejected early.

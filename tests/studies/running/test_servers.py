@@ -7,7 +7,7 @@ import time
 
 import optuna
 import pytest
-from optuna.storages import InMemoryStorage, get_storage, run_grpc_proxy_server
+from optuna.storages import InMemoryStorage, run_grpc_proxy_server
 from optuna.trial import TrialState
 from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
 
@@ -85,7 +85,7 @@ def test_modules_of_a_proxy_are_named(monkeypatch: pytest.MonkeyPatch, module: s
 def test_a_database_that_stops_behind_its_proxy(
     postgresql: PostgreSQL, database: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    url = f"grpc://127.0.0.1:{serve(get_storage(open_storage(database, patience=0.0)))}"
+    url = f"grpc://127.0.0.1:{serve(open_storage(database, patience=0.0))}"
     study = optuna.create_study(study_name="s", storage=open_storage(url, patience=30))
     trial = study.ask()
     postgresql.stop()

@@ -11,9 +11,10 @@ import optuna
 import pytest
 from optuna.exceptions import StorageInternalError
 from optuna.storages import JournalStorage, RDBStorage
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
 from primesvt.models import PrimeSVTError
+from primesvt.studies.running.signing_storage import SigningStorage
 from primesvt.studies.running.storage import open_storage, storage_errors
 
 
@@ -28,19 +29,20 @@ def refused(url: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"),
+    ("name", "journal"),
     [
-        ("sqlite:///{}/study.db", RDBStorage),
-        ("{}/study.db", RDBStorage),
-        ("{}/study.log", JournalStorage),
-        ("{}/study.journal", JournalStorage),
-        ("sqlite:///file:{}/uri.db?uri=true", RDBStorage),
+        ("sqlite:///{}/study.db", False),
+        ("{}/study.db", False),
+        ("{}/study.log", True),
+        ("{}/study.journal", True),
+        ("sqlite:///file:{}/uri.db?uri=true", False),
     ],
 )
-def test_what_is_written_is_there_when_opened_again(tmp_path: Path, name: str, kind: type) -> None:
+def test_what_is_written_is_there_when_opened_again(tmp_path: Path, name: str, *, journal: bool) -> None:
     url = name.format(tmp_path)
     storage = open_storage(url)
-    assert isinstance(storage, kind)
+    assert isinstance(storage, SigningStorage)
+    assert isinstance(storage.inner, JournalStorage) == journal
     optuna.create_study(study_name="s", storage=storage).optimize(lambda _: 1.0, n_trials=2)
     assert len(optuna.load_study(study_name="s", storage=open_storage(url)).trials) == 2
     assert list(tmp_path.iterdir())
@@ -179,14 +181,21 @@ def test_the_cause_is_told_where_optuna_hides_it() -> None:
         raise error
 
 
-def test_tables_that_another_worker_makes_at_the_same_time(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [(OperationalError, "table studies already exists"), (ProgrammingError, 'type "studydirection" already exists')],
+)
+def test_tables_that_another_worker_makes_at_the_same_time(
+    tmp_path: Path, kind: type[DBAPIError], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """SQLAlchemy asks whether a table exists, and makes it: two workers may both make it."""
+    monkeypatch.setattr("primesvt.studies.running.storage._CREATION_WAITS", (0.0,) * 3)
     real, calls = RDBStorage.__init__, []
 
     def init(self: RDBStorage, *args: object, **options: object) -> None:
         calls.append(1)
         if len(calls) < 3:
-            raise OperationalError("CREATE TABLE", {}, Exception("table studies already exists"))
+            raise kind("CREATE TABLE", {}, Exception(said))
         real(self, *args, **options)  # type: ignore[arg-type]
 
     with mock.patch.object(RDBStorage, "__init__", init):

@@ -1,4 +1,4 @@
-"""Journals: every line is whole, whatever happened while it was written."""
+"""Journals: every line is whole, whatever happened while it was written; and files of both kinds on a full disk."""
 
 import resource
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ import optuna
 import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
+from optuna.trial import TrialState
 
 from primesvt.models import PrimeSVTError
 from primesvt.studies.running.storage import open_storage, storage_errors
@@ -43,6 +44,18 @@ def test_a_full_disk_loses_nothing(tmp_path: Path, space: int) -> None:
     again = study_in(file)
     again.optimize(objective, n_trials=2)
     assert [t.state.name for t in study_in(file).trials].count("COMPLETE") == 4
+
+
+def test_a_full_disk_loses_nothing_of_a_database(tmp_path: Path) -> None:
+    file = tmp_path / "s.db"
+    study = study_in(file)
+    study.optimize(objective, n_trials=2)
+    with full_disk(file.stat().st_size), storage_told("disk"):
+        study.optimize(lambda trial: trial.set_user_attr("long", "x" * 2_000) or 0.0, n_trials=100)
+    before = study_in(file).get_trials(states=(TrialState.COMPLETE,))
+    assert 2 <= len(before) < 100
+    study_in(file).optimize(objective, n_trials=1)
+    assert study_in(file).get_trials(states=(TrialState.COMPLETE,))[:-1] == before
 
 
 def test_what_is_said_of_a_full_disk(tmp_path: Path) -> None:
