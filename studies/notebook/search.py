@@ -13,7 +13,7 @@ from primesvt.models import Backend, PrimeSVTError
 from primesvt.pruning import Pruner, PruningPlan
 
 from ..commands import search as command
-from ..commands.arguments import backend_of
+from ..commands.backend import backend_of
 from ..dashboard import figures
 from ..dashboard.inspected import Inspected
 from ..running.study_run import StudyRun, plan_of_trial

@@ -1,5 +1,7 @@
 """What is said to a person meanwhile: lines on the error stream, so that results on the output stream stay clean."""
 
+import sys
+
 from rich.console import Console
 
 console = Console(stderr=True, highlight=False)
@@ -8,6 +10,17 @@ console = Console(stderr=True, highlight=False)
 def say(text: str) -> None:
     """A line for the person, on the error stream."""
     console.print(text, soft_wrap=True, markup=False)
+
+
+def out(text: str) -> None:
+    """A result, on the output stream."""
+    sys.stdout.write(text + "\n")
+
+
+def tell_of_kernel(number: int, needed: int) -> None:
+    """That a kernel is compiled, for :func:`primesvt.models.layers.compiling.compilations`."""
+    begins = "The first use on a machine compiles kernels, about half a minute, once: " if number == 1 else "  "
+    say(f"{begins}kernel {number} of {needed}")
 
 
 def duration(seconds: float) -> str:
