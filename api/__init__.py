@@ -128,8 +128,8 @@ class _Package(ModuleType):
     """The package. Importing a folder binds its name here, and ``search`` can be called from then on."""
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name == "search" and type(value) is ModuleType:
-            value.__class__ = _Searching
+        if name == "search" and isinstance(value, ModuleType) and not isinstance(value, _Searching):
+            value.__class__ = type(_Searching.__name__, (_Searching, type(value)), {})
         super().__setattr__(name, value)
 
 

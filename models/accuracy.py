@@ -5,9 +5,8 @@ of the American Statistical Association 22, 1927.
 """
 
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any
-
-from scipy.special import ndtri
 
 from .errors import PrimeSVTError
 
@@ -49,7 +48,7 @@ def wilson(right: int, count: int, confidence: float = 0.95) -> tuple[float, flo
         raise PrimeSVTError(
             f"No {confidence:.0%} interval of {right} in {count}: count at least one, and no more right."
         )
-    z = float(ndtri(0.5 + confidence / 2))
+    z = NormalDist().inv_cdf(0.5 + confidence / 2)
     middle = (right + z * z / 2) / (count + z * z)
     half = z / (count + z * z) * (right * (count - right) / count + z * z / 4) ** 0.5
     # Rounding must not move the ends that are exact.

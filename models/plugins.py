@@ -4,8 +4,10 @@ A package of anybody's adds a criterion, a repair step, a sampler, a measure or 
 value is the addition: an object of the class that the room asks for, with a ``name``.
 """
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping
-from importlib.metadata import entry_points
+from functools import cache
+from importlib import metadata
 from typing import Any, Protocol, TypeVar
 
 from .errors import PrimeSVTError
@@ -73,6 +75,18 @@ class Registry(Mapping[str, T]):
         if name not in known:
             raise unknown(self.noun, name, known)
         return known[name]
+
+
+@cache
+def _installed(_path: tuple[str, ...]) -> Any:
+    """The entry points of all packages on a path: a file of each is read, once."""
+    return metadata.entry_points()
+
+
+def entry_points(group: str) -> metadata.EntryPoints:
+    """Those of a group."""
+    found: metadata.EntryPoints = _installed(tuple(sys.path)).select(group=group)
+    return found
 
 
 def loaded(group: str, noun: str) -> Iterator[tuple[str, Any]]:

@@ -1,38 +1,43 @@
 """How a model shrinks: plans, layers, criteria, surgery, repair, measures, memory, robustness."""
 
-from .branches import branches
-from .byte_counter import ByteCounter
-from .calibration import DEFAULT_CALIBRATION, MOST_CALIBRATION, Calibration
-from .channel_statistics import Statistics
-from .criteria import CRITERIA, Criterion, criteria, criterion
-from .kept import Kept, Scores, kept_channels, scores_of
-from .layers import PrunableLayer, check_layers, choose_layers, matching_layers, prunable_layers
-from .matching import kept_channels_of
-from .measures import (
-    MEASURES,
-    InferenceState,
-    Measure,
-    OperationEnergy,
-    inference_state,
-    measure_named,
-    measures,
-    measures_at_once,
-)
-from .memory import kept_bytes, largest_saving, memory_saving, pruned_bytes
-from .plan import DEFAULT_CRITERION, PruningPlan, kept_count, load_plan, save_plan
-from .pruner import Pruner, Version, needs_calibration, prune
-from .repair import (
-    NO_REPAIR,
-    STEPS,
-    Reference,
-    RepairStep,
-    StepReport,
-    repair_steps,
-    run_repair,
-    step_names,
-)
-from .robustness import DEFAULT_RATES, Robustness, check_rates, measure_robustness, probes
-from .surgery import remove, version_of
+from typing import TYPE_CHECKING
+
+from primesvt.models.lazy import lazily
+
+if TYPE_CHECKING:
+    from .branches import branches
+    from .byte_counter import ByteCounter
+    from .calibration import DEFAULT_CALIBRATION, MOST_CALIBRATION, Calibration
+    from .channel_statistics import Statistics
+    from .criteria import CRITERIA, Criterion, criteria, criterion
+    from .kept import Kept, Scores, kept_channels, scores_of
+    from .layers import PrunableLayer, check_layers, choose_layers, matching_layers, prunable_layers
+    from .matching import kept_channels_of
+    from .measures import (
+        MEASURES,
+        InferenceState,
+        Measure,
+        OperationEnergy,
+        inference_state,
+        measure_named,
+        measures,
+        measures_at_once,
+    )
+    from .memory import kept_bytes, largest_saving, memory_saving, pruned_bytes
+    from .plan import DEFAULT_CRITERION, PruningPlan, kept_count, load_plan, save_plan
+    from .pruner import Pruner, Version, needs_calibration, prune
+    from .repair import (
+        NO_REPAIR,
+        STEPS,
+        Reference,
+        RepairStep,
+        StepReport,
+        repair_steps,
+        run_repair,
+        step_names,
+    )
+    from .robustness import DEFAULT_RATES, Robustness, check_rates, measure_robustness, probes
+    from .surgery import remove, version_of
 
 __all__ = [
     "CRITERIA",
@@ -92,3 +97,5 @@ __all__ = [
     "step_names",
     "version_of",
 ]
+
+lazily(__name__)

@@ -6,57 +6,40 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from functools import partial
+from importlib import import_module
+from importlib.resources import files
 
-from optuna.exceptions import ExperimentalWarning, StorageInternalError
-from sqlalchemy.exc import SQLAlchemyError
+from primesvt.models.errors import PrimeSVTError
+from primesvt.models.layers.compiling import compilations
 
-from primesvt.models import PrimeSVTError
-from primesvt.models.engine.compiling import compilations
-
-from .commands import (
-    compare,
-    dashboard,
-    demo,
-    evaluate,
-    export,
-    finetune,
-    import_,
-    layers,
-    measure,
-    proxy,
-    prune,
-    push,
-    repair,
-    robustness,
-    search,
-    train,
-)
 from .completion import add_print_completion
 from .doubts import doubts
 from .exit_codes import BAD_INPUT, INTERRUPTED
 from .parser import CommandParser, ExplainingParser
-from .reporting.provenance import package_version
-from .running.progress import say, tell_of_kernel
+from .running.console import say, tell_of_kernel
+from .versions import package_version
 
-COMMANDS = (
-    import_,
-    layers,
-    robustness,
-    search,
-    compare,
-    prune,
-    repair,
-    finetune,
-    export,
-    push,
-    evaluate,
-    measure,
-    train,
-    dashboard,
-    proxy,
-    demo,
+# In the order of the help. A command is a file of commands/, which is imported when the command is wanted: PyTorch and
+# Optuna take seconds.
+NAMES = (
+    "import",
+    "layers",
+    "robustness",
+    "search",
+    "compare",
+    "prune",
+    "repair",
+    "finetune",
+    "export",
+    "push",
+    "evaluate",
+    "measure",
+    "train",
+    "dashboard",
+    "proxy",
+    "demo",
 )
-NAMES = tuple(command.__name__.rpartition(".")[2].rstrip("_") for command in COMMANDS)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -70,14 +53,30 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"primesvt {package_version('primesvt')}")
     add_print_completion(parser)
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=CommandParser)
-    for name, command in zip(NAMES, COMMANDS, strict=True):
-        text = (command.__doc__ or "").strip()
+    for name in NAMES:
+        text = _docstring(name)
         own = subparsers.add_parser(name, help=text.splitlines()[0], description=text)
-        command.add_arguments(own)
-        own.add_config()
         own.commands = NAMES
-        own.set_defaults(run=command.run)
+        own.declare = partial(_declare, name, own)
     return parser
+
+
+def _file(name: str) -> str:
+    """The file of a command, without its ending: ``import`` is a word of Python's own."""
+    return f"{name}_" if name == "import" else name
+
+
+def _docstring(name: str) -> str:
+    """What a command's file says of it in its first lines, without running it."""
+    source = files("primesvt.studies.commands").joinpath(f"{_file(name)}.py").read_text(encoding="utf-8")
+    return source.split('"""', 2)[1].strip()
+
+
+def _declare(name: str, parser: CommandParser) -> None:
+    command = import_module(f".commands.{_file(name)}", __package__)
+    command.add_arguments(parser)
+    parser.add_config()
+    parser.set_defaults(run=command.run)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -88,7 +87,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PrimeSVTError as error:
         say(f"primesvt: {error}")
         return BAD_INPUT
-    warnings.simplefilter("ignore", ExperimentalWarning)
+    # Optuna's ExperimentalWarning, whose class is not imported here.
+    warnings.filterwarnings("ignore", r".* experimental .*The interface can change in the future")
     _keep_freed_memory()
     for doubt in doubts(args):
         say(doubt)
@@ -106,13 +106,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         say(f"primesvt: {error.strerror or error}{f': {error.filename}' if error.filename else ''}")
         return BAD_INPUT
-    except (SQLAlchemyError, StorageInternalError) as error:
-        say(f"primesvt: the storage failed: {str(error).splitlines()[0]}")
-        return BAD_INPUT
     except KeyboardInterrupt:
         say("primesvt: interrupted")
         return INTERRUPTED
+    except _storage_errors() as error:
+        say(f"primesvt: the storage failed: {str(error).splitlines()[0]}")
+        return BAD_INPUT
     return code
+
+
+def _storage_errors() -> tuple[type[Exception], ...]:
+    """What storages raise: imported once something was raised that nobody expected."""
+    from optuna.exceptions import StorageInternalError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    return SQLAlchemyError, StorageInternalError
 
 
 def _keep_freed_memory() -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 from primesvt.models import PrimeSVTError
 
-from .running.progress import out
+from .parser import CommandParser
+from .running.console import out
 
 SHELLS = ("bash", "zsh")
 # What stands for a value in the help says whether a file or a directory is meant; a MODEL is one, too.
@@ -67,6 +68,9 @@ def script(parser: argparse.ArgumentParser, shell: str) -> str:
 
 
 def _parsers(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
-    """A parser and those of its commands."""
-    commands = [choices for action in parser._actions if isinstance(choices := action.choices, dict)]
-    return [parser, *(command for choices in commands for command in choices.values())]
+    """A parser and those of its commands, with all of their options."""
+    choices = [action.choices.values() for action in parser._actions if isinstance(action.choices, dict)]
+    commands = [each for several in choices for each in several if isinstance(each, CommandParser)]
+    for command in commands:
+        command.complete()
+    return [parser, *commands]

@@ -2,7 +2,7 @@
 
 import argparse
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -10,8 +10,8 @@ from primesvt.models import PrimeSVTError, meant
 
 from .exit_codes import BAD_INPUT
 from .options_file import options_text, read_options, words_of
-from .reporting.provenance import package_version
-from .running.storage import without_password
+from .running.storage_url import without_password
+from .versions import package_version
 
 # As argparse words it, of whatever version.
 _CHOICE = re.compile(r"invalid choice: '?(?P<name>.*?)'? \(choose from (?P<known>.*)\)")
@@ -52,6 +52,14 @@ class CommandParser(ExplainingParser):
 
     # Names of all commands, once they are known.
     commands: Collection[str] = ()
+    # Declares the command's options; None once that is done.
+    declare: Callable[[], None] | None = None
+
+    def complete(self) -> None:
+        """Declare the options: what they come from is imported when a command is wanted, and not before."""
+        declare, self.declare = self.declare, None
+        if declare is not None:
+            declare()
 
     def add_config(self) -> None:
         """Declare --config."""
@@ -65,6 +73,7 @@ class CommandParser(ExplainingParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
         """Read the words of a command; what is unknown is refused here, where it is known what was meant."""
+        self.complete()
         words = list(args or ())
         words = [*self._from_file(words), *words]
         namespace, rest = super().parse_known_args(words, namespace)

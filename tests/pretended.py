@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map_only
 
 from primesvt.models.engine import device_model
-from primesvt.models.layers import neuron
+from primesvt.models.layers import neuron, stock_neuron
 
 CUDA = torch.device("cuda", 0)
 # A CUDA tensor may be indexed by tensors of the CPU, and these bring tensors from one device to the other.
@@ -90,7 +90,7 @@ def _normed(x: torch.Tensor, *more: Any) -> tuple[torch.Tensor, ...]:
 _KERNELS = {"aten.cudnn_batch_norm.default": _normed}
 
 
-_SPIKINGJELLYS = neuron.functional.lif_multi_step
+_SPIKINGJELLYS = stock_neuron.functional.lif_multi_step
 
 
 def _fused_neuron(x: torch.Tensor, v: torch.Tensor, tau: float, decay: bool, threshold: float, *more: Any) -> Any:
@@ -126,8 +126,8 @@ def pretended_cuda() -> Iterator[torch.device]:
         # Otherwise a module keeps its parameters, and would take over memory that is not there.
         mock.patch.object(torch.__future__, "get_overwrite_module_params_on_conversion", return_value=True),
         mock.patch.object(torch.Tensor, "pin_memory", torch.Tensor.detach),
-        mock.patch.object(neuron, "_runs_fused", return_value=True),
-        mock.patch.object(neuron.functional, "lif_multi_step", _fused_neuron),
+        mock.patch.object(stock_neuron, "_runs_fused", return_value=True),
+        mock.patch.object(stock_neuron.functional, "lif_multi_step", _fused_neuron),
         mock.patch.object(device_model, "CudaGraph", Replayed),
         _Mode(),
     ):

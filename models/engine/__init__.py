@@ -1,8 +1,14 @@
 """How models are asked: on the CPU exactly, and fast as spikes are bits and most of them are zero; or on a device."""
 
-from .forward import CountedForward, Forward, SharedForward, counted_forward, forward_of
-from .program import Engine, Program
-from .work import Counter, LayerWork, Work
+from typing import TYPE_CHECKING
+
+from ..lazy import lazily
+
+if TYPE_CHECKING:
+    from .counter import Counter
+    from .forward import CountedForward, Forward, SharedForward, counted_forward, forward_of
+    from .program import Engine, Program
+    from .work import LayerWork, Work
 
 __all__ = [
     "CountedForward",
@@ -16,3 +22,5 @@ __all__ = [
     "counted_forward",
     "forward_of",
 ]
+
+lazily(__name__)

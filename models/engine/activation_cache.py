@@ -16,10 +16,10 @@ import torch
 from torch import fx
 
 from .activations import Activation
+from .counter import CountCache, Counter
 from .device import CPU
 from .placed import Form, Placed
 from .program import Engine, Program, Seen, Values
-from .work import CountCache, Counter
 
 # Of the budget, what floats may take: spikes are 32 times as small, and save most of the time.
 _FLOATS = 0.75

@@ -10,10 +10,10 @@ from ..errors import PrimeSVTError
 from ..families.registry import config_of
 from .activation_cache import ActivationCache, ResumingEngine
 from .backend import Backend
+from .counter import CountCache, Counter
 from .forward import CountedForward, DirectForward, Forward
 from .plain_engine import PlainEngine
 from .program import Program
-from .work import CountCache, Counter
 
 
 class DeviceForward:

@@ -12,10 +12,10 @@ from torch import nn
 from ..errors import PrimeSVTError
 from ..families.registry import config_of
 from .activation_cache import ActivationCache, Read, ResumingEngine
+from .counter import CountCache, Counter
 from .device_model import DeviceModel
 from .program import Engine, Program
 from .summation import norm_is_fused
-from .work import CountCache, Counter
 
 
 class Forward(Protocol):

@@ -93,8 +93,8 @@ def fma(_context, a, b, c):  # type: ignore[no-untyped-def]
 def integrate(_context, potential, current, tau, threshold):  # type: ignore[no-untyped-def]
     """One time step of eight neurons: their potentials at ``potential`` change, their spikes are the result's bits.
 
-    The arithmetic is that of :func:`~primesvt.models.layers.neuron.charged`, which answers for one neuron at a time:
-    numba has no words for eight comparisons as the bits of one byte.
+    The arithmetic is that of :func:`~primesvt.models.layers.fused_neuron.charged`, which answers for one neuron at a
+    time: numba has no words for eight comparisons as the bits of one byte.
     """
 
     def generate(_context: Any, builder: ir.IRBuilder, _signature: Any, arguments: Any) -> Any:

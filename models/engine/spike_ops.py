@@ -5,8 +5,8 @@ import torch
 from numba import prange
 from torch.nn import functional as F
 
+from ..layers.fused_neuron import charged
 from ..layers.kernels import LOCK, compiled
-from ..layers.neuron import charged
 from . import simd
 from .activations import BYTE, Frames, Plain, Spikes, byte_count
 from .spike_conv import Neuron

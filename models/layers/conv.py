@@ -3,8 +3,6 @@
 import torch
 from torch import nn
 
-from . import sparse_conv
-
 
 class FrameConv(nn.Conv2d):
     """The convolution of a :class:`ConvBN`; training on the CPU has a faster way of its own to the same numbers.
@@ -23,6 +21,9 @@ class FrameConv(nn.Conv2d):
             return super().forward(frames)
         # Filters of one pixel read no other pixels than these. Not left to PyTorch: with channels last and fewer than 8
         # of them, the gradient of such a convolution with a stride corrupts memory (seen in PyTorch 2.14).
+        # Imported by the first step of a training: a model that is only looked at needs no numba.
+        from . import sparse_conv
+
         return sparse_conv.conv2d(frames[:, :, ::step, ::step], self.weight, self.bias)
 
 

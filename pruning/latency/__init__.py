@@ -6,9 +6,16 @@ with all that follows it up to the next, neurons included), widths between those
 stretches do not say is fitted to a few whole models.
 """
 
-from .building import build_table
-from .kept_table import machine_name, table_for
-from .stopwatch import Stopwatch, in_turn
-from .table import LatencyTable
+from typing import TYPE_CHECKING
+
+from primesvt.models.lazy import lazily
+
+if TYPE_CHECKING:
+    from .building import build_table
+    from .kept_table import machine_name, table_for
+    from .stopwatch import Stopwatch, in_turn
+    from .table import LatencyTable
 
 __all__ = ["LatencyTable", "Stopwatch", "build_table", "in_turn", "machine_name", "table_for"]
+
+lazily(__name__)

@@ -2,12 +2,12 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import torch
 from torch import nn
 
-from primesvt.models import LIFNode, build, config_of
+from primesvt.models import LIFNode, assembled, config_of
 
 from .measure import Measure
 
@@ -34,22 +34,48 @@ class InferenceState:
 
 
 def inference_state(model: nn.Module) -> InferenceState:
-    """Count the neurons of a model by showing one blank image to a twin that has shapes and no numbers."""
+    """Count the neurons of a model by showing one blank image to a twin whose convolutions and neurons answer zeros.
+
+    Zeros take no memory and no time, however large the image is. (PyTorch's device without numbers, ``meta``, imports
+    its compiler, which takes seconds.)
+    """
     config = config_of(model)
+    twin = assembled(config, model.state_dict()).eval()
     neurons = 0
 
-    def count(_module: nn.Module, _inputs: Any, spikes: torch.Tensor) -> None:
+    def fire(x: torch.Tensor, steps: int | None = None) -> torch.Tensor:
         nonlocal neurons
-        neurons += spikes[0].numel()
+        neurons += x[0].numel()
+        return _zeros(x, steps or x.shape[0], *x.shape[1:])
 
-    # On the meta device nothing is computed or allocated, however large the image is.
-    with torch.device("meta"), torch.inference_mode():
-        twin = build(config).eval()
-        for module in twin.modules():
-            if isinstance(module, LIFNode):
-                module.register_forward_hook(count)
-        twin(torch.empty((1, config.in_channels, *config.image_size)))
+    for module in twin.modules():
+        if isinstance(module, LIFNode):
+            module.forward = fire  # type: ignore[method-assign]
+        elif isinstance(module, nn.Conv2d):
+            module.forward = partial(_convolved, module)  # type: ignore[method-assign]
+        elif isinstance(module, nn.BatchNorm2d):
+            module.forward = _same  # type: ignore[assignment]
+    image = next(model.parameters()).new_zeros(())
+    with torch.inference_mode():
+        twin(_zeros(image, 1, config.in_channels, *config.image_size))
     return InferenceState(neurons)
+
+
+def _convolved(conv: nn.Conv2d, x: torch.Tensor) -> torch.Tensor:
+    """Zeros in the shape of a convolution's output."""
+    size = []
+    for side, length in enumerate(x.shape[2:]):
+        span = conv.dilation[side] * (conv.kernel_size[side] - 1) + 1
+        size.append((length + 2 * int(conv.padding[side]) - span) // conv.stride[side] + 1)
+    return _zeros(x, x.shape[0], conv.out_channels, *size)
+
+
+def _zeros(like: torch.Tensor, *shape: int) -> torch.Tensor:
+    return like.new_zeros(()).expand(shape)
+
+
+def _same(x: torch.Tensor) -> torch.Tensor:
+    return x
 
 
 def _bytes(model: nn.Module) -> float:

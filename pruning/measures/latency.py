@@ -11,16 +11,16 @@ from torch import nn
 
 from primesvt.models import config_of
 
-from ..latency import LatencyTable, table_for
+from .. import latency
 from .measure import Measure, Tell
 
 
 def _table(model: nn.Module, tell: Tell) -> Mapping[str, Any]:
-    return table_for(config_of(model), tell).to_json()
+    return latency.table_for(config_of(model), tell).to_json()
 
 
 def _told_by(data: Mapping[str, Any]) -> Callable[[nn.Module], float]:
-    table = LatencyTable.from_json(data)
+    table = latency.LatencyTable.from_json(data)
     return lambda model: table.milliseconds(config_of(model).widths)
 
 

@@ -1,13 +1,18 @@
 """Repair without training: what pruning breaks is solved for, from a few hundred images without labels."""
 
-from .divergence import divergence
-from .least_squares import LeastSquares
-from .mean import Mean
-from .norm import Norm
-from .reference import Reference
-from .run import StepReport, run_repair
-from .step import Repaired, RepairStep
-from .steps import NO_REPAIR, STEPS, repair_steps, step_names
+from typing import TYPE_CHECKING
+
+from primesvt.models.lazy import lazily
+
+if TYPE_CHECKING:
+    from .divergence import divergence
+    from .least_squares import LeastSquares
+    from .mean import Mean
+    from .norm import Norm
+    from .reference import Reference
+    from .run import StepReport, run_repair
+    from .step import Repaired, RepairStep
+    from .steps import NO_REPAIR, STEPS, repair_steps, step_names
 
 __all__ = [
     "NO_REPAIR",
@@ -24,3 +29,5 @@ __all__ = [
     "run_repair",
     "step_names",
 ]
+
+lazily(__name__)

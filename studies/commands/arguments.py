@@ -6,18 +6,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-from primesvt.models import (
-    Backend,
-)
-from primesvt.search import DEFAULT_CACHE
-
+from ..running.console import out
 from ..running.curves import MISSING, has_tensorboard
-from ..running.progress import out
-from ..running.settings import StudySettings
-from ..running.storage import DEFAULT_STORAGE
-from .options import add_options
+from ..running.storage_url import DEFAULT_STORAGE
 
-_MIB, _MOST_MIB = 2**20, 2**30
+MIB, _MOST_MIB = 2**20, 2**30
 Parser = argparse.ArgumentParser
 
 
@@ -40,6 +33,15 @@ def device(text: str) -> str:
     return text
 
 
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """MODEL."""
+    parser.add_argument(
+        "model",
+        metavar="MODEL",
+        help="a model directory, 'demo' for the embedded model, or hf://OWNER/NAME[@REVISION] of the hub",
+    )
+
+
 def add_device(parser: Any) -> None:
     """--device."""
     parser.add_argument(
@@ -50,28 +52,6 @@ def add_device(parser: Any) -> None:
         help="where to compute: cpu, cuda (the first one), cuda:N, or auto, that is cuda where there is one "
         "(default: %(default)s)",
     )
-
-
-def add_backend(parser: Any, what: str) -> None:
-    """--device and --precision, for what PrimeSVT's engine does where neither is said."""
-    parser.add_argument(
-        "--device",
-        metavar="NAME",
-        type=device,
-        help=f"where plans are {what}: cuda (the first one), cuda:N, auto, that is cuda where there is one, or cpu, "
-        "that is PyTorch on the CPU, slower, with the same results (default: the engine of the CPU)",
-    )
-    add_options(parser, StudySettings, only=("precision",))
-
-
-def backend_of(args: argparse.Namespace) -> Backend:
-    """Where the options want models to be asked.
-
-    Raises:
-        PrimeSVTError: There is no such device.
-    """
-    # Alone: what else is wrong with the options is said by who reads them.
-    return Backend.named(args.device, vars(args).get("precision", StudySettings.precision))
 
 
 def add_images(parser: Parser, what: str) -> None:
@@ -133,18 +113,6 @@ def port(text: str) -> int:
     return int(text)
 
 
-def add_cache(parser: Any) -> None:
-    """--cache."""
-    parser.add_argument(
-        "--cache",
-        metavar="MIB",
-        type=cache_size,
-        default=DEFAULT_CACHE,
-        help="memory for activations that plans have in common, so that none is computed twice; 0 for none, and every "
-        f"plan is asked from the images on (default: {DEFAULT_CACHE // _MIB})",
-    )
-
-
 def cache_size(text: str) -> int:
     """Bytes from a number of MiB."""
     try:
@@ -153,7 +121,7 @@ def cache_size(text: str) -> int:
         size = -1.0
     if not 0 <= size <= _MOST_MIB:
         raise argparse.ArgumentTypeError(f"expected a number of MiB, from 0 to {_MOST_MIB:,}, got {text!r}")
-    return int(size * _MIB)
+    return int(size * MIB)
 
 
 def print_result(args: argparse.Namespace, result: dict[str, Any], text: str) -> None:

@@ -48,19 +48,10 @@ from ..running.study_run import StudyRun, finished_run
 from ..running.subject import Subject
 from ..running.train_run import check_apart, was_mirrored
 from ..running.unseen import look_before
-from .arguments import (
-    add_backend,
-    add_cache,
-    add_json,
-    add_output,
-    add_tensorboard,
-    backend_of,
-    names,
-    positive,
-    print_result,
-)
+from .arguments import add_json, add_model, add_output, add_tensorboard, names, positive, print_result
 from .arms import arms, at_its_best
-from .model_and_data import add_data, add_model, add_train_data, open_model_and_data, with_train_data
+from .backend import add_backend, add_cache, backend_of
+from .model_and_data import add_data, add_train_data, open_model_and_data, with_train_data
 from .options import add_options, options_of
 from .search_options import add_search, samplers_text, settings_of
 

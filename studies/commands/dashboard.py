@@ -7,7 +7,8 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from primesvt.models import PrimeSVTError
 
 from ..running.progress import say
-from ..running.storage import open_storage, without_password
+from ..running.storage import open_storage
+from ..running.storage_url import without_password
 from .arguments import add_storage, port
 
 

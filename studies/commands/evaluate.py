@@ -27,8 +27,8 @@ from primesvt.models.options import check_options, option
 from ..reporting.evaluated import Against, Evaluated
 from ..running.in_turn import answers_in_turn, check_comparable
 from ..running.progress import bar
-from .arguments import add_device, add_images, add_json, print_result
-from .model_and_data import add_data, add_model, open_model_and_data
+from .arguments import add_device, add_images, add_json, add_model, print_result
+from .model_and_data import add_data, open_model_and_data
 from .options import add_options, options_of
 
 

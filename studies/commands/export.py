@@ -31,8 +31,8 @@ from ..reporting.output_file import check_file
 from ..reporting.tables import table
 from ..running.exported import Runner, Verification, run_onnx, run_pt2, run_state_dict, verify
 from ..running.progress import bar, say
-from .arguments import add_images, add_json, positive, print_result
-from .model_and_data import add_data, add_model, open_data_for
+from .arguments import add_images, add_json, add_model, positive, print_result
+from .model_and_data import add_data, open_data_for
 
 
 class Export(Protocol):

@@ -9,8 +9,7 @@ from primesvt.models import config_of, load_model, model_bytes, parameter_count
 from primesvt.pruning import branches, inference_state, measures, measures_at_once, prunable_layers
 
 from ..reporting.tables import table
-from .arguments import add_json, print_result
-from .model_and_data import add_model
+from .arguments import add_json, add_model, print_result
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -19,8 +19,8 @@ from ..reporting.device import IMAGES
 from ..reporting.tables import table
 from ..running.latency import Latency, measure_latencies
 from ..running.progress import bar
-from .arguments import add_json, print_result
-from .model_and_data import add_data, add_model, open_model_and_data
+from .arguments import add_json, add_model, print_result
+from .model_and_data import add_data, open_model_and_data
 from .options import add_options, options_of
 
 

@@ -1,4 +1,4 @@
-"""The model and the data that a command works on: the options that name them, and how they are opened."""
+"""The model and the data that a command works on: the options that name the data, and how both are opened."""
 
 import argparse
 from dataclasses import replace
@@ -19,16 +19,7 @@ from primesvt.models import (
     with_selection_from_test,
 )
 
-from ..running.progress import say
-
-
-def add_model(parser: argparse.ArgumentParser) -> None:
-    """MODEL."""
-    parser.add_argument(
-        "model",
-        metavar="MODEL",
-        help="a model directory, 'demo' for the embedded model, or hf://OWNER/NAME[@REVISION] of the hub",
-    )
+from ..running.console import say
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:

@@ -17,7 +17,8 @@ from primesvt.models import PrimeSVTError
 from ..exit_codes import INTERRUPTED
 from ..running.progress import say
 from ..running.servers import GRPC_PORT
-from ..running.storage import is_database, open_storage, require_grpc, without_password
+from ..running.storage import is_database, open_storage, require_grpc
+from ..running.storage_url import without_password
 from .arguments import add_storage, port
 
 

@@ -31,8 +31,9 @@ from ..running.model_output import write_model
 from ..running.settings import StudySettings
 from ..running.storage import open_storage
 from ..running.study_run import load_run, plan_of_trial
-from .arguments import add_backend, add_json, add_output, add_overwrite, add_storage, backend_of, print_result
-from .model_and_data import add_data, add_model, open_data_for
+from .arguments import add_json, add_model, add_output, add_overwrite, add_storage, print_result
+from .backend import add_backend, backend_of
+from .model_and_data import add_data, open_data_for
 from .options import add_options
 
 _AS_THE_PLAN = {"layers": "the plan's", "multiple": "as the plan says"}

@@ -19,7 +19,8 @@ from primesvt.pruning import (
 )
 
 from ..running.model_output import plan_beside, write_model
-from .arguments import add_json, add_output, add_overwrite, backend_of, print_result
+from .arguments import add_json, add_output, add_overwrite, print_result
+from .backend import backend_of
 from .prune import add_repair, calibration_of, repair_text
 
 # What is best without training: measured, see the README.

@@ -16,8 +16,9 @@ from ..reporting.tables import table
 from ..running.problem import layers_of
 from ..running.progress import bar
 from ..running.settings import StudySettings
-from .arguments import add_backend, add_cache, add_json, backend_of, print_result
-from .model_and_data import add_data, add_model, open_model_and_data
+from .arguments import add_json, add_model, print_result
+from .backend import add_backend, add_cache, backend_of
+from .model_and_data import add_data, open_model_and_data
 from .options import add_options, options_of
 from .search_options import UNSET
 

@@ -12,13 +12,15 @@ from ..reporting.tables import table
 from ..running.budget import Budget, Pace
 from ..running.progress import bar, say, tell_of_table, warn
 from ..running.runner import RunOptions, run_study
-from ..running.storage import open_storage, storage_errors, without_password
+from ..running.storage import open_storage, storage_errors
+from ..running.storage_url import without_password
 from ..running.study_run import OPTIONS, StudyRun
 from ..running.subject import Subject
 from ..running.unseen import look_before
-from .arguments import add_backend, add_cache, add_json, add_storage, backend_of, print_result
+from .arguments import add_json, add_model, add_storage, print_result
 from .arms import arm_name
-from .model_and_data import add_data, add_model, open_model_and_data
+from .backend import add_backend, add_cache, backend_of
+from .model_and_data import add_data, open_model_and_data
 from .search_options import add_search, sampler_name, samplers_text, settings_of
 
 

@@ -1,16 +1,21 @@
 """What a notebook calls: the commands as functions that return objects."""
 
-from .compare import Compared, compare
-from .evaluate import evaluate
-from .finetune import Tuned, finetune
-from .layers import Listed, layers
-from .measure import Measured, measure
-from .prune import Pruned, prune
-from .push import push
-from .repair import Repaired, repair
-from .robustness import Probed, robustness
-from .search import Searched, search
-from .train import Trained, train
+from typing import TYPE_CHECKING
+
+from primesvt.models.lazy import lazily
+
+if TYPE_CHECKING:
+    from .compare import Compared, compare
+    from .evaluate import evaluate
+    from .finetune import Tuned, finetune
+    from .layers import Listed, layers
+    from .measure import Measured, measure
+    from .prune import Pruned, prune
+    from .push import push
+    from .repair import Repaired, repair
+    from .robustness import Probed, robustness
+    from .search import Searched, search
+    from .train import Trained, train
 
 __all__ = [
     "Compared",
@@ -34,3 +39,5 @@ __all__ = [
     "search",
     "train",
 ]
+
+lazily(__name__)

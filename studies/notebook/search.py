@@ -14,7 +14,7 @@ from primesvt.pruning import Pruner, PruningPlan
 from primesvt.search import saving_of
 
 from ..commands import search as command
-from ..commands.arguments import backend_of
+from ..commands.backend import backend_of
 from ..dashboard import figures
 from ..dashboard.inspected import Inspected
 from ..reporting.told import Told

@@ -12,7 +12,7 @@ from optuna.storages import BaseStorage, InMemoryStorage
 from torch import nn
 
 from primesvt.models import DEMO, DataSet, PrimeSVTError, Role, load_model
-from primesvt.models.engine.compiling import compilations
+from primesvt.models.layers.compiling import compilations
 
 from ..commands.model_and_data import open_data_for
 from ..running.progress import quiet as quietly

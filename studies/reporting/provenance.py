@@ -5,14 +5,14 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Self
 
 from primesvt.models import DEFAULT_TEST_FRACTION
 from primesvt.pruning import needs_calibration
 
-from ..running.storage import without_password
+from ..running.storage_url import without_password
 from ..running.study_run import StudyRun
+from ..versions import package_version
 from .comparison import Comparison, ReportedPlan
 
 _PACKAGES = ("optuna", "torch", "numpy")
@@ -154,14 +154,6 @@ def _versions() -> dict[str, str]:
         "Python": platform.python_version(),
         **{name: package_version(name) for name in _PACKAGES},
     }
-
-
-def package_version(name: str) -> str:
-    """Version of an installed package, or words that say that it is not installed."""
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "not installed"
 
 
 def _each(values: Mapping[str, str]) -> str:

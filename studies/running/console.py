@@ -1,5 +1,6 @@
 """What is said to a person meanwhile: lines on the error stream, so that results on the output stream stay clean."""
 
+import sys
 import warnings
 
 from rich.console import Console
@@ -18,6 +19,17 @@ def warn(text: str) -> None:
         warnings.warn(text, stacklevel=2)
     else:
         say(text)
+
+
+def out(text: str) -> None:
+    """A result, on the output stream."""
+    sys.stdout.write(text + "\n")
+
+
+def tell_of_kernel(number: int, needed: int) -> None:
+    """That a kernel is compiled, for :func:`primesvt.models.layers.compiling.compilations`."""
+    begins = "The first use on a machine compiles kernels, about half a minute, once: " if number == 1 else "  "
+    say(f"{begins}kernel {number} of {needed}")
 
 
 def duration(seconds: float) -> str:

@@ -1,6 +1,5 @@
 """Progress of long work, on the error stream, so that results on the output stream stay clean."""
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -17,7 +16,7 @@ from rich.progress import (
 from primesvt import models
 from primesvt.search import saving_of
 
-from .console import console, duration, say, warn
+from .console import console, duration, out, say, tell_of_kernel, warn
 from .runner import Status
 
 __all__ = ["Bar", "bar", "console", "out", "quiet", "say", "tell_of_kernel", "tell_of_table", "warn"]
@@ -98,20 +97,9 @@ def quiet(wanted: bool) -> Iterator[None]:
         console.quiet = before
 
 
-def tell_of_kernel(number: int, needed: int) -> None:
-    """That a kernel is compiled, for :func:`primesvt.models.engine.compiling.compilations`."""
-    begins = "The first use on a machine compiles kernels, about half a minute, once: " if number == 1 else "  "
-    say(f"{begins}kernel {number} of {needed}")
-
-
 def tell_of_table(measure: str, done: int, total: int) -> None:
     """That a measure's table is made, for :class:`~primesvt.studies.running.runner.RunOptions`."""
     if done == 1:
         say(f"{measure}: timing the parts of this model, once on this machine; that takes a minute or two")
     if done * 4 // total > (done - 1) * 4 // total:
         say(f"  {done:,} of {total:,} timings")
-
-
-def out(text: str) -> None:
-    """A result, on the output stream."""
-    sys.stdout.write(text + "\n")

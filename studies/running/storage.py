@@ -19,9 +19,9 @@ from primesvt.models import PrimeSVTError, unknown
 from .patient_storage import PATIENCE_SECONDS, PatientStorage
 from .servers import GRPC, Server, database_lost, grpc_server, import_grpc, redis_server, timeouts
 from .signing_storage import SigningStorage
+from .storage_url import without_password
 from .whole_journal import WholeJournalBackend
 
-DEFAULT_STORAGE = "sqlite:///primesvt.db"
 _IN_MEMORY = ("sqlite://", "sqlite:///", "sqlite:///:memory:", ":memory:")
 _JOURNALS = (".log", ".journal")
 _DRIVE = re.compile(r"^[A-Za-z]:[\\/]")  # of Windows
@@ -207,9 +207,3 @@ def _check_file(path: Path, create: bool) -> None:
 def _first_line(error: BaseException | str) -> str:
     line = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
     return without_password(line)
-
-
-def without_password(text: str) -> str:
-    """Hide passwords in URLs, however broken: ``user:password@`` and ``?password=...``."""
-    text = re.sub(r"://([^:/?#@\s]*):\S*@", r"://\1:***@", text)
-    return re.sub(r"(?i)(pass(?:word|wd)?=)[^&\s]+", r"\1***", text)

@@ -28,7 +28,7 @@ from primesvt.models import (
     train,
 )
 from primesvt.models.engine import device_model as engine
-from primesvt.models.layers import neuron as neuron_module
+from primesvt.models.layers import stock_neuron
 from primesvt.models.training.loss import loss_of
 from primesvt.models.training.recipe import Recipe
 from primesvt.pruning import PruningPlan, prune
@@ -193,7 +193,7 @@ def imagined_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.skip("this PyTorch knows no CUDA")
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda *_: True)
     monkeypatch.setattr(torch.cuda.amp.common, "amp_definitely_not_available", lambda: False)
-    monkeypatch.setattr(neuron_module, "_runs_fused", lambda _device: True)
+    monkeypatch.setattr(stock_neuron, "_runs_fused", lambda _device: True)
 
 
 def imagined(model: nn.Module) -> dict[str, torch.Tensor]:

@@ -13,7 +13,7 @@ from spikingjelly.activation_based import functional, neuron, surrogate
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from primesvt.models import LIFNode, PrimeSVTError
-from primesvt.models.layers import neuron as neuron_module
+from primesvt.models.layers import stock_neuron
 
 SHAPES = [
     (1, 1),
@@ -201,7 +201,6 @@ def test_every_call_starts_anew() -> None:
     remembering = stock(2.0, 1.0)
     remembering(x)
     assert not torch.equal(remembering(x), first)
-    functional.reset_net(node)
     assert torch.equal(copy.deepcopy(node)(x), first)
 
 
@@ -238,12 +237,12 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
             return x, v, None
 
         choice = {"implementation": name, "unavailable": unavailable}
-        monkeypatch.setattr(neuron_module.functional, "neuron_implementation", lambda _neuron, _device: choice)
-        monkeypatch.setattr(neuron_module.functional, "lif_multi_step", run)
+        monkeypatch.setattr(stock_neuron.functional, "neuron_implementation", lambda _neuron, _device: choice)
+        monkeypatch.setattr(stock_neuron.functional, "lif_multi_step", run)
 
-    neuron_module._runs_fused.cache_clear()
+    stock_neuron._runs_fused.cache_clear()
     yield set_up
-    neuron_module._runs_fused.cache_clear()
+    stock_neuron._runs_fused.cache_clear()
 
 
 @pytest.mark.parametrize("name", ["cuda", "triton"])
@@ -251,13 +250,13 @@ def test_a_fused_kernel_is_taken_without_a_word(kernel, name: str) -> None:
     kernel(name, {"cuda": "not built"})
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert neuron_module._runs_fused(torch.device("cpu"))
+        assert stock_neuron._runs_fused(torch.device("cpu"))
 
 
 def test_plain_pytorch_is_said_once(kernel) -> None:
     kernel("torch", {"cuda": "not built", "triton": "No module named 'triton'"})
     with pytest.warns(UserWarning, match=r"Neurons on cpu run in plain PyTorch.* triton: No module named") as told:
-        assert all(neuron_module._runs_fused(torch.device("cpu")) for _ in range(3))
+        assert all(stock_neuron._runs_fused(torch.device("cpu")) for _ in range(3))
     assert len(told) == 1
 
 
@@ -265,7 +264,7 @@ def test_a_kernel_that_does_not_start_is_not_taken(kernel) -> None:
     """Triton compiles a launcher when its first kernel starts; images of containers often have no compiler."""
     kernel("triton", {}, RuntimeError("Failed to find C compiler.\nPlease specify via CC environment variable."))
     with pytest.warns(UserWarning, match=r"plain PyTorch, .* RuntimeError: Failed to find C compiler\. Please") as told:
-        assert not any(neuron_module._runs_fused(torch.device("cpu")) for _ in range(3))
+        assert not any(stock_neuron._runs_fused(torch.device("cpu")) for _ in range(3))
     assert len(told) == 1
 
 
@@ -279,8 +278,8 @@ def test_what_is_asked_of_spikingjelly_on_cuda(monkeypatch, dtype: torch.dtype, 
         calls.append((v, parameters))
         return x.to(v.dtype), v, None
 
-    monkeypatch.setattr(neuron_module, "_runs_fused", lambda _device: runs_fused)
-    monkeypatch.setattr(neuron_module.functional, "lif_multi_step", record)
+    monkeypatch.setattr(stock_neuron, "_runs_fused", lambda _device: runs_fused)
+    monkeypatch.setattr(stock_neuron.functional, "lif_multi_step", record)
     with FakeTensorMode():
         x = torch.empty(2, 3, 5, 5, 4, dtype=dtype, device="cuda").movedim(-1, 2)
         spikes = LIFNode(tau=3.0, v_threshold=0.5)(x)
@@ -299,7 +298,7 @@ def test_plain_pytorch_integrates_in_float32_too() -> None:
     node, current = LIFNode(), currents((4, 500), seed=10).bfloat16()
     ours, theirs = (current.clone().requires_grad_() for _ in range(2))
     spikes, _, _ = functional.lif_multi_step(
-        ours, torch.zeros(500), node.tau, True, node.v_threshold, 0.0, node._plain_slope, True
+        ours, torch.zeros(500), node.tau, True, node.v_threshold, 0.0, stock_neuron._plain_slope, True
     )
     exact = node(theirs.float())
     assert torch.equal(spikes.bfloat16().float(), exact)

@@ -5,8 +5,8 @@ import numpy as np
 from numba.core import event
 
 from primesvt.models.engine import probes, spike_kernels, spike_ops
-from primesvt.models.engine.compiling import compilations
-from primesvt.models.layers import neuron, sparse_conv
+from primesvt.models.layers import fused_neuron, sparse_conv
+from primesvt.models.layers.compiling import compilations
 
 
 def compiles(kernel: object) -> None:
@@ -18,7 +18,8 @@ def compiles(kernel: object) -> None:
 def test_kernels_are_counted_by_what_they_are_for() -> None:
     told: list[tuple[int, int]] = []
     with compilations(lambda number, needed: told.append((number, needed))):
-        for kernel in (spike_ops._pool, sparse_conv._convolve, neuron._integrate, probes._sum, spike_kernels._emit):
+        others = (fused_neuron._integrate, probes._sum, spike_kernels._emit)
+        for kernel in (spike_ops._pool, sparse_conv._convolve, *others):
             compiles(kernel)
     # Ten answer on a first use, as seen with an empty cache; training and counting need others.
     assert told == [(1, 10), (1, 6), (2, 10), (1, 3), (3, 10)]
@@ -33,7 +34,7 @@ def test_other_code_is_not_told_of_nor_what_is_compiled_already() -> None:
     with compilations(lambda *what: told.append(what)):
         assert mine(1) == 2
         for _ in range(2):
-            neuron._integrate(array, np.float32(2), np.float32(1), np.zeros((2, 8), np.float32))
+            fused_neuron._integrate(array, np.float32(2), np.float32(1), np.zeros((2, 8), np.float32))
     assert len(told) in (0, 1)  # an empty cache has to be filled
 
 
