@@ -199,7 +199,7 @@ BAD = {
     "no data": (("evaluate", "{model}", "--data", "{tmp}/nothing"), "does not exist"),
     "wrong image size": (("evaluate", "{model}"), "28x28 pixels"),
     "unknown layer": (("prune", "{model}", "--plan", "{tmp}/unknown.json", "-o", "{tmp}/out"), "Unknown layer 'nope'"),
-    "ratio of 1": (("prune", "{model}", "--plan", "{tmp}/one.json", "-o", "{tmp}/out"), "cannot lose all of its channels"),
+    "ratio of 1": (("prune", "{model}", "--plan", "{tmp}/one.json", "-o", "{tmp}/out"), "cannot lose all of its chan"),
     "no JSON": (("prune", "{model}", "--plan", "{tmp}/text.json", "-o", "{tmp}/out"), "no JSON"),
     "no plan said": (("prune", "{model}", "-o", "{tmp}/out"), "Say which plan"),
     "unreachable": (
