@@ -40,7 +40,8 @@ from primesvt.search.places import place_of
 from primesvt.search.samplers import PRIORITIZED, SENSITIVITY, PrioritizedOptions
 from primesvt.studies.running.runner import RunOptions, run_study
 from primesvt.studies.running.settings import StudySettings
-from primesvt.studies.running.storage import open_storage, without_password
+from primesvt.studies.running.storage import open_storage
+from primesvt.studies.running.storage_url import without_password
 from primesvt.studies.running.subject import Subject
 
 SAMPLERS = (PRIORITIZED, "tpe", SENSITIVITY)
