@@ -24,7 +24,7 @@ class Config:
 
     widths = FULL
 
-    def groups(self) -> tuple[Group, ...]:
+    def groups_left(self) -> tuple[Group, ...]:
         kinds = {"first": "stem", "second": "mlp", "embedding": "embedding"}
         return tuple(Group(name, kind, HEADS[name]) for name, kind in kinds.items())
 

@@ -7,6 +7,7 @@ import pytest
 
 from primesvt.models import PrimeSVTError, predict
 from primesvt.studies.commands import model_and_data
+from primesvt.studies.commands.arguments import add_model
 
 from ...search.models import tiny_model
 
@@ -14,7 +15,7 @@ from ...search.models import tiny_model
 @pytest.fixture
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(exit_on_error=False)
-    model_and_data.add_model(made)
+    add_model(made)
     model_and_data.add_data(made)
     model_and_data.add_train_data(made)
     return made
