@@ -94,11 +94,9 @@ def __getattr__(name: str) -> Any:
     if name == "search":
         return import_module(".search", __name__)
     if name not in _PLACE_OF:
-        from difflib import get_close_matches
+        from .models.suggestion import meant
 
-        near = get_close_matches(name, __all__, 1)
-        meant = f"; did you mean {near[0]}?" if near else ""
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{meant}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{meant(name, __all__)}")
     found = globals()[name] = getattr(import_module(_PLACE_OF[name], __name__), name)
     return found
 

@@ -32,10 +32,8 @@ class IsotropicConfig(ModelConfig):
     def sizes(self) -> dict[str, Any]:
         """Embedding width, depth, heads and MLP ratio."""
         # Some MLPs may have been removed.
-        embed_dim, hidden = (
-            self.widths["embedding"],
-            max(self.widths[f"blocks.{b}.hidden"] for b in range(self.depth)),
-        )
+        hidden = max(self.widths[f"blocks.{b}.hidden"] for b in range(self.depth))
+        embed_dim = self.widths["embedding"]
         return {"embed_dim": embed_dim, "depth": self.depth, "heads": self.heads, "mlp_ratio": hidden / embed_dim}
 
 
