@@ -12,6 +12,7 @@ from .activation_cache import ActivationCache, ResumingEngine
 from .backend import Backend
 from .counter import CountCache, Counter
 from .forward import CountedForward, DirectForward, Forward
+from .once_per_branches import OncePerBranches
 from .plain_engine import PlainEngine
 from .program import Program
 
@@ -38,9 +39,8 @@ class DeviceForward:
         self, model: nn.Module, shape: tuple[int, ...], indices: np.ndarray, budget: int, backend: Backend
     ) -> None:
         config = config_of(model)
-        self._backend, self._shape = backend, shape
-        self._programs: dict[frozenset[str], Program | None] = {}
-        shared = budget > 0 and self._program_of(model) is not None and config.independent() == config
+        self._backend, self._programs = backend, OncePerBranches(lambda version: _traced(version, shape))
+        shared = budget > 0 and self._programs.of(model) is not None and config.independent() == config
         self._cache = ActivationCache(budget, indices) if shared else None
         self._counts = CountCache(indices) if shared else None
 
@@ -51,7 +51,7 @@ class DeviceForward:
             version: The model, pruned or not, in evaluation mode.
             version_of: From the name of a module to what tells its weights from those of other versions.
         """
-        program = self._program_of(version)
+        program = self._programs.of(version)
         if program is None or self._cache is None:
             return DirectForward(self._backend.prepared(version), self._backend.reason)
         return ResumingEngine(PlainEngine(program, version, self._backend), self._cache, version_of)
@@ -62,20 +62,13 @@ class DeviceForward:
         Raises:
             PrimeSVTError: Its spikes cannot be counted.
         """
-        program = self._program_of(version)
+        program = self._programs.of(version)
         if program is None:
             raise PrimeSVTError("The spikes of this model cannot be counted: its forward pass cannot be traced.")
         engine, counter = PlainEngine(program, version, self._backend), Counter(program, version)
         if self._cache is None:
             return CountedForward(engine, counter, self._backend.reason), counter
         return ResumingEngine(engine, self._cache, version_of, counter, self._counts), counter
-
-    def _program_of(self, version: nn.Module) -> Program | None:
-        """The steps of a version: the same of all that lack the same branches."""
-        removed = config_of(version).removed
-        if removed not in self._programs:
-            self._programs[removed] = _traced(version, self._shape)
-        return self._programs[removed]
 
 
 def _traced(model: nn.Module, shape: tuple[int, ...]) -> Program | None:

@@ -14,6 +14,7 @@ from ..families.registry import config_of
 from .activation_cache import ActivationCache, Read, ResumingEngine
 from .counter import CountCache, Counter
 from .device_model import DeviceModel
+from .once_per_branches import OncePerBranches
 from .program import Engine, Program
 from .summation import norm_is_fused
 
@@ -146,8 +147,8 @@ class SharedForward:
 
     def __init__(self, model: nn.Module, shape: tuple[int, ...], indices: np.ndarray, budget: int) -> None:
         self._shape = shape
-        self._programs: dict[frozenset[str], Program | str] = {}
-        self._program_of(model)
+        self._programs = OncePerBranches(lambda version: program_of(version, shape))
+        self._programs.of(model)
         self._cache = ActivationCache(budget, indices) if budget else None
         self._counts = CountCache(indices) if budget else None
 
@@ -158,7 +159,7 @@ class SharedForward:
             version: The model, pruned or not, in evaluation mode.
             version_of: From the name of a module to what tells its weights from those of other versions.
         """
-        program = self._program_of(version)
+        program = self._programs.of(version)
         if isinstance(program, str):
             return DirectForward(version, program)
         engine = Engine(program, version)
@@ -170,17 +171,10 @@ class SharedForward:
         Raises:
             PrimeSVTError: Its spikes cannot be counted.
         """
-        program = self._program_of(version)
+        program = self._programs.of(version)
         if isinstance(program, str) or self._cache is None:
             forward = counted_forward(version, self._shape)
             return forward, forward.counter
         counter = Counter(program, version)
         engine = Engine(program, version)
         return ResumingEngine(engine, self._cache, version_of, counter, self._counts), counter
-
-    def _program_of(self, version: nn.Module) -> Program | str:
-        """The steps of a version: the same of all that lack the same branches."""
-        removed = config_of(version).removed
-        if removed not in self._programs:
-            self._programs[removed] = program_of(version, self._shape)
-        return self._programs[removed]
