@@ -11,7 +11,7 @@ from typing import Any
 
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage, get_storage
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import IntegrityError, NoSuchModuleError, OperationalError, ProgrammingError, SQLAlchemyError
 
 from primesvt.models import PrimeSVTError, unknown
@@ -19,6 +19,7 @@ from primesvt.models import PrimeSVTError, unknown
 from .patient_storage import PATIENCE_SECONDS, PatientStorage
 from .servers import GRPC, Server, database_lost, grpc_server, import_grpc, redis_server, timeouts
 from .signing_storage import SigningStorage
+from .sqlite_file import is_local, may_be_written, to_be_read, write_ahead
 from .storage_url import without_password
 from .whole_journal import WholeJournalBackend
 
@@ -84,11 +85,12 @@ def _opened(url: str, create: bool, patience: float) -> BaseStorage:
         return _patient(grpc_server(url), url, patience)
     if scheme.startswith("redis"):
         return _patient(redis_server(url), url, patience)
-    database = _open_database(url, _connect_args(url, create))
+    parsed = _parsed(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _open_sqlite(url, _file_of(parsed), create)
+    database = _open_database(url, timeouts(parsed.get_dialect().driver))
     # As Optuna does it with a database that it opens itself: what is finished is read once.
-    storage = get_storage(database)
-    # SQLite's own timeout is its patience.
-    return storage if database.engine.name == "sqlite" else _patient(Server(storage, database_lost), url, patience)
+    return _patient(Server(get_storage(database), database_lost), url, patience)
 
 
 def is_database(url: str) -> bool:
@@ -152,18 +154,12 @@ def _storage_failure(error: BaseException | None) -> BaseException | None:
     return error if error is None else error.__cause__ or error
 
 
-def _connect_args(url: str, create: bool) -> dict[str, Any]:
+def _parsed(url: str) -> URL:
     try:
-        parsed = make_url(url)
+        return make_url(url)
     except (SQLAlchemyError, ValueError) as error:
         # Its text may quote a piece of the password.
         raise ValueError("the URL cannot be read") from error
-    if parsed.get_backend_name() == "sqlite":
-        database = parsed.database or ""
-        if database and not database.startswith((":memory:", "file:")):
-            _check_file(Path(database), create)
-        return {"timeout": _BUSY_SECONDS}
-    return timeouts(parsed.get_dialect().driver)
 
 
 def _patient(server: Server, url: str, patience: float) -> BaseStorage:
@@ -175,10 +171,30 @@ def _patient(server: Server, url: str, patience: float) -> BaseStorage:
 
 
 def _open_file(path: Path, create: bool) -> BaseStorage:
+    if path.suffix not in _JOURNALS:
+        return _open_sqlite(f"sqlite:///{path}", path, create)
     _check_file(path, create)
-    if path.suffix in _JOURNALS:
-        return JournalStorage(WholeJournalBackend(path))
-    return get_storage(_open_database(f"sqlite:///{path}", {"timeout": _BUSY_SECONDS}))
+    return JournalStorage(WholeJournalBackend(path))
+
+
+def _file_of(url: URL) -> Path | None:
+    """None where the name is a URI, which says by itself how the file is opened."""
+    name = url.database or ""
+    return None if not name or name.startswith((":memory:", "file:")) else Path(name)
+
+
+def _open_sqlite(url: str, path: Path | None, create: bool) -> BaseStorage:
+    # Its own timeout is its patience.
+    patience = {"timeout": _BUSY_SECONDS}
+    if path is None:
+        return get_storage(_open_database(url, patience))
+    _check_file(path, create)
+    if path.exists() and not may_be_written(path):
+        return get_storage(_open_database(to_be_read(path), patience))
+    database = _open_database(url, patience)
+    if is_local(path):
+        write_ahead(database.engine)
+    return get_storage(database)
 
 
 def _open_database(url: str, connect_args: Mapping[str, Any]) -> RDBStorage:
