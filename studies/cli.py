@@ -5,10 +5,12 @@ import ctypes
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
 from importlib.resources import files
+from pathlib import Path
+from typing import Any
 
 from primesvt.models.errors import PrimeSVTError
 from primesvt.models.layers.compiling import compilations
@@ -87,8 +89,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PrimeSVTError as error:
         say(f"primesvt: {error}")
         return BAD_INPUT
-    # Optuna's ExperimentalWarning, whose class is not imported here.
-    warnings.filterwarnings("ignore", r".* experimental .*The interface can change in the future")
+    with warnings.catch_warnings():
+        # Optuna's ExperimentalWarning, whose class is not imported here.
+        warnings.filterwarnings("ignore", r".* experimental .*The interface can change in the future")
+        warnings.showwarning = partial(_show_warning, warnings.showwarning)
+        return _run(args)
+
+
+def _show_warning(others: Callable[..., None], message: Warning | str, category: Any, file: str, *more: Any) -> None:
+    """What PrimeSVT warns of in a line; in others' words where and why the code warns is a part of what is said."""
+    if Path(file).is_relative_to(Path(__file__).parents[1]):
+        say(f"primesvt: {message}")
+    else:
+        others(message, category, file, *more)
+
+
+def _run(args: argparse.Namespace) -> int:
     _keep_freed_memory()
     for doubt in doubts(args):
         say(doubt)

@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 import tomllib
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
@@ -336,6 +337,17 @@ def test_who_reads_may_go(primesvt, model_dir, monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setattr("sys.stdout", closed)
         assert cli.main(["layers", str(model_dir)]) == 1
         closed.flush()
+
+
+def test_a_warning_of_ours_is_a_line_and_another_is_left_as_it_is(primesvt, model_dir, monkeypatch) -> None:
+    def warns(_args) -> None:
+        warnings.warn_explicit("of ours", UserWarning, str(Path(cli.__file__).parent / "running" / "x.py"), 7)
+        warnings.warn_explicit("of others", UserWarning, "/elsewhere/y.py", 7)
+
+    monkeypatch.setattr("primesvt.studies.commands.layers.run", warns)
+    with pytest.warns(UserWarning) as others:
+        assert primesvt("layers", model_dir).err == "primesvt: of ours\n"
+    assert [str(other.message) for other in others] == ["of others"]
 
 
 def test_sigterm_ends_a_command_as_ctrl_c_does(capsys: pytest.CaptureFixture[str]) -> None:
