@@ -162,16 +162,14 @@ class ConvolutionBlock(MembraneBlock):
 
     def __init__(self, config: MaxFormerConfig, s: int, b: int, lif: LIFNode) -> None:
         prefix, stream, kernel = f"stages.{s}.blocks.{b}", stream_name(s), _KERNELS[config.variant][s]
-        super().__init__(config.widths, prefix, stream=stream, lif=lif, shortcut=config.mlp_shortcut)
-        self.depthwise, width = None, config.widths.get(f"{prefix}.depthwise", 0)
-        if kernel is not None and width:
+        super().__init__(config.widths, prefix, stream=stream, lif=lif, shortcut=config.mlp_shortcut, mixer="depthwise")
+        if kernel is not None and self.mixes:
+            width = config.widths[f"{prefix}.depthwise"]
             self.depthwise = ConvBN(width, width, kernel, bias=True, depthwise=True)
             self.depthwise_index = StreamIndex(width, config.widths[stream])
 
     def mix(self, x: torch.Tensor) -> torch.Tensor:
         """The convolution with its shortcut."""
-        if self.depthwise is None:
-            return x
         return self.depthwise_index.add(x, self.depthwise(self.lif(self.depthwise_index.gather(x))))
 
 
@@ -182,7 +180,7 @@ class AttentionBlock(MembraneBlock):
         prefix, stream, widths = f"stages.{LAST}.blocks.{b}", stream_name(LAST), config.widths
         super().__init__(widths, prefix, stream=stream, lif=lif, shortcut=config.mlp_shortcut)
         query_key, value, projection = (widths[f"{prefix}.{name}"] for name in ("query_key", "value", "projection"))
-        self.mixes, self.membrane = projection > 0, config.variant == "cifar"
+        self.membrane = config.variant == "cifar"
         if self.mixes:
             self.query = ConvBN(widths[stream], query_key)
             self.key = ConvBN(widths[stream], query_key)
@@ -195,8 +193,6 @@ class AttentionBlock(MembraneBlock):
 
     def mix(self, x: torch.Tensor) -> torch.Tensor:
         """Attention with its shortcut."""
-        if not self.mixes:
-            return x
         read = self.lif(x) if self.membrane else x
         query, key, value = (self.lif(layer(read)) for layer in (self.query, self.key, self.value))
         attended = self.attention_lif(self.self_attention(query, key, value) * self.scale)

@@ -7,17 +7,17 @@ attention or convolution, is what the families differ in.
 from collections.abc import Mapping
 
 import torch
-from torch import nn
 
 from ..layers.channels import EMBEDDING, ChannelGroup, residual_branch, writer
 from ..layers.conv import ConvBN
 from ..layers.neuron import LIFNode
 from ..layers.stream_index import StreamIndex
+from .residual_block import ResidualBlock
 from .spiking_block import hidden_group
 
 
-class MembraneBlock(nn.Module):
-    """A block that ends with the MLP; alone, it is nothing but the MLP.
+class MembraneBlock(ResidualBlock):
+    """A block whose stream is membrane potentials; what mixes tokens is its subclass's.
 
     Args:
         widths: Channels of every layer of the model, by name.
@@ -26,6 +26,7 @@ class MembraneBlock(nn.Module):
         lif: Neuron of every layer.
         shortcut: Whether a shortcut also spans the first layer, as in published models whose hidden width equals the
             embedding width. That layer then writes into the stream.
+        mixer: Last layer of the first half.
     """
 
     def __init__(
@@ -36,25 +37,16 @@ class MembraneBlock(nn.Module):
         stream: str = EMBEDDING,
         lif: LIFNode,
         shortcut: bool = False,
+        mixer: str = "projection",
     ) -> None:
-        super().__init__()
+        super().__init__(widths, prefix, mixer=mixer)
         width, hidden, output = widths[stream], widths[f"{prefix}.hidden"], widths[f"{prefix}.output"]
-        self.has_mlp = output > 0
         if self.has_mlp:
             self.hidden = ConvBN(width, hidden, bias=True)
             self.output = ConvBN(width if shortcut else hidden, output, bias=True)
             self.hidden_index = StreamIndex(hidden, width) if shortcut else None
             self.output_index = StreamIndex(output, width)
         self.lif = lif
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Membrane potentials of the stream, ``[T, N, C, H, W]`` to the same shape."""
-        x = self.mix(x)
-        return self.mlp(x) if self.has_mlp else x
-
-    def mix(self, x: torch.Tensor) -> torch.Tensor:
-        """The first half of the block; nothing here, and where it was removed."""
-        return x
 
     def mlp(self, x: torch.Tensor) -> torch.Tensor:
         """The second half of the block."""

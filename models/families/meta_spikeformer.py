@@ -33,6 +33,7 @@ from .hierarchical import BlockGroups, HierarchicalConfig, staged_groups, stream
 from .layout import Checkpoint, Layout, Rename, conv_bn_renames
 from .membrane_block import MembraneBlock, membrane_mlp_groups, membrane_mlp_readers
 from .published_data import IMAGENET
+from .residual_block import ResidualBlock
 from .resizing import mae_rule
 from .spiking_block import SelfAttention, attention_groups, spiking_mlp_groups
 
@@ -210,16 +211,15 @@ class MetaSpikeFormerConfig(HierarchicalConfig):
         return MetaSpikeFormer(self)
 
 
-class ConvBlock(nn.Module):
+class ConvBlock(ResidualBlock):
     """Separable convolution, then two 3x3 convolutions, each half with a membrane shortcut."""
 
     def __init__(self, widths: Mapping[str, int], prefix: str, stream: str, lif: LIFNode) -> None:
-        super().__init__()
+        super().__init__(widths, prefix, mixer="separable_output")
         width = widths[stream]
         separable, separable_output, hidden, output = (
             widths[f"{prefix}.{name}"] for name in ("separable", "separable_output", "hidden", "output")
         )
-        self.mixes, self.has_mlp = separable_output > 0, output > 0
         if self.mixes:
             self.separable = ConvBN(width, separable)
             self.depthwise = nn.Conv2d(separable, separable, 7, padding=3, groups=separable, bias=False)
@@ -230,11 +230,6 @@ class ConvBlock(nn.Module):
             self.output = ConvBN(hidden, output, 3)
             self.output_index = StreamIndex(output, width)
         self.lif = lif
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Membrane potentials of the stream, ``[T, N, C, H, W]`` to the same shape."""
-        x = self.mix(x) if self.mixes else x
-        return self.mlp(x) if self.has_mlp else x
 
     def mix(self, x: torch.Tensor) -> torch.Tensor:
         """The separable convolution with its shortcut."""
@@ -257,7 +252,6 @@ class AttentionBlock(MembraneBlock):
             config.widths[name] for name in (stream, *(f"{prefix}.{n}" for n in ("query_key", "value", "projection")))
         )
         inner = {name: config.widths[f"{prefix}.{name}_inner"] for name in ("query", "key", "value", "projection")}
-        self.mixes = projection > 0
         if self.mixes:
             self.query = RepConv(width, inner["query"], query_key)
             self.key = RepConv(width, inner["key"], query_key)
@@ -270,8 +264,6 @@ class AttentionBlock(MembraneBlock):
 
     def mix(self, x: torch.Tensor) -> torch.Tensor:
         """Attention with its shortcut."""
-        if not self.mixes:
-            return x
         spikes = self.lif(x)
         query, key, value = (self.lif(layer(spikes)) for layer in (self.query, self.key, self.value))
         attended = self.attention_lif(self.self_attention(query, key, value) * self.scale)

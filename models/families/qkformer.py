@@ -34,6 +34,7 @@ from .hierarchical import BlockGroups, stream_name
 from .layout import Checkpoint, Layout, Rename, conv_bn_renames, fused_renames
 from .patch_embedding import LAST, PatchEmbeddingConfig, zoo_patch_embedding
 from .published_data import CIFAR10, IMAGENET
+from .residual_block import ResidualBlock
 from .resizing import mae_rule
 from .spiking_block import SpikingBlock, spiking_block_groups, spiking_mlp_groups
 
@@ -207,18 +208,17 @@ class QKFormerConfig(PatchEmbeddingConfig):
         return QKFormer(self)
 
 
-class QueryKeyBlock(nn.Module):
+class QueryKeyBlock(ResidualBlock):
     """Query-key attention and MLP with spike shortcuts (sections 3.2 and 3.3 of the paper)."""
 
     def __init__(self, config: QKFormerConfig, stage: int, b: int, lif: LIFNode) -> None:
-        super().__init__()
         prefix, widths, width = f"stages.{stage}.blocks.{b}", config.widths, config.widths[stream_name(stage)]
+        super().__init__(widths, prefix)
         names = ("query", "key") if config.attention == "token" else ("query_key", "query_key")
         query, key, projection, hidden, output = (
             widths[f"{prefix}.{name}"] for name in (*names, "projection", "hidden", "output")
         )
         self.heads = config.heads[stage] if config.attention == "token" else None
-        self.mixes, self.has_mlp = projection > 0, output > 0
         if self.mixes:
             self.query = ConvBN(width, query)
             self.key = ConvBN(width, key)
@@ -230,11 +230,6 @@ class QueryKeyBlock(nn.Module):
             self.output_index = StreamIndex(output, width)
         self.lif = lif
         self.attention_lif = LIFNode(tau=config.tau, v_threshold=config.attention_threshold)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Spike counts of the stream, ``[T, N, C, H, W]`` to the same shape."""
-        x = self.mix(x) if self.mixes else x
-        return self.mlp(x) if self.has_mlp else x
 
     def mix(self, x: torch.Tensor) -> torch.Tensor:
         """Attention with its shortcut."""

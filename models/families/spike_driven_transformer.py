@@ -177,7 +177,6 @@ class Block(MembraneBlock):
         super().__init__(config.widths, f"blocks.{b}", lif=lif, shortcut=config.mlp_shortcut)
         stream = config.widths["embedding"]
         attention, projection = (config.widths[f"blocks.{b}.{name}"] for name in ("attention", "projection"))
-        self.mixes = projection > 0
         if self.mixes:
             self.query = ConvBN(stream, attention)
             self.key = ConvBN(stream, attention)
@@ -188,8 +187,6 @@ class Block(MembraneBlock):
 
     def mix(self, x: torch.Tensor) -> torch.Tensor:
         """Attention with its shortcut."""
-        if not self.mixes:
-            return x
         spikes = self.lif(x)
         query, key, value = (self.lif(layer(spikes)) for layer in (self.query, self.key, self.value))
         # Summed over the tokens: [T, N, C, 1, 1], one mask per channel.

@@ -14,6 +14,7 @@ from ..layers.channels import EMBEDDING, ChannelGroup, conv_bn, residual_branch,
 from ..layers.conv import ConvBN
 from ..layers.neuron import LIFNode
 from ..layers.stream_index import StreamIndex
+from .residual_block import ResidualBlock
 
 
 class SelfAttention(nn.Module):
@@ -36,7 +37,7 @@ class SelfAttention(nn.Module):
         return plane
 
 
-class SpikingBlock(nn.Module):
+class SpikingBlock(ResidualBlock):
     """The block; see the module's documentation.
 
     Args:
@@ -69,12 +70,11 @@ class SpikingBlock(nn.Module):
         mlp_bias: bool = False,
         batch_coupling: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(widths, prefix)
         read = widths[stream]
         query_key, value, projection, hidden, output = (
             widths[f"{prefix}.{name}"] for name in ("query_key", "value", "projection", "hidden", "output")
         )
-        self.mixes, self.has_mlp = projection > 0, output > 0
         self.scale = scale
         self.batch_coupling = batch_coupling
         if self.mixes:
@@ -90,11 +90,6 @@ class SpikingBlock(nn.Module):
             self.output_index = StreamIndex(output, read)
         self.lif = lif
         self.attention_lif = attention_lif
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Spike counts of the stream, ``[T, N, C, H, W]`` to the same shape."""
-        x = self.mix(x) if self.mixes else x
-        return self.mlp(x) if self.has_mlp else x
 
     def mix(self, x: torch.Tensor) -> torch.Tensor:
         """Attention with its shortcut."""

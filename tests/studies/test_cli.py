@@ -345,7 +345,7 @@ def test_a_warning_of_ours_is_a_line_and_another_is_left_as_it_is(primesvt, mode
         warnings.warn_explicit("of others", UserWarning, "/elsewhere/y.py", 7)
 
     monkeypatch.setattr("primesvt.studies.commands.layers.run", warns)
-    with pytest.warns(UserWarning) as others:
+    with pytest.warns(UserWarning, match="of others") as others:
         assert primesvt("layers", model_dir).err == "primesvt: of ours\n"
     assert [str(other.message) for other in others] == ["of others"]
 
