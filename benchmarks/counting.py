@@ -3,11 +3,11 @@
 Both answer the same images in turn. The mean of the fastest third of the runs and the median are printed, as what else
 a busy machine does makes single runs longer.
 
-    python benchmarks/counting.py [--quick] [--images N] [--runs N] [--models demo,...] [--data PATH] [--json FILE]
+    python benchmarks/counting.py [--quick] [--images N] [--runs N] [--models demo,...] [--data PATH]
+                                  [--json FILE] [--keep]
 """
 
 import argparse
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from stopwatch import machine
+from kept import add_options, machine, settle
 
 from primesvt.models import config_of, counted_forward, forward_of, frame_of, load_model, open_data
 
@@ -26,22 +26,21 @@ def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", default="demo,spikformer,qkformer")
-    parser.add_argument("--data", default="demo")
+    parser.add_argument("--data", help="default: the embedded sample")
     parser.add_argument("--images", type=int, default=64)
     parser.add_argument("--runs", type=int, default=60)
-    parser.add_argument("--quick", action="store_true", help="few runs")
-    parser.add_argument("--json", type=Path)
+    add_options(parser, quick="few runs")
     args = parser.parse_args()
     torch.set_num_threads(1)
     runs = 6 if args.quick else args.runs
     found = {name: measured(name, args.data, args.images, runs) for name in args.models.split(",")}
     for name, each in found.items():
         print(f"{name:12} counting adds {each['fastest']:+.1%} (fastest third), {each['median']:+.1%} (median)")
-    if args.json is not None:
-        args.json.write_text(json.dumps({"machine": machine(), "models": found}, indent=1) + "\n")
+    ratios = {f"{name}_alone_by_counted": 1 / (1 + each["fastest"]) for name, each in found.items()}
+    settle(args, "counting", ratios, {"machine": machine(), "models": found})
 
 
-def measured(name: str, data: str, count: int, runs: int) -> dict[str, Any]:
+def measured(name: str, data: str | None, count: int, runs: int) -> dict[str, Any]:
     """What counting adds for a model, as fractions, and the seconds of all runs."""
     model = load_model(MODELS[name]).eval()
     chosen = open_data(data, frame_of(config_of(model))).selection.first(count)

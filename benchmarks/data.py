@@ -11,12 +11,11 @@ Ways take turns; times are medians. Each is also read by a stand-in for a model 
 image and no core: reading is no bottleneck where that takes 1 ms per image in all. The *limit* is what Pillow needs to
 decode and scale, nothing else, shared by all cores: no way that has Pillow's pixels can be faster.
 
-    python benchmarks/data.py [--quick] [--images N] [--workers N] [--json FILE]
+    python benchmarks/data.py [--quick] [--images N] [--workers N] [--json FILE] [--keep]
 """
 
 import argparse
 import dataclasses
-import json
 import statistics
 import tempfile
 import time
@@ -26,8 +25,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from kept import add_options, machine, settle
 from PIL import Image
-from stopwatch import machine
 from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
@@ -161,8 +160,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", metavar="N", type=int, help=f"default: {IMAGES}")
     parser.add_argument("--workers", metavar="N", type=int, default=cores(), help="default: one per core, %(default)s")
-    parser.add_argument("--quick", action="store_true", help=f"{QUICK} images, one round")
-    parser.add_argument("--json", metavar="FILE", type=Path, help="where to write the figures")
+    add_options(parser, quick=f"{QUICK} images, one round")
     args = parser.parse_args()
     count = args.images or (QUICK if args.quick else IMAGES)
     torch.set_num_threads(1)
@@ -178,9 +176,8 @@ def main() -> None:
         f"limit: Pillow decodes in {found['decode']:.2f} ms and scales in {found['scale']:.2f} ms on one core, so "
         f"{found['limit']:.2f} ms on {args.workers}; 1 ms takes {(found['decode'] + found['scale']):.1f} cores"
     )
-    if args.json:
-        figures = {"ms": found, "ratio": ratio, "images": count, "workers": args.workers, "machine": machine()}
-        args.json.write_text(json.dumps(figures, indent=1) + "\n")
+    figures = {"ms": found, "ratio": ratio, "images": count, "workers": args.workers, "machine": machine()}
+    settle(args, "data", {"torchvision_by_ours": ratio}, figures)
 
 
 if __name__ == "__main__":

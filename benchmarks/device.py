@@ -14,22 +14,21 @@ it is the engine of the CPU that searches.
 Models: the embedded demo model on images of Fashion-MNIST; those of ``benchmarks/inference.py`` at 224x224, with random
 weights, on random images.
 
-    python benchmarks/device.py [--quick] [--json FILE] [--device cuda] [--precision bfloat16] [--models demo,...]
+    python benchmarks/device.py [--quick] [--json FILE] [--keep] [--device cuda] [--precision bfloat16]
+                                [--models demo,...]
 """
 
 import argparse
-import json
 import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from inference import MODELS, images_for, neuron_of_spikingjelly, seconds, stock_way, zoo_model
+from kept import add_options, machine, settle
 from optuna.storages import InMemoryStorage
-from stopwatch import machine
 from torch import nn
 
 from primesvt.models import ArrayImages, Backend, batch_size_of, config_of, from_spikingjelly, load_model, open_data
@@ -106,8 +105,7 @@ def main() -> None:
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32", help="default: %(default)s")
     parser.add_argument("--images", metavar="N", type=int, help="selection images (default: 1000; 128 with --quick)")
     parser.add_argument("--trials", metavar="N", type=int, help="plans (default: 24; 6 with --quick)")
-    parser.add_argument("--quick", action="store_true", help="a small study")
-    parser.add_argument("--json", metavar="FILE", type=Path, help="where to write the figures")
+    add_options(parser, quick="a small study")
     args = parser.parse_args()
     args.images = args.images or (128 if args.quick else 1000)
     args.trials = args.trials or (6 if args.quick else 24)
@@ -122,9 +120,10 @@ def main() -> None:
         "neurons_of_spikingjelly": neuron_of_spikingjelly(backend.device),
     }
     print(table(found, where, args))
-    if args.json:
-        figures = {"models": found, **where, "images": args.images, "trials": args.trials, "machine": machine()}
-        args.json.write_text(json.dumps(figures, indent=1) + "\n")
+    ratios = {f"{name}_search_vs_backend": figures["search_vs_backend"] for name, figures in found.items()}
+    surroundings = machine(backend.device)
+    figures = {"models": found, **where, "images": args.images, "trials": args.trials, "machine": surroundings}
+    settle(args, "device", ratios, figures)
 
 
 def table(found: dict[str, Any], where: dict[str, str], args: argparse.Namespace) -> str:

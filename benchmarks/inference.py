@@ -17,13 +17,11 @@ printed: stock does not care, the engine does.
 Ways take turns; times are medians. *Peak memory* is the largest resident set of a process of its own that answers one
 batch, libraries and model included.
 
-    python benchmarks/inference.py [--quick] [--json FILE] [--models demo,...] [--device cuda] [--precision bfloat16]
+    python benchmarks/inference.py [--quick] [--json FILE] [--keep] [--models demo,...] [--device cuda]
+                                   [--precision bfloat16]
 """
 
 import argparse
-import json
-import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -34,6 +32,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from kept import add_options, machine, settle
 from spikingjelly.activation_based import functional
 from spikingjelly.activation_based import model as zoo
 from torch import nn
@@ -289,8 +288,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", metavar="A,B", default=",".join(MODELS), help="default: %(default)s")
     parser.add_argument("--batch", metavar="N", type=int, help="images at a time (default: 64 of the demo's, 4 others)")
-    parser.add_argument("--quick", action="store_true", help="two rounds instead of seven")
-    parser.add_argument("--json", metavar="FILE", type=Path, help="where to write the figures")
+    add_options(parser, quick="two rounds instead of seven")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: %(default)s)")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32", help="on CUDA")
     parser.add_argument("--once", choices=MODELS, help=argparse.SUPPRESS)
@@ -313,17 +311,10 @@ def main() -> None:
             figures["peak_bytes"] = {way: peak(name, way, figures["batch"]) for way in ("stock", "engine")}
             ratios[f"{name}_peak_memory_of_stock"] = figures["peak_bytes"]["engine"] / figures["peak_bytes"]["stock"]
     print(table(found, ratios))
-    if args.json:
-        machine = {
-            "threads": torch.get_num_threads(),
-            "cpu": torch.backends.cpu.get_cpu_capability(),
-            "platform": platform.platform(),
-            "torch": torch.__version__,
-            "load": os.getloadavg()[0],
-        }
-        args.json.write_text(
-            json.dumps({"ratios": ratios, "goals": GOALS, "models": found, "machine": machine}, indent=1) + "\n"
-        )
+    # Of limit and memory the smaller is the better.
+    better = {name: ratio for name, ratio in ratios.items() if name.endswith(("_vs_stock", "_vs_backend"))}
+    surroundings = machine(torch.device(args.device))
+    settle(args, "inference", better, {"ratios": ratios, "goals": GOALS, "models": found, "machine": surroundings})
 
 
 def table(found: dict[str, Any], ratios: dict[str, float]) -> str:

@@ -29,9 +29,9 @@ os.environ["NUMBA_THREADING_LAYER"] = "workqueue"
 import numpy as np
 import optuna
 import torch
+from kept import machine
 from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
-from stopwatch import machine
 
 from primesvt.models import SpikeDrivenTransformerConfig, open_data, predict
 from primesvt.pruning.family_contract import calibrated

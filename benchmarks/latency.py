@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from stopwatch import machine
+from kept import machine
 from torch import nn
 
 from primesvt.models import config_of, export_onnx, load_model

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stopwatch import machine
+from kept import machine
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,11 @@ Then the same study of the model of 8 blocks is run by one worker, and by severa
 thread, from the study's first moment to the end of the last worker, the unpruned model included, which every worker
 asks for itself. Importing PrimeSVT and loading its kernels is not counted.
 
-    python benchmarks/scaling.py [--quick] [--json FILE] [--samplers A,B] [--storage sqlite:///FILE]
+    python benchmarks/scaling.py [--quick] [--json FILE] [--keep] [--samplers A,B] [--storage sqlite:///FILE]
                                  [--workers N] [--only workers|trials]
 """
 
 import argparse
-import json
 import multiprocessing
 import os
 import tempfile
@@ -23,11 +22,11 @@ import warnings
 from dataclasses import dataclass
 from multiprocessing.queues import SimpleQueue
 from multiprocessing.synchronize import Barrier
-from pathlib import Path
 from typing import Any
 
 import optuna
-from stopwatch import Stopwatch, machine
+from kept import add_options, machine, settle
+from stopwatch import Stopwatch
 from torch import nn
 
 from primesvt.models import DataSet, SpikeDrivenTransformerConfig, open_data
@@ -205,8 +204,7 @@ def main() -> None:
     parser.add_argument("--storage", metavar="URL", help="default: in memory; of workers, an SQLite file")
     parser.add_argument("--workers", metavar="N", type=int, default=2, help="default: %(default)s")
     parser.add_argument("--only", choices=("trials", "workers"), help="one of the two parts")
-    parser.add_argument("--quick", action="store_true", help="two depths, 200 images, two trials, without gp")
-    parser.add_argument("--json", metavar="FILE", type=Path, help="where to write the figures")
+    add_options(parser, quick="two depths, 200 images, two trials, without gp")
     args = parser.parse_args()
     args.shared_trials = SHARED_TRIALS
     if args.quick:
@@ -220,8 +218,8 @@ def main() -> None:
         print(", ".join(f"{sampler} {share:.1%}" for sampler, share in figures["cheap_share"].items()) + "\n")
     if args.only != "trials":
         figures["workers"] = speedups(args)
-    if args.json:
-        args.json.write_text(json.dumps(figures, indent=1) + "\n")
+    ratios = {f"{row['sampler']}_{row['workers']}_workers": row["speedup"] for row in figures.get("workers", [])}
+    settle(args, "scaling", ratios, figures)
 
 
 if __name__ == "__main__":

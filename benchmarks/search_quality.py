@@ -19,8 +19,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from kept import machine
 from optuna.trial import FrozenTrial
-from stopwatch import machine
 
 from primesvt.models import DEMO, PrimeSVTError, load_model, open_data
 from primesvt.search import Constraints, accuracy_of, decided_early, saving_of

@@ -6,19 +6,17 @@ round is not counted: it fills the caches of files and compiles kernels. ``impor
 that needs a model; the goals are for machines on which it takes a second at most, so they are said as what is added to
 it, too.
 
-    python benchmarks/startup.py [--rounds N] [--json FILE]
+    python benchmarks/startup.py [--rounds N] [--quick] [--json FILE] [--keep]
 """
 
 import argparse
-import json
 import os
 import statistics
 import subprocess
 import sys
 import time
-from pathlib import Path
 
-from stopwatch import machine
+from kept import add_options, machine, settle
 
 ROUNDS = 5
 _PRIMESVT = ("-c", "import sys; from primesvt.studies.main import main; sys.exit(main())")
@@ -67,12 +65,12 @@ def main() -> None:
     """Measure, and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="rounds that count (default: %(default)s)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    add_options(parser, quick="one round")
     args = parser.parse_args()
-    found = measured(args.rounds)
+    found = measured(1 if args.quick else args.rounds)
     print(text(found))
-    if args.json is not None:
-        args.json.write_text(json.dumps({"machine": machine(), "rounds": args.rounds, "seconds": found}, indent=2))
+    ratios = {f"torch_by_{name}": found[_TORCH]["wall"] / found[name]["wall"] for name in COMMANDS}
+    settle(args, "startup", ratios, {"machine": machine(), "rounds": args.rounds, "seconds": found})
 
 
 if __name__ == "__main__":

@@ -1,13 +1,9 @@
 """Where the time of a search goes: an evaluator with clocks. Shared by the benchmarks."""
 
-import platform
 import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
-
-import torch
 
 from primesvt.models import Predictions
 from primesvt.pruning import PruningPlan, Version
@@ -66,13 +62,3 @@ class Stopwatch:
             "building": s["evaluation"] - s["asking"],
             "sampler": s["total"] - s["evaluation"],
         }
-
-
-def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
-    return {
-        "threads": torch.get_num_threads(),
-        "cpu": torch.backends.cpu.get_cpu_capability(),
-        "platform": platform.platform(),
-        "torch": torch.__version__,
-    }

@@ -4,7 +4,7 @@
 ``primesvt search`` does: spikes as bits, prefixes that plans share computed once, plans that cannot keep the limit
 rejected early (risk 1e-4). Both decide the same, or ``same_plan`` is false. They take turns; times are medians.
 
-    python benchmarks/study.py [--quick] [--json FILE] [--images N] [--rates A,B,...]
+    python benchmarks/study.py [--quick] [--json FILE] [--keep] [--images N] [--rates A,B,...]
 """
 
 import argparse
@@ -15,11 +15,11 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, NoReturn
 
 import optuna
-from stopwatch import Stopwatch, machine
+from kept import add_options, machine, settle
+from stopwatch import Stopwatch
 from torch import nn
 
 from primesvt.models import DataSet, load_model, open_data
@@ -113,8 +113,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", metavar="N", type=int, help="selection images (default: 1000; 400 with --quick)")
     parser.add_argument("--rates", metavar="A,B", help="rates (default: 0.1,0.3,0.5,0.7,0.9; 0.3,0.6 with --quick)")
-    parser.add_argument("--quick", action="store_true", help="one round of a small study")
-    parser.add_argument("--json", metavar="FILE", type=Path, help="where to write the figures")
+    add_options(parser, quick="one round of a small study")
     args = parser.parse_args()
     rates = args.rates or ("0.3,0.6" if args.quick else "0.1,0.3,0.5,0.7,0.9")
     settings = StudySettings(
@@ -125,8 +124,7 @@ def main() -> None:
     figures = _compared(measured(settings, 1 if args.quick else 3))
     print(f"demo model, {settings.images} images, rates {rates}\n")
     _show(figures)
-    if args.json:
-        args.json.write_text(json.dumps(figures, indent=1) + "\n")
+    settle(args, "study", figures["ratios"], figures)
 
 
 def measured(settings: StudySettings, rounds: int) -> dict[str, list[Round]]:

@@ -11,22 +11,18 @@ process and its settings, and step in turn; what counts is the median.
 * ``limit``: the convolutions and matrix products of the step alone, dense, forward and backward, each in the memory
   format that is the fastest for it. What no implementation undercuts that multiplies by zeros, too.
 
-    python benchmarks/training.py [--quick] [--device cuda] [--json FILE]
+    python benchmarks/training.py [--quick] [--device cuda] [--json FILE] [--keep]
 """
 
 import argparse
-import json
-import os
-import platform
 import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import numba
 import torch
+from kept import add_options, machine, settle
 from spikingjelly.activation_based import functional, surrogate
 from spikingjelly.activation_based.model import SpikeDrivenTransformer
 from torch import nn
@@ -179,25 +175,11 @@ def measure(size: Size, rounds: int, device: torch.device) -> dict[str, float]:
     return {name: size.batch / seconds for name, seconds in race(actions, rounds, device).items()}
 
 
-def machine(device: torch.device) -> dict[str, Any]:
-    """What the figures depend on."""
-    return {
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or "cpu",
-        "threads": torch.get_num_threads(),
-        "numba_threads": numba.get_num_threads(),
-        "cpus": os.cpu_count(),
-        "load_before": round(os.getloadavg()[0], 2),
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-    }
-
-
 def main() -> None:
     """Measure, print a table, and write JSON where asked to."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="fewer repetitions")
+    add_options(parser, quick="fewer repetitions")
     parser.add_argument("--device", default="cpu", type=torch.device, help="cpu (default) or cuda")
-    parser.add_argument("--json", metavar="FILE", type=Path, help="where to write the figures")
     args = parser.parse_args()
     surroundings = machine(args.device)
     # As the command line does it, for all contestants.
@@ -218,9 +200,8 @@ def main() -> None:
         name = key.partition("_")[0]
         print(f"\n{key}: {ratios[key]:.2f}, goal {goal}: {'met' if ratios[key] >= goal else 'missed'}")
         print(f"The limit against stock: {speeds[name]['limit'] / speeds[name]['stock']:.2f}")
-    if args.json:
-        result = {"ratios": ratios, "goals": GOALS, "images_per_second": speeds, "machine": surroundings}
-        args.json.write_text(json.dumps(result, indent=1))
+    figures = {"ratios": ratios, "goals": GOALS, "images_per_second": speeds, "machine": surroundings}
+    settle(args, "training", ratios, figures)
 
 
 if __name__ == "__main__":

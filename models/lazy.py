@@ -7,6 +7,8 @@ A package names it as imports for the type checker, which are read here once mor
 
     __all__ = ["PruningPlan", "load_plan"]
     lazily(__name__)
+
+The library lazy_loader has the same idea; it wants a second list of the names in a stub file, and none with ``as``.
 """
 
 import ast
