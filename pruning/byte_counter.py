@@ -4,7 +4,7 @@ Every stored tensor has at most two dimensions that follow a layer's width, so t
 ``pairs[a, b] * width[a] * width[b]`` over all layers and the constant 1. Three things are not in it: the index that a
 writer of the stream stores once it is narrower than the stream; the counters that a layer has as long as it has a
 channel; and how many channels of a writer are left when the stream has lost some, which depends on which. They are
-counted as :func:`~primesvt.pruning.kept_bytes` does; the sums are equal to its.
+counted as :func:`~primesvt.pruning.kept_bytes` does, for each stream by itself; the sums are equal to its.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,15 +15,16 @@ from typing import Self
 import numpy as np
 from torch import nn
 
-from primesvt.models import ChannelGroup, config_of
+from primesvt.models import EMBEDDING, ChannelGroup, config_of
 
 from .kept import Scores, kept_channels, scores_of
 from .memory import INDEX_BYTES
 from .plan import DEFAULT_CRITERION, PruningPlan, kept_counts
 from .surgery import cuts, owners_of
 
-# Widths of all layers when streams alone lose channels and some layers all, from their ratios.
-Remaining = Callable[[tuple[tuple[str, float], ...]], Mapping[str, int]]
+# Layers and ratios, and the widths of all layers when a stream alone loses channels and some layers all.
+Lost = tuple[tuple[str, float], ...]
+Remaining = Callable[[Lost], Mapping[str, int]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +35,7 @@ class ByteCounter:
         groups: All layers of the model, by name.
         pairs: Bytes per product of two widths, float64 ``[L + 1, L + 1]``; the last row and column are the constant's.
         counters: Bytes of every layer's tensors of no dimension, float64 ``[L]``.
-        remaining: Widths when streams alone lose channels, and removed layers all.
+        remaining: Widths when a stream alone loses channels, and removed layers all.
         multiple: Of the plans.
     """
 
@@ -66,7 +67,7 @@ class ByteCounter:
         """
         known = scores_of(model, criterion) if scores is None else scores
 
-        def remaining(lost: tuple[tuple[str, float], ...]) -> Mapping[str, int]:
+        def remaining(lost: Lost) -> Mapping[str, int]:
             kept = kept_channels(model, PruningPlan(dict(lost), criterion, multiple=multiple), known)
             return {layer: len(channels) for layer, channels in kept.items()}
 
@@ -82,22 +83,36 @@ class ByteCounter:
         Raises:
             PrimeSVTError: They remove a part of a branch.
         """
-        return round(float(self._count(self._widths(self._left(self._lost(ratios)), self._row(ratios))[None])[0]))
+        return round(float(self._count(self._widths(self._left(ratios), self._row(ratios))[None])[0]))
 
     def along(self, ratios: Mapping[str, float], layer: str, choices: Sequence[float]) -> np.ndarray:
         """Bytes of the plan with each of several ratios for one layer, float64 ``[K]``."""
         rows = np.tile(self._row(ratios), (len(choices), 1))
         rows[:, tuple(self.groups).index(layer)] = choices
-        if layer not in self._streams:
-            return self._count(self._widths(self._left(self._lost(ratios)), rows))
-        left = np.stack([self._left(self._lost({**ratios, layer: ratio})) for ratio in choices])
+        left = self._left({**ratios, layer: 0.0})
+        if layer in self._streams:
+            left, removed = np.tile(left, (len(choices), 1)), _removed(ratios)
+            for row, ratio in zip(left, choices, strict=True):
+                self._narrow(row, layer, ratio, removed)
         return self._count(self._widths(left, rows))
 
     def _row(self, ratios: Mapping[str, float]) -> np.ndarray:
         return np.array([ratios.get(name, 0.0) for name in self.groups])
 
-    def _lost(self, ratios: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
-        return tuple(sorted((name, each) for name, each in ratios.items() if name in self._streams or each == 1))
+    def _left(self, ratios: Mapping[str, float]) -> np.ndarray:
+        """Channels left of every layer, float64 ``[L]``, when streams and removed layers alone lose theirs."""
+        removed = _removed(ratios)
+        left = self._known(removed).copy()
+        for stream in self._streams:
+            self._narrow(left, stream, ratios.get(stream, 0.0), removed)
+        return left
+
+    def _narrow(self, left: np.ndarray, stream: str, ratio: float, removed: Lost) -> None:
+        """Write into ``left``, ``[L]``, what a stream and its writers have left once the stream has lost its ratio."""
+        if ratio > 0:
+            places, branches = self._streams[stream]
+            silent = tuple(each for each in removed if self.groups[each[0]].branch in branches)
+            left[places] = self._known(((stream, ratio), *silent))[places]
 
     def _widths(self, left: np.ndarray, ratios: np.ndarray) -> np.ndarray:
         """Channels left of every layer and a last 1, ``[..., L + 1]``.
@@ -120,15 +135,15 @@ class ByteCounter:
         return np.asarray(((widths @ self.pairs) * widths).sum(1) + INDEX_BYTES * indices + counters)
 
     @cached_property
-    def _left(self) -> Callable[[tuple[tuple[str, float], ...]], np.ndarray]:
-        """Channels left of every layer, float64 ``[L]``, when streams and removed layers alone lose theirs."""
+    def _known(self) -> Callable[[Lost], np.ndarray]:
+        """Channels left of every layer, float64 ``[L]``, from what a stream and the removed layers lose."""
 
-        def left(lost: tuple[tuple[str, float], ...]) -> np.ndarray:
+        def known(lost: Lost) -> np.ndarray:
             widths = self.remaining(lost)
             return np.array([widths[name] for name in self.groups], dtype=np.float64)
 
-        # A search asks for the same ratios again and again.
-        return lru_cache(4096)(left)
+        # A search asks for the same ratios again and again; of all streams together there would be too many.
+        return lru_cache(4096)(known)
 
     @cached_property
     def _own(self) -> tuple[np.ndarray, np.ndarray]:
@@ -138,8 +153,16 @@ class ByteCounter:
         return np.array([group.name not in self._streams for group in groups]), np.array(heads, dtype=np.float64)
 
     @cached_property
-    def _streams(self) -> tuple[str, ...]:
-        return tuple(sorted({group.stream for group in self.groups.values() if group.stream is not None}))
+    def _streams(self) -> dict[str, tuple[list[int], set[str | None]]]:
+        """The places of every stream and its writers, whose widths it decides, and the branches that write into it."""
+        found: dict[str, tuple[list[int], set[str | None]]] = {}
+        for place, group in enumerate(self.groups.values()):
+            stream = group.name if group.kind == EMBEDDING else group.stream
+            if stream is not None:
+                places, branches = found.setdefault(stream, ([], set()))
+                places.append(place)
+                branches.add(group.branch)
+        return found
 
     @cached_property
     def _writers(self) -> tuple[list[int], list[int]]:
@@ -147,6 +170,10 @@ class ByteCounter:
         places = {name: at for at, name in enumerate(self.groups)}
         pairs = [(places[name], places[g.stream]) for name, g in self.groups.items() if g.stream is not None]
         return [writer for writer, _ in pairs], [stream for _, stream in pairs]
+
+
+def _removed(ratios: Mapping[str, float]) -> Lost:
+    return tuple(sorted((name, 1.0) for name, each in ratios.items() if each == 1))
 
 
 def _sizes(model: nn.Module, layers: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
