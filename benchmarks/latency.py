@@ -117,7 +117,10 @@ def show(name: str, found: dict[str, Any]) -> None:
     channels = np.array([label.isdigit() for label in labels])
     # What a time that is busier than the table's does to all of them alike is in the first, and not in the second.
     beside = (1 + errors) / (1 + errors[0]) - 1
-    for kind, those in (("plans of channels", channels), ("that remove branches", ~channels & (np.array(labels) != "unpruned"))):
+    for kind, those in (
+        ("plans of channels", channels),
+        ("that remove branches", ~channels & (np.array(labels) != "unpruned")),
+    ):
         if those.any():
             parts = f"as part of the unpruned model's time {_errors(beside[those])}"
             print(f"{those.sum()} {kind}: mean error {_errors(errors[those])}; {parts}")
