@@ -103,6 +103,11 @@ def is_feasible(trial: FrozenTrial) -> bool:
     return bool(trial.constraints) and all(value <= 0 for value in trial.constraints.values())
 
 
+def keeps_all_but(one: str, trial: FrozenTrial) -> bool:
+    """Whether a finished trial keeps all limits, whatever is with one of them."""
+    return all(value <= 0 for name, value in trial.constraints.items() if name != one)
+
+
 def violation(trial: FrozenTrial) -> float:
     """By how much a trial misses its limits, added up as Optuna's samplers do; see :class:`Constraints` for scales."""
     return sum(max(0.0, excess) for excess in trial.constraints.values())

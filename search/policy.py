@@ -21,7 +21,8 @@ Where the paper leaves freedom, and what is chosen here by default:
   already pruned, keeps the limit of accuracy. Rates are tried from the largest down: the first that keeps the limit is
   the largest, also where accuracy does not fall evenly. A search by halves would need fewer trials and could miss it.
 * *When to stop*: when the memory target is met, which is asked after every layer kept, or the targets are exhausted.
-  With ``exhaust`` the pass goes on through all targets, to the limit of accuracy.
+  Where there are limits beside, of bytes, operations or latency, they must be kept, too. With ``exhaust`` the pass goes
+  on through all targets, to the limit of accuracy.
 
 The policy's plan need not be the best of all the plans measured on the way. Among those of the pass whose last layer
 stands its rate alone it is the one that prunes most. But a layer that is pruned later, or never because the memory
@@ -46,7 +47,7 @@ class Outcome:
 
     Args:
         excess: Points by which the accuracy dropped beyond the limit; at most 0 where the limit is kept.
-        small_enough: Whether the memory target is met.
+        small_enough: Whether the memory target is met, and all other limits but that of accuracy.
     """
 
     excess: float

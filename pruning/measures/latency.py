@@ -10,12 +10,14 @@ from typing import Any
 from torch import nn
 
 from primesvt.models import config_of
+from primesvt.models.export import require
 
 from .. import latency
 from .measure import Measure, Tell
 
 
 def _table(model: nn.Module, tell: Tell) -> Mapping[str, Any]:
+    require("onnx", "onnxscript", "onnxruntime")
     return latency.table_for(config_of(model), tell).to_json()
 
 

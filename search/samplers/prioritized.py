@@ -39,6 +39,7 @@ from primesvt.pruning import DEFAULT_RATES, check_rates
 
 from ..attributes import LAYER, PHASE
 from ..constraints import ACCURACY_DROP, MEMORY_SAVING
+from ..goals import keeps_all_but
 from ..policy import Finished, Outcome, PrioritizedPolicy, Ratios
 from ..space import SearchSpace
 from ..workers import is_running
@@ -132,7 +133,7 @@ class PrioritizedSampler(PlanSampler):
     ) -> dict[Ratios, Outcome]:
         """Outcome of every plan among the trials, the first of each; trials without constraints say nothing."""
         return {
-            self.tried(t): Outcome(t.constraints[ACCURACY_DROP], t.constraints[MEMORY_SAVING] <= 0)
+            self.tried(t): Outcome(t.constraints[ACCURACY_DROP], keeps_all_but(ACCURACY_DROP, t))
             for t in reversed(trials)
             if t.state == state and {ACCURACY_DROP, MEMORY_SAVING} <= t.constraints.keys()
         }

@@ -4,8 +4,8 @@ Bytes are known, so only accuracy has to be learned. After every trial a model o
 (:mod:`primesvt.search.error_model`) is fitted to all trials; for any curves of errors the best plan is computed
 (:mod:`primesvt.search.allocation`). What a trial tries depends on its place in the study:
 
-* *reach*, while no plan keeps the limits: the plan that meets the memory target at the least error, by the most
-  probable curves and by drawn ones in turn;
+* *reach*, while no plan keeps the limits of memory and accuracy: the plan that meets the memory target at the least
+  error, by the most probable curves and by drawn ones in turn;
 * *best*: the smallest plan that keeps the limit of accuracy by the most probable curves;
 * *explore*: the same by curves drawn from what is still thinkable (Thompson sampling, W. R. Thompson, 1933): layers
   that might stand much are tried, together, and the next fit tells which did;
@@ -38,7 +38,6 @@ from ..allocation import Allocation, Curves
 from ..attributes import DIVERGENCE, PHASE
 from ..constraints import ACCURACY_DROP, MEMORY_SAVING
 from ..error_model import ErrorModel, Observation
-from ..goals import is_feasible
 from ..places import place_of
 from ..policy import Ratios, ratios
 from ..workers import is_running
@@ -104,9 +103,8 @@ class SensitivitySampler(PlanSampler):
         return Proposal(plan, {PHASE: phase})
 
     def _next(self, measured: Sequence[FrozenTrial], taken: set[Ratios], place: int) -> tuple[str, dict[str, float]]:
-        smallest = min(filter(is_feasible, measured), key=lambda t: t.constraints[MEMORY_SAVING], default=None)
-        best = None if smallest is None else dict(self.tried(smallest))
-        aims = _REACH if best is None else _SEARCH
+        # Another limit, such as of operations, is met by smaller plans, if by any: none is worth waiting for.
+        aims = _SEARCH if any(map(_reaches, measured)) else _REACH
         aim, rng = aims[place % len(aims)], np.random.default_rng((self._seed, place))
         model = ErrorModel(self._kinds, [self._observation(t) for t in measured if self.tried(t)])
         for draw in self._draws(model, aim.spread, rng):
@@ -181,6 +179,10 @@ class SensitivitySampler(PlanSampler):
         }
         lost = {layer for layers in gone.values() for layer in layers}
         return {layer: ratio for layer, ratio in ratios.items() if layer not in lost} | dict.fromkeys(gone, 1.0)
+
+
+def _reaches(trial: FrozenTrial) -> bool:
+    return trial.constraints[ACCURACY_DROP] <= 0 and trial.constraints[MEMORY_SAVING] <= 0
 
 
 def _says_something(trial: FrozenTrial) -> bool:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from torch import nn
 
-from primesvt.models import PrimeSVTError, config_of, streams
+from primesvt.models import PrimeSVTError, config_of, model_bytes, streams
 from primesvt.pruning import (
     Pruner,
     PruningPlan,
@@ -18,7 +18,8 @@ from primesvt.pruning import (
     measure_named,
     prunable_layers,
 )
-from primesvt.search import BudgetSpace, SearchSpace
+from primesvt.pruning.measures.size import SIZE
+from primesvt.search import BudgetSpace, Constraints, SearchSpace
 from primesvt.search.samplers import BUDGET_SPACE, Problem
 
 from .settings import StudySettings, Tables
@@ -71,17 +72,24 @@ def problem_of(settings: StudySettings, pruner: Pruner, tables: Tables = Mapping
     """
     layers = prunable_layers(pruner.model, embedding=True)
     counter, space = pruner.counter(settings.criterion, settings.multiple), grid_of(settings, pruner.model)
+    constraints = _aims(settings.constraints, pruner.model)
     if settings.chosen_space == BUDGET_SPACE:
-        space = BudgetSpace(**vars(space), cost=counter, least=settings.constraints.min_saving)
+        space = BudgetSpace(**vars(space), cost=counter, least=constraints.min_saving)
     return Problem(
         space=space,
-        constraints=settings.constraints,
+        constraints=constraints,
         saving=pruner.saving,
         kinds={layer.name: layer.kind for layer in layers},
         counter=counter,
         scores=lambda layer: pruner.scores(settings.criterion, layer),
         keeps=lambda plan: _keeps(settings, pruner, plan, tables),
     )
+
+
+def _aims(constraints: Constraints, model: nn.Module) -> Constraints:
+    """The limits with one of bytes, where there is any, as a memory saving: that is what samplers aim at."""
+    saving = 1 - constraints.limits.get(SIZE.name, math.inf) / model_bytes(model)
+    return replace(constraints, min_saving=max(constraints.min_saving, saving))
 
 
 def _keeps(settings: StudySettings, pruner: Pruner, plan: PruningPlan, tables: Tables) -> bool:
@@ -99,7 +107,7 @@ def _keeps(settings: StudySettings, pruner: Pruner, plan: PruningPlan, tables: T
 
 
 def check_reachable(settings: StudySettings, model: nn.Module, space: SearchSpace) -> None:
-    """Refuse a memory target that no plan of the space meets.
+    """Refuse a memory target, or a limit of bytes, that no plan of the space meets.
 
     Raises:
         PrimeSVTError: Saying what is reachable.
@@ -113,10 +121,18 @@ def check_reachable(settings: StudySettings, model: nn.Module, space: SearchSpac
             f"multiple {settings.multiple} lets no layer lose a channel: the widest has {widest}, in all of its heads. "
             "Give a smaller one."
         )
-    if reachable < settings.constraints.min_saving:
+    asked = _aims(settings.constraints, model).min_saving
+    if reachable < asked:
         floor = math.floor(reachable * 1e4) / 1e4  # what is said to be reachable must be
         more = "" if streams(model) & set(space.layers) else ", or add --embedding"
         raise PrimeSVTError(
-            f"min-saving {settings.constraints.min_saving:g} cannot be reached: with every layer pruned by "
-            f"{most:g} this model saves {floor:.4f} of its bytes. Ask for at most that{more}."
+            f"{_said(settings.constraints, asked)} cannot be reached: with every layer pruned by {most:g} this model "
+            f"saves {floor:.4f} of its bytes. Ask for at most that{more}."
         )
+
+
+def _said(constraints: Constraints, asked: float) -> str:
+    """What of the limits asks for a memory saving."""
+    if asked == constraints.min_saving:
+        return f"min-saving {asked:g}"
+    return f"A size of at most {constraints.limits[SIZE.name]:,.0f} bytes, a saving of {asked:.4f},"

@@ -62,13 +62,18 @@ class Landscape:
         values = self.constraints.values(drop=self.drop(plan), saving=self.saving(plan))
         return Outcome(values["accuracy_drop"], values["memory_saving"] <= 0)
 
+    def measures(self, plan: Mapping[str, float]) -> dict[str, float]:
+        """What a plan leaves of a hundred operations, where there is a limit of them."""
+        return {name: 100 * (1 - self.saving(plan)) for name in self.constraints.limits}
+
     def __call__(self, trial: optuna.Trial) -> tuple[float, float]:
         """The objective."""
         plan = dict(self.space.suggest(trial).ratios)
         self.asked.append(plan)
-        for name, value in self.constraints.values(drop=self.drop(plan), saving=self.saving(plan)).items():
+        drop, saving, measures = self.drop(plan), self.saving(plan), self.measures(plan)
+        for name, value in self.constraints.values(drop=drop, saving=saving, measures=measures).items():
             trial.set_constraint(name, value)
-        return self.saving(plan), 0.9 - self.drop(plan) / 100
+        return saving, 0.9 - drop / 100
 
 
 STORAGES = ("memory", "sqlite", "journal")

@@ -1,5 +1,7 @@
 """Latency as a measure: told from a table."""
 
+import sys
+
 import pytest
 
 from primesvt.models import PrimeSVTError
@@ -25,3 +27,11 @@ def test_a_narrower_layer_takes_less() -> None:
 def test_without_its_table_it_says_nothing() -> None:
     with pytest.raises(PrimeSVTError, match="images or at a table"):
         measure_named("latency").value(tiny_model(), None)
+
+
+def test_what_a_table_needs_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    table = measure_named("latency").table
+    assert table is not None
+    with pytest.raises(PrimeSVTError, match="onnxruntime is needed for that: pip install onnx onnxscript onnxruntime"):
+        table(tiny_model(), lambda _done, _total: None)

@@ -47,6 +47,15 @@ def small() -> Landscape:
     return Landscape(constraints=Constraints(max_drop=3, min_saving=0.9))
 
 
+def test_a_pass_goes_on_until_all_limits_but_that_of_accuracy_are_kept() -> None:
+    land = Landscape(constraints=Constraints(max_drop=3, min_saving=0.2))
+    _, plan = whole_pass(land)
+    assert 100 * (1 - land.saving(plan)) > 50
+    limited = Landscape(constraints=Constraints(max_drop=3, min_saving=0.2, limits={"synops": 50}))
+    _, plan = whole_pass(limited)
+    assert 100 * (1 - limited.saving(plan)) <= 50
+
+
 @pytest.mark.parametrize("trials", [None, 1000])
 def test_a_plain_study_ends_by_itself_and_running_it_again_measures_nothing(store: Store, trials: int | None) -> None:
     land = small()

@@ -153,6 +153,20 @@ def test_no_plan_is_asked_that_misses_another_limit_which_needs_no_image() -> No
     assert len(study.trials) == 3
 
 
+def test_a_limit_of_what_only_images_tell_is_looked_for_in_smaller_plans() -> None:
+    land = small()
+    study = optuna.create_study(sampler=own(land), directions=DIRECTIONS)
+
+    def objective(trial: optuna.Trial) -> tuple[float, float]:
+        values = land(trial)
+        # At the memory target, seven tenths of the operations are left.
+        trial.set_constraint("synops", 1 - values[0] - 0.5)
+        return values
+
+    study.optimize(objective, n_trials=12)
+    assert feasible(study)
+
+
 def test_a_target_that_no_plan_meets_is_no_reason_to_stop() -> None:
     land = Deep(blocks=1, limits=Constraints(max_drop=6, min_saving=0.99))
     assert len(land.run(6).trials) == 6

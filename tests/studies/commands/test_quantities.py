@@ -2,11 +2,12 @@
 
 import argparse
 import math
+import re
 
 import pytest
 
 from primesvt.search import Constraints
-from primesvt.studies.commands.quantities import milliseconds, quantity
+from primesvt.studies.commands.quantities import quantity
 from primesvt.studies.commands.search_options import add_search, settings_of
 
 
@@ -32,11 +33,27 @@ def test_what_is_no_number(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "number"), [("3.5ms", 3.5), ("3.5", 3.5), ("3500 us", 3.5), ("3500µs", 3.5), ("0.0035s", 3.5)]
+    ("flag", "text", "number"),
+    [
+        ("--max-latency", "3.5ms", 3.5),
+        ("--max-latency", "3.5", 3.5),
+        ("--max-latency", "3500 us", 3.5),
+        ("--max-latency", "3500\u00b5s", 3.5),
+        ("--max-latency", "3500\u03bcs", 3.5),
+        ("--max-latency", "0.0035s", 3.5),
+        ("--max-energy", "8", 8.0),
+        ("--max-energy", "8uJ", 8.0),
+        ("--max-energy", "0.008 mJ", 8.0),
+        ("--max-energy", "8e-6J", 8.0),
+    ],
 )
-def test_times(text: str, number: float) -> None:
-    assert milliseconds(text) == pytest.approx(number)
-    assert math.isnan(milliseconds(f"{text} or so"))
+def test_times_and_energies(flag: str, text: str, number: float, capsys: pytest.CaptureFixture[str]) -> None:
+    (most,) = settings(flag, text)[1].limits.values()
+    assert most == pytest.approx(number)
+    for wrong in (f"{text} or so", f"-{text}", f"{text}B"):
+        with pytest.raises(SystemExit):
+            settings(f"{flag}={wrong}")
+        assert re.search("expected a number above 0, such as (3.5 or 3.5ms|8 or 8uJ), got", capsys.readouterr().err)
 
 
 def settings(*words: str) -> tuple[tuple[str, ...], Constraints]:

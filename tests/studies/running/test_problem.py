@@ -1,11 +1,12 @@
 """What settings ask for of a model: layers, plans, what a sampler is told, and what is reachable."""
 
+import math
 import re
 from dataclasses import replace
 
 import pytest
 
-from primesvt.models import PrimeSVTError, parameter_count
+from primesvt.models import PrimeSVTError, model_bytes, parameter_count
 from primesvt.pruning import Pruner, PruningPlan, branches, memory_saving, prunable_layers
 from primesvt.search import Constraints
 from primesvt.search.samplers import PrioritizedOptions
@@ -57,6 +58,24 @@ def test_a_sampler_is_told_which_plans_keep_the_limits_of_measures() -> None:
     everything = PruningPlan(dict.fromkeys(problem.space.layers, 0.9), repair=("least-squares",))
     assert [problem.keeps(plan) for plan in (PruningPlan(), everything)] == [False, True]
     assert problem_of(StudySettings(), Pruner(model)).keeps(PruningPlan())
+
+
+@pytest.mark.parametrize("sampler", ["sensitivity", "random"])
+def test_a_limit_of_bytes_is_a_memory_target(sampler: str) -> None:
+    model = tiny_model()
+    half = model_bytes(model) // 2
+
+    def settings(most: float, min_saving: float) -> StudySettings:
+        return StudySettings(sampler=sampler, constraints=Constraints(min_saving=min_saving, limits={"size": most}))
+
+    problem = problem_of(settings(half, 0.1), Pruner(model))
+    assert math.floor(problem.cost.bytes({}) * (1 - problem.constraints.min_saving) + 1e-6) == half
+    assert not problem.meets({})
+    assert getattr(problem.space, "least", problem.constraints.min_saving) == problem.constraints.min_saving
+    assert problem_of(settings(half, 0.7), Pruner(model)).constraints.min_saving == 0.7
+    check_reachable(settings(half, 0.1), model, grid_of(settings(half, 0.1), model))
+    with pytest.raises(PrimeSVTError, match=r"A size of at most 100 bytes, a saving of 0\.\d{4}, cannot be reached"):
+        check_reachable(settings(100, 0.1), model, grid_of(settings(100, 0.1), model))
 
 
 def test_layers_may_be_left_out(family: str) -> None:
