@@ -5,10 +5,10 @@ import argparse
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial
 
-from primesvt.pruning import measure_named
-from primesvt.search import Constraints, accuracy_of, decided_early, evaluation_of, saving_of
+from primesvt.search import accuracy_of, decided_early, evaluation_of, saving_of
 
 from ..reporting.tables import table
+from ..reporting.verdict import other_limits
 from ..running.budget import Budget, Pace
 from ..running.progress import bar, say, tell_of_table, warn
 from ..running.runner import RunOptions, run_study
@@ -103,7 +103,8 @@ def _text(result: StudyRun, args: argparse.Namespace) -> str:
     head = (
         f"study {result.study.study_name}: {len(result.finished)} trials, {len(result.feasible)} keep the limits "
         f"(at most {limits.max_drop:g} points{f' less a margin of {limits.margin:g}' if limits.margin else ''}, "
-        f"at least {limits.min_saving:.2%} saved{_limits(limits)}){f', {early} were rejected early' if early else ''}\n"
+        f"at least {limits.min_saving:.2%} saved{other_limits(limits)})"
+        f"{f', {early} were rejected early' if early else ''}\n"
     )
     if best is None:
         nearest = result.nearest
@@ -128,11 +129,6 @@ def _text(result: StudyRun, args: argparse.Namespace) -> str:
         + f"\nprune with: primesvt prune {args.model} --storage {without_password(args.storage)} "
         f"--study {result.study.study_name} --trial {best.number} -o DIR"
     )
-
-
-def _limits(limits: Constraints) -> str:
-    """The limits of measures in words."""
-    return "".join(f", {name} at most {measure_named(name).text(most)}" for name, most in limits.limits.items())
 
 
 def _stopped(trial: FrozenTrial) -> str:

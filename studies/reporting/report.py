@@ -15,7 +15,7 @@ from .evidence import claims_table, gains_table, sampler_table
 from .page import bullets, figure_part, heading, html_table, note, page
 from .picker import picker
 from .provenance import Provenance
-from .verdict import verdict, words
+from .verdict import other_limits, verdict, words
 
 # Where fine-tuned models lie in the directory of a comparison.
 FINETUNED = "finetuned"
@@ -64,7 +64,7 @@ def _head(comparison: Comparison) -> list[str]:
         note(
             f"{comparison.family}, {comparison.parameters:,} parameters, {comparison.bytes:,} bytes; "
             f"{comparison.data}; limits: at most {limits.max_drop:g} points of accuracy lost{margin}, "
-            f"at least {limits.min_saving:.2%} of the bytes saved"
+            f"at least {limits.min_saving:.2%} of the bytes saved{other_limits(limits)}"
         ),
         f'<div class="verdict{" alarm" if said.alarm else ""}" role="status">{sentences}</div>',
     ]

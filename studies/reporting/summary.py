@@ -28,7 +28,7 @@ def summary(comparison: Comparison, provenance: Provenance | None = None) -> dic
         "summary": words(comparison),
         "model": _model(comparison),
         "data": comparison.data,
-        "constraints": {"max_drop": limits.max_drop, "min_saving": limits.min_saving, "margin": limits.margin},
+        "constraints": limits.to_json(),
         "baseline": _baseline(comparison),
         "winner": _plan(comparison.winner),
         "nearest": _plan(comparison.nearest),

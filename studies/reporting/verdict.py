@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from primesvt.search import ACCURACY_DROP, MEMORY_SAVING
+from primesvt.pruning import measure_named
+from primesvt.search import ACCURACY_DROP, MEMORY_SAVING, Constraints
 
 from ..running.unseen import seen_before
 from .comparison import Comparison, ReportedPlan
@@ -102,9 +103,15 @@ def miss(comparison: Comparison, plan: ReportedPlan) -> str:
     return " and ".join(f"{over[name]:.2f} {unit}" for name, unit in units.items() if over[name] > 0)
 
 
+def other_limits(limits: Constraints) -> str:
+    """The limits of measures in words, each behind a comma."""
+    return "".join(f", {name} at most {measure_named(name).text(most)}" for name, most in limits.limits.items())
+
+
 def _none_found(comparison: Comparison) -> tuple[str, str, str]:
     limits, nearest = comparison.constraints, comparison.nearest
     least = f"at most {limits.max_drop - limits.margin:g} points lost, at least {limits.min_saving:.2%} saved"
+    least += other_limits(limits)
     none = f"No study found a plan that keeps the limits ({least})."
     if nearest is None:
         return none, "No study has a plan that was measured.", "The test set was not looked at."

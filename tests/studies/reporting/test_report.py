@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from primesvt.pruning import Robustness, measure_named
-from primesvt.search import Goals
+from primesvt.search import Constraints, Goals
 from primesvt.studies.reporting.device import DeviceCost
 from primesvt.studies.reporting.report import report_page, robustness_page
 
@@ -62,7 +62,8 @@ def test_robustness_alone_has_no_limit() -> None:
 
 def test_a_third_objective_has_a_front_and_the_chosen_plan_its_energy() -> None:
     goals = Goals.of([measure_named("energy")]).objectives[2:]
-    one = study("a", 0, plan("", 0.5, 1.0))
+    shown = plan("", 0.5, 1.0)
+    one = study("a", 0, replace(shown, selection=replace(shown.selection, measures={"energy": 7.0})))
     history = replace(one.history, measures={"energy": tuple(range(10))})
     compared = comparison([replace(one, history=history)])
     cost = DeviceCost(bytes=100, measures={"size": 100, "energy": 2.26}, images=9)
@@ -75,6 +76,9 @@ def test_a_third_objective_has_a_front_and_the_chosen_plan_its_energy() -> None:
     assert "Spikes counted on 9 test images" in table
     assert "energy takes 4.6 pJ a multiply-accumulate, 0.9 pJ an addition (45 nm)" in table
     assert ">50.00%<" in table[: table.index("</table>")]
+    limited = replace(compared, constraints=Constraints(max_drop=3, min_saving=0.25, limits={"energy": 8.0}))
+    assert "at least 25.00% of the bytes saved, energy at most 8.000 µJ<" in body(report_page(limited))
     without = body(report_page(pair()))
+    assert "at least 25.00% of the bytes saved<" in without
     assert "Memory saved against" not in without
     assert "What a device feels" not in without

@@ -143,4 +143,5 @@ def test_a_limit_of_a_measure_that_no_plan_keeps_is_named() -> None:
     slow = replace(slow, selection=selection, feasible=False, violation=25.0)
     said = verdict(comparison([study("ours", 0, slow)], limits))
     assert said.conclusion is Conclusion.NONE_FOUND
+    assert "(at most 3 points lost, at least 25.00% saved, latency at most 4.000 ms)" in said.sentences[0]
     assert said.sentences[1].endswith("it misses by 25.00 % of the limit of latency.")
