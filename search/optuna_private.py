@@ -2,7 +2,8 @@
 
 A sampler has no public way to write into the trial that it samples: it gets a frozen copy. Optuna's own samplers go
 through ``study._storage`` and ``trial._trial_id``, and so do we. Nor is there a public way from a study to the storage
-that it was opened with, which is where the other studies are.
+that it was opened with, which is where the other studies are; nor to tell a trial that was enqueued from one that was
+sampled.
 """
 
 from typing import Any
@@ -15,6 +16,11 @@ from optuna.trial import FrozenTrial
 def storage_of(study: optuna.Study) -> BaseStorage:
     """The storage that holds a study."""
     return study._storage
+
+
+def was_enqueued(trial: FrozenTrial) -> bool:
+    """Whether a trial was told its parameters, so that no sampler drew them."""
+    return "fixed_params" in trial.system_attrs
 
 
 def write_user_attr(study: optuna.Study, trial: FrozenTrial, key: str, value: Any) -> None:

@@ -2,9 +2,8 @@
 
 numba's own cache asks for the place of a source file and for all that the file says: every clone and every upgrade
 compiles all kernels anew. Here the key is the source of a kernel and of all that it calls and reads, beside what numba
-asks for anyway: its version, Python's, the processor, and the types of the arguments. The files lie where caches lie:
-in ``primesvt/kernels`` below ``XDG_CACHE_HOME``, or below ``.cache`` of the home directory; ``NUMBA_CACHE_DIR`` names
-another place.
+asks for anyway: its version, Python's, the processor, and the types of the arguments. The files lie where caches lie
+(:mod:`primesvt.models.cache_folder`); ``NUMBA_CACHE_DIR`` names another place.
 
 numba has no public way to say so; what is used here of :mod:`numba.core.caching` is used in no other file.
 """
@@ -21,6 +20,8 @@ from typing import Any
 
 from numba.core import caching
 from numba.core.dispatcher import Dispatcher
+
+from ..cache_folder import cache_folder
 
 # Of all whose source counts; what numpy and numba say counts by numba's version.
 _PACKAGE = __name__.partition(".")[0]
@@ -87,12 +88,8 @@ def folder() -> Path:
     Raises:
         OSError: There is no such place.
     """
-    if named := os.environ.get("NUMBA_CACHE_DIR"):
-        return Path(named)
-    try:
-        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "primesvt" / "kernels"
-    except RuntimeError:
-        raise OSError("there is no home directory") from None
+    named = os.environ.get("NUMBA_CACHE_DIR")
+    return Path(named) if named else cache_folder("kernels")
 
 
 def _path() -> str | None:

@@ -1,12 +1,11 @@
 """Tables that this machine measured before, one file each, so that a model is measured once.
 
-They lie where caches lie: in ``primesvt/latency`` below ``XDG_CACHE_HOME``, or below ``.cache`` of the home directory.
-A file is named by all that its numbers depend on: the machine, ONNX Runtime, PrimeSVT, and the structure of the model.
+They lie where caches lie (:mod:`primesvt.models.cache_folder`). A file is named by all that its numbers depend on: the
+machine, ONNX Runtime, PyTorch (which exports), and the structure of the model.
 """
 
 import hashlib
 import json
-import os
 import platform
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +14,7 @@ import onnxruntime
 import torch
 
 from primesvt.models import ModelConfig, PrimeSVTError, whole_file
+from primesvt.models.cache_folder import cache_folder
 from primesvt.models.export import OPSET
 
 from .building import Tell, build_table
@@ -36,12 +36,12 @@ def table_for(config: ModelConfig, on_timed: Tell = lambda _done, _total: None) 
     Raises:
         PrimeSVTError: The model cannot be exported.
     """
-    file = _file(config)
-    # A file that cannot be read or written costs time, and nothing else.
+    # A file that cannot be read or written, or has no place at all, costs time, and nothing else.
     with suppress(OSError, ValueError, TypeError, KeyError):
-        return LatencyTable.from_json(json.loads(file.read_text()))
+        return LatencyTable.from_json(json.loads(_file(config).read_text()))
     table = build_table(config, machine_name(), on_timed)
     with suppress(OSError, PrimeSVTError):
+        file = _file(config)
         file.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(file) as partial:
             partial.write_text(json.dumps(table.to_json()))
@@ -64,5 +64,4 @@ def _file(config: ModelConfig) -> Path:
     numbers = {name: value for name, value in config.to_json().items() if name not in _WORDS}
     known = [_FORMAT, machine_name(), platform.node(), torch.__version__, OPSET, config.family, numbers]
     digest = hashlib.sha256(json.dumps([*known, len(config.classes)], sort_keys=True, default=str).encode())
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return home / "primesvt" / "latency" / f"{digest.hexdigest()[:24]}.json"
+    return cache_folder("latency") / f"{digest.hexdigest()[:24]}.json"

@@ -8,6 +8,7 @@ from optuna.trial import FrozenTrial
 
 from primesvt.models.options import option
 
+from ..optuna_private import was_enqueued
 from .kind import DEFAULT_TRIALS, SPACES, Problem, SamplerKind
 from .redraw import DrawOptions, Redraw
 from .reseeded import ReseededSampler
@@ -44,7 +45,7 @@ class _Population(ReseededSampler):
         """Give a trial that was told its plan its generation: the sampler does so only where it draws."""
         super().before_trial(study, trial)
         sampler = self._sampler(study, trial)
-        if "fixed_params" in trial.system_attrs and isinstance(sampler, NSGAIISampler):
+        if was_enqueued(trial) and isinstance(sampler, NSGAIISampler):
             sampler.get_trial_generation(study, trial)
 
 

@@ -40,6 +40,7 @@ from primesvt.pruning import DEFAULT_RATES, check_rates
 from ..attributes import LAYER, PHASE
 from ..constraints import ACCURACY_DROP, MEMORY_SAVING
 from ..goals import keeps_all_but
+from ..optuna_private import was_enqueued
 from ..policy import Finished, Outcome, PrioritizedPolicy, Ratios
 from ..space import SearchSpace
 from ..workers import is_running
@@ -115,7 +116,7 @@ class PrioritizedSampler(PlanSampler):
         return step.ratios if isinstance(step, Finished) else None
 
     def _check(self, trial: FrozenTrial) -> None:
-        if not set(self._policy.layers) & trial.params.keys() or "fixed_params" in trial.system_attrs:
+        if not set(self._policy.layers) & trial.params.keys() or was_enqueued(trial):
             return
         if not {ACCURACY_DROP, MEMORY_SAVING} <= trial.constraints.keys():
             raise PrimeSVTError(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from primesvt.models import load_model, model_bytes, open_data
-from primesvt.search.samplers import PRIORITIZED
+from primesvt.search.samplers import PRIORITIZED, SENSITIVITY
 
 from ..reporting.comparison import Comparison
 from ..reporting.device import device_table
@@ -33,6 +33,7 @@ from ..running.storage import open_storage
 from ..running.subject import Subject
 from ..running.train_run import was_mirrored
 from .arguments import add_json, print_result
+from .repair import RECOMMENDED
 
 # Of what a user's own comparison looks at, the demo takes a quarter of the selection images, a quarter of the
 # calibration images and one seed, to take minutes; how it searches is the default.
@@ -40,8 +41,6 @@ IMAGES = 1_000
 CALIBRATION = 128
 FRONT = 3
 EPOCHS = 1
-REPAIR = ("least-squares",)
-SENSITIVITY = "sensitivity"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,8 +67,8 @@ def run(args: argparse.Namespace) -> None:
     policy = replace(common, options=common.kind.at_its_best(common.options))
     arms = [
         Arm(PRIORITIZED, policy),
-        Arm(f"{PRIORITIZED}-repaired", replace(policy, repair=REPAIR)),
-        Arm(f"{SENSITIVITY}-repaired", replace(common, sampler=SENSITIVITY, options=None, repair=REPAIR)),
+        Arm(f"{PRIORITIZED}-repaired", replace(policy, repair=RECOMMENDED)),
+        Arm(f"{SENSITIVITY}-repaired", replace(common, sampler=SENSITIVITY, options=None, repair=RECOMMENDED)),
     ]
     say(f"Demo model: {model_bytes(model):,} bytes. Searching on {IMAGES:,} selection images of {data.name}.")
     runs = run_studies(storage, Subject(model, data), studies_of(arms, seeds=1))

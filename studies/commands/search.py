@@ -6,6 +6,7 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial
 
 from primesvt.search import accuracy_of, decided_early, evaluation_of, saving_of
+from primesvt.search.samplers import PRIORITIZED
 
 from ..reporting.tables import table
 from ..reporting.verdict import other_limits
@@ -31,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sampler",
         type=sampler_name,
-        default="prioritized",
+        default=PRIORITIZED,
         help=f"{samplers_text()} (default: %(default)s)",
     )
     parser.add_argument(

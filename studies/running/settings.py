@@ -56,6 +56,8 @@ EARLIER: Mapping[str, Any] = {
 # What some measures have to know of the unpruned model first, by their names.
 Tables = Mapping[str, Mapping[str, Any]]
 _LISTS = ("layers", "exclude_layers", "repair", "measures", "objectives")
+# Samplers that remove whole branches.
+_REMOVING = ", ".join(name for name, kind in SAMPLERS.items() if kind.removes_branches)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +114,7 @@ class StudySettings:
     step: float = option(0.05, help="distance of neighbouring ratios", metavar="RATIO")
     max_ratio: float = option(0.95, help="the largest ratio", metavar="RATIO")
     embedding: bool = option(False, help="the embedding width may be pruned, too")
-    depth: bool = option(False, help="the attention or MLP of a block may be removed as a whole, too (sensitivity)")
+    depth: bool = option(False, help=f"the attention or MLP of a block may be removed as a whole, too ({_REMOVING})")
     layers: tuple[str, ...] = option(
         (), help="prune only these layers, by names or patterns such as blocks.*.hidden", metavar="A,B,..."
     )
@@ -187,8 +189,7 @@ class StudySettings:
                 "--start probes needs --space ratios: a layer alone saves less than every plan of a budget."
             )
         if self.depth and not self.kind.removes_branches:
-            able = ", ".join(name for name, kind in SAMPLERS.items() if kind.removes_branches)
-            raise PrimeSVTError(f"{self.sampler} removes no whole branches: leave --depth out, or take {able}.")
+            raise PrimeSVTError(f"{self.sampler} removes no whole branches: leave --depth out, or take {_REMOVING}.")
 
     @property
     def chosen_space(self) -> str:

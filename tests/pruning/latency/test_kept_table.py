@@ -45,5 +45,15 @@ def test_no_place_for_it_costs_time_only(tmp_path: Path, monkeypatch: pytest.Mon
     assert table_for(small_config("spikformer")) == TABLE
 
 
+def test_no_place_at_all_costs_time_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    monkeypatch.setattr(kept_table, "build_table", lambda *_: TABLE)
+    assert table_for(small_config("spikformer")) == TABLE
+
+
 def test_the_machine_has_a_name() -> None:
     assert ", ONNX Runtime " in machine_name()
