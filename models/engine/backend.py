@@ -53,7 +53,7 @@ class Backend:
 
     @property
     def kind(self) -> str:
-        """Whose answers are taken to be the same: ``cpu`` is the engine, ``torch`` PyTorch for it, or it is ``cuda``."""
+        """Whose answers are taken to be the same: ``cpu`` is the engine, ``torch`` PyTorch for it; or ``cuda``."""
         return "torch" if (self.device, self.precision, self.engine) == (CPU, "float32", False) else self.device.type
 
     @property

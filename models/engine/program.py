@@ -160,7 +160,7 @@ class Engine:
                 reader = self._neuron(first.readers[0]) if first.readers else None
                 values[first.add], spikes = conv.add_frames(x, stream, channels, reader)
                 values |= dict.fromkeys(first.readers, spikes)
-        elif fire is not None:
+        elif first.fire is not None and fire is not None:
             fired = conv.spikes(x, fire, steps_of(first.fire))
             values |= {branch.nodes[-1]: spikes for branch, spikes in zip(step.branches, fired, strict=True)}
         else:

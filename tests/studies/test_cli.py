@@ -71,6 +71,16 @@ def test_evaluate_in_bfloat16_tells_what_it_costs(primesvt, model_dir, data_file
     assert same["accuracy"] == exact["accuracy"]
 
 
+def test_evaluate_by_pytorch(primesvt, model_dir, data_file) -> None:
+    command = ("evaluate", model_dir, "--data", data_file, "--json")
+    engine, torch = primesvt(*command).json, primesvt(*command, "--engine", "torch").json
+    assert (engine["engine"], torch["engine"]) == ("PrimeSVT", "PyTorch")
+    assert engine["left_to_pytorch"] == torch["left_to_pytorch"] == []
+    assert torch["accuracy"] == pytest.approx(engine["accuracy"], abs=0.02)
+    beside = primesvt(*command[:-1], "--engine", "torch", "--against", model_dir).out
+    assert "asked by PyTorch's own kernels, as it is asked on cpu in float32" in beside
+
+
 def test_evaluate_against_the_original(primesvt, model_dir, data_file, tmp_path) -> None:
     plan = tmp_path / "plan.json"
     plan.write_text(json.dumps({"criterion": "l2", "ratios": {"blocks.0.hidden": 0.5, "position": 0.25}}))
