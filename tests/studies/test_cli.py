@@ -45,7 +45,7 @@ def test_layers(primesvt, model_dir) -> None:
 
 def test_evaluate(primesvt, model_dir, data_file) -> None:
     result = primesvt("evaluate", model_dir, "--data", data_file, "--json").json
-    assert set(result) == {"accuracy", "images", "interval", "images_per_second", "engine"}
+    assert set(result) == {"accuracy", "images", "interval", "images_per_second", "engine", "left_to_pytorch"}
     assert result["engine"] == "PrimeSVT"
     assert result["images"] == 120
     assert result["interval"][0] < result["accuracy"] <= result["interval"][1]
