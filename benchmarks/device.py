@@ -79,9 +79,9 @@ def stock(name: str, model: nn.Module, backend: Backend, rounds: int) -> float:
     """Images a second of SpikingJelly's model."""
     there = zoo_model(name).to(backend.device)
     batch = images_for(name, batch_size_of(model.config)).to(backend.device)  # type: ignore[arg-type]
-    if backend.kind == "cuda":
+    if backend.device.type == "cuda":
         there = there.to(memory_format=torch.channels_last)
-    with torch.autocast(backend.kind, torch.bfloat16, enabled=backend.precision == "bfloat16"):
+    with torch.autocast(backend.device.type, torch.bfloat16, enabled=backend.precision == "bfloat16"):
         times = [seconds(lambda: stock_way(there, batch)) for _ in range(rounds + 1)][1:]
     return len(batch) / float(np.median(times))
 
@@ -114,7 +114,7 @@ def main() -> None:
         print(f"{name} ...", file=sys.stderr, flush=True)
         found[name] = measured(name, args, backend)
     where = {
-        "device": torch.cuda.get_device_name(backend.device) if backend.kind == "cuda" else "cpu",
+        "device": torch.cuda.get_device_name(backend.device) if backend.device.type == "cuda" else "cpu",
         "precision": args.precision,
         "by": "PrimeSVT's engine" if backend.engine else "PyTorch",
         "neurons_of_spikingjelly": neuron_of_spikingjelly(backend.device),

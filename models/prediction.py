@@ -13,6 +13,7 @@ from .accuracy import Accuracy
 from .data.data_set import ImageSet
 from .engine import Forward, Work, counted_forward
 from .engine.backend import Backend
+from .engine.left_out import LeftOut
 from .families.config import ModelConfig
 from .families.registry import config_of
 
@@ -33,6 +34,7 @@ class Predictions:
         logits: Of every image, float32 ``[N, classes]``.
         seconds: Time in the model, without reading the images.
         reason: Why PyTorch answered and not the engine; None where the engine did.
+        left_out: What PyTorch computed where the engine answered.
     """
 
     classes: np.ndarray
@@ -40,6 +42,7 @@ class Predictions:
     logits: np.ndarray
     seconds: float
     reason: str | None = None
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def counted(self) -> Accuracy:
@@ -72,7 +75,7 @@ def predict(
     forward: Forward | None = None,
     backend: Backend = _ENGINE,
 ) -> Predictions:
-    """Ask a model for the classes of a set of images, in its order, by the engine where that gives the same answers.
+    """Ask a model for the classes of a set of images, in its order.
 
     Args:
         model: Any model of PrimeSVT; it answers in evaluation mode, and is left in the mode it was in.
@@ -106,7 +109,14 @@ def predict(
             if enough is not None and enough(torch.cat(answers).argmax(1).numpy(), torch.cat(labels).numpy()):
                 break
     logits = torch.cat(answers)
-    return Predictions(logits.argmax(1).numpy(), torch.cat(labels).numpy(), logits.numpy(), seconds, forward.reason)
+    return Predictions(
+        logits.argmax(1).numpy(),
+        torch.cat(labels).numpy(),
+        logits.numpy(),
+        seconds,
+        forward.reason,
+        forward.left_out,
+    )
 
 
 def count_work(

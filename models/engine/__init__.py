@@ -1,4 +1,4 @@
-"""How models are asked: on the CPU exactly, and fast as spikes are bits and most of them are zero; or on a device."""
+"""How models are asked: on the CPU the same on each, and fast as spikes are bits, most of them zero; or on a device."""
 
 from typing import TYPE_CHECKING
 

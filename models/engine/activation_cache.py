@@ -18,6 +18,7 @@ from torch import fx
 from .activations import Activation
 from .counter import CountCache, Counter
 from .device import CPU
+from .left_out import LeftOut
 from .placed import Form, Placed
 from .program import Engine, Program, Seen, Values
 
@@ -150,8 +151,6 @@ class ActivationCache:
             return
         with self._lock:
             kept, places = self._kept.get(key), self._place[indices]
-            if kept is not None and type(activation.form) is not type(kept.form):
-                return  # Where most of a batch fires, PyTorch computes it, and has another layout.
             known = np.zeros(self._images, bool) if kept is None else kept.known.copy()
             known[places] = True
             new = _bytes(rows, self._images, int(known.sum())) - (0 if kept is None else kept.bytes)
@@ -201,6 +200,11 @@ class ResumingEngine:
     def reason(self) -> str | None:
         """Why PyTorch answers and not the engine; None where the engine does."""
         return self._engine.reason
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """What the engine leaves to PyTorch."""
+        return self._engine.left_out
 
     def answer(self, indices: np.ndarray, read: Read) -> torch.Tensor:
         """Logits ``[N, classes]`` of the images of these indices, of which only those not known are read."""

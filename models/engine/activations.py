@@ -117,7 +117,7 @@ class Frames:
 
     def plain(self) -> torch.Tensor:
         """As PyTorch's modules read them."""
-        return torch.from_numpy(self.values).permute(0, 1, 4, 2, 3).contiguous()
+        return torch.from_numpy(self.values).permute(0, 1, 4, 2, 3)
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,7 @@ class Backend:
     Args:
         device: Where PyTorch computes.
         precision: Of convolutions and matrix products, see :class:`~primesvt.models.DeviceModel`.
-        engine: Whether the engine of the CPU may answer. It does so in float32 on the CPU alone, and there as PyTorch
-            does, bit for bit.
+        engine: Whether the engine of the CPU may answer, which it does in float32 on the CPU alone.
 
     Raises:
         PrimeSVTError: There is no such precision.
@@ -54,12 +53,12 @@ class Backend:
 
     @property
     def kind(self) -> str:
-        """The class of the device, ``cpu`` or ``cuda``: on two of a class, answers are taken to be the same."""
-        return self.device.type
+        """Whose answers are taken to be the same: ``cpu`` is the engine, ``torch`` PyTorch for it; or ``cuda``."""
+        return "torch" if (self.device, self.precision, self.engine) == (CPU, "float32", False) else self.device.type
 
     @property
     def text(self) -> str:
-        """For a person; empty for what has always been there, float32 on the CPU."""
+        """For a person; empty for what has always been there, the engine of the CPU."""
         return "" if (self.kind, self.precision) == ("cpu", "float32") else f"{self.kind} {self.precision}"
 
     @property

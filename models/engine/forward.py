@@ -1,4 +1,4 @@
-"""Which way a model is asked: by the engine, or by PyTorch where the engine cannot give the same answers."""
+"""Which way a model is asked: by the engine, or by PyTorch where the engine cannot answer."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,9 +14,9 @@ from ..families.registry import config_of
 from .activation_cache import ActivationCache, Read, ResumingEngine
 from .counter import CountCache, Counter
 from .device_model import DeviceModel
+from .left_out import LeftOut
 from .once_per_branches import OncePerBranches
 from .program import Engine, Program
-from .summation import norm_is_fused
 
 
 class Forward(Protocol):
@@ -25,6 +25,10 @@ class Forward(Protocol):
     @property
     def reason(self) -> str | None:
         """Why PyTorch answers and not the engine; None where the engine does."""
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """What PyTorch computes where the engine answers, each with the reason."""
 
     def answer(self, indices: np.ndarray, read: Read) -> torch.Tensor:
         """Logits ``[N, classes]`` of the images of these indices; ``read`` gets the images of some of them."""
@@ -35,7 +39,7 @@ class CountedForward:
     """Every image goes all the way, and its work is counted.
 
     Args:
-        engine: Answers; where its kernels cannot, PyTorch does.
+        engine: Answers.
         counter: Counts.
         reason: Why it is mostly PyTorch that answers.
     """
@@ -43,6 +47,11 @@ class CountedForward:
     engine: Engine
     counter: Counter
     reason: str | None = None
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """What the engine leaves to PyTorch."""
+        return self.engine.left_out
 
     def answer(self, indices: np.ndarray, read: Read) -> torch.Tensor:
         """Logits ``[N, classes]`` of the images of these indices."""
@@ -56,10 +65,12 @@ class DirectForward:
     Args:
         run: From images ``[N, C, H, W]`` or event sequences ``[T, N, C, H, W]`` to logits ``[N, classes]``.
         reason: Why it is not the engine.
+        left_out: What the engine leaves to PyTorch where it is.
     """
 
     run: Callable[[torch.Tensor], torch.Tensor]
     reason: str | None = None
+    left_out: tuple[LeftOut, ...] = ()
 
     def answer(self, indices: np.ndarray, read: Read) -> torch.Tensor:
         """Logits ``[N, classes]`` of the images of these indices."""
@@ -67,7 +78,7 @@ class DirectForward:
 
 
 def forward_of(model: nn.Module, shape: tuple[int, ...]) -> Forward:
-    """The fastest way to ask a model that gives the answers of its plain forward pass, bit for bit.
+    """The fastest way to ask a model on the CPU: its answers are the same bit for bit on every processor.
 
     Args:
         model: Any model of PrimeSVT, in evaluation mode.
@@ -79,7 +90,7 @@ def forward_of(model: nn.Module, shape: tuple[int, ...]) -> Forward:
     program = program_of(model, shape)
     if isinstance(program, str):
         return DirectForward(model, program)
-    return DirectForward(Engine(program, model))
+    return DirectForward(Engine(program, model), left_out=program.left_out)
 
 
 def counted_forward(model: nn.Module, shape: tuple[int, ...]) -> CountedForward:
@@ -123,8 +134,6 @@ def program_of(model: nn.Module, shape: tuple[int, ...]) -> Program | str:
         return f"its weights are {weights.dtype}"
     if config.independent() != config:
         return "the images of a batch meet in it"
-    if norm_is_fused() is None:
-        return "BatchNorm on this machine rounds in a way that the engine does not know"
     try:
         return Program(model, shape)
     except Exception as error:
@@ -163,7 +172,9 @@ class SharedForward:
         if isinstance(program, str):
             return DirectForward(version, program)
         engine = Engine(program, version)
-        return DirectForward(engine) if self._cache is None else ResumingEngine(engine, self._cache, version_of)
+        if self._cache is None:
+            return DirectForward(engine, left_out=program.left_out)
+        return ResumingEngine(engine, self._cache, version_of)
 
     def counted(self, version: nn.Module, version_of: Callable[[str], bytes]) -> tuple[Forward, Counter]:
         """As :meth:`of`, with what counts the work of the version; then all versions must be counted.

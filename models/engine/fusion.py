@@ -14,6 +14,7 @@ from torch import fx, nn
 from ..layers.conv import ConvBN
 from ..layers.neuron import LIFNode
 from ..layers.stream_index import StreamIndex
+from .filters import is_depthwise, why_not
 
 
 @dataclass(frozen=True)
@@ -95,10 +96,21 @@ def fusion_groups(graph: fx.Graph, modules: Mapping[str, Any]) -> tuple[FusionGr
     return tuple(ordered)
 
 
+def steps_of(neuron: fx.Node) -> int | None:
+    """How many steps a neuron is told that it has; None where its current says it."""
+    steps = neuron.args[1] if len(neuron.args) > 1 else neuron.kwargs.get("steps")
+    return steps if isinstance(steps, int) else None
+
+
 def _branch(node: fx.Node, modules: Mapping[str, Any]) -> Branch | None:
-    if _kind(node, modules) is not ConvBN or node.all_input_nodes[0].op == "placeholder":
+    if _kind(node, modules) is not ConvBN:
+        return None
+    conv = modules[str(node.target)].conv
+    if is_depthwise(conv) or why_not(conv) is not None:
         return None
     fire = _only_user(node, modules, LIFNode)
+    if fire is not None and len(fire.all_input_nodes) > 1:
+        fire = None  # It is told its steps when it runs.
     last = fire or node
     add = _only_user(last, modules, StreamIndex)
     if add is None or len(add.args) < 2 or add.args[0] is not last or add.kwargs:

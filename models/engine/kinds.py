@@ -95,11 +95,12 @@ def kinds_of(graph: fx.Graph, modules: Mapping[str, Any]) -> tuple[Mapping[fx.No
             continue
         kinds[node] = Kind.REAL
         if node.op != "placeholder":
-            unknown.append(_named(node, module))
+            unknown.append(named(node, modules))
     return kinds, tuple(unknown)
 
 
-def _named(node: fx.Node, module: nn.Module | None) -> str:
-    if module is not None:
-        return f"{type(module).__name__} ({node.target})"
+def named(node: fx.Node, modules: Mapping[str, Any]) -> str:
+    """An operator and its place, for a person."""
+    if node.op == "call_module":
+        return f"{type(modules[str(node.target)]).__name__} ({node.target})"
     return f"{getattr(node.target, '__name__', node.target)} ({node.name})"

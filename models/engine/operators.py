@@ -2,9 +2,11 @@
 
 import operator
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
+import torch
 from torch import fx, nn
 
 from ..layers.conv import MaxPool
@@ -13,9 +15,10 @@ from ..layers.stream_index import StreamIndex
 from .activations import Activation, Frames, Plain, Spikes
 from .spike_conv import Neuron
 from .spike_ops import count, fire, max_pool
+from .weighted import run_of
 
-# Takes the module (None of a function), the arguments and the keywords of a node; returns None where PyTorch must do.
-Layer = Callable[[Any, tuple[Any, ...], Mapping[str, Any]], Activation | None]
+# Takes the arguments and the keywords of a node; returns None where PyTorch must do.
+Layer = Callable[[tuple[Any, ...], Mapping[str, Any]], Activation | None]
 
 
 def neuron_of(module: LIFNode) -> Neuron:
@@ -23,8 +26,8 @@ def neuron_of(module: LIFNode) -> Neuron:
     return Neuron(float(module.tau), float(module.v_threshold))
 
 
-def _fire(module: LIFNode, arguments: tuple[Any, ...], _keywords: Mapping[str, Any]) -> Activation | None:
-    x, steps = (*arguments, None)[:2]
+def _fire(module: LIFNode, arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> Activation | None:
+    x, steps = (*arguments, keywords.get("steps"))[:2]
     match x:
         case Frames():
             return fire(x, neuron_of(module), steps or x.shape[0])
@@ -49,14 +52,14 @@ def _spread(module: StreamIndex, arguments: tuple[Any, ...], keywords: Mapping[s
     return Frames(values)
 
 
-def _expand(_module: None, arguments: tuple[Any, ...], _keywords: Mapping[str, Any]) -> Activation | None:
+def _expand(arguments: tuple[Any, ...], _keywords: Mapping[str, Any]) -> Activation | None:
     x, steps, *others = arguments
     # What has its T steps already stays as it is.
     as_it_is = isinstance(x, Spikes | Frames) and x.shape[0] == steps and others == [-1] * 4
     return x if as_it_is else None
 
 
-def _mask(_module: None, arguments: tuple[Any, ...], _keywords: Mapping[str, Any]) -> Activation | None:
+def _mask(arguments: tuple[Any, ...], _keywords: Mapping[str, Any]) -> Activation | None:
     match arguments:
         case (Spikes(), Spikes()):
             one, other = arguments
@@ -67,17 +70,44 @@ def _mask(_module: None, arguments: tuple[Any, ...], _keywords: Mapping[str, Any
     return None
 
 
-def _sum(_module: None, arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> Activation | None:
+def _sum(arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> Activation | None:
     over_positions = keywords == {"dim": (-2, -1), "keepdim": True}
     return count(arguments[0]) if over_positions and isinstance(arguments[0], Spikes) else None
 
 
-_BY_MODULE: Mapping[type[nn.Module], Layer] = {LIFNode: _fire, MaxPool: _pool, StreamIndex: _spread}
+def _mean(arguments: tuple[Any, ...], _keywords: Mapping[str, Any]) -> Activation:
+    """One after the other in float64, then divided, and rounded to float32."""
+    x, dim = arguments
+    parts = np.moveaxis(x.plain().numpy(), dim, 0)
+    total = np.zeros(parts.shape[1:])
+    for part in parts:
+        total += part
+    return Plain(torch.from_numpy((total / len(parts)).astype(np.float32)))
+
+
+def averages(node: fx.Node) -> bool:
+    """Whether a mean is one along a single dimension, which the engine computes."""
+    return len(node.args) == 2 and isinstance(node.args[1], int) and not node.kwargs
+
+
+def _weighted(run: Callable[[Activation], Activation]) -> Layer:
+    return lambda arguments, _keywords: run(*arguments)
+
+
+_BY_MODULE: Mapping[type[nn.Module], Callable[..., Activation | None]] = {
+    LIFNode: _fire,
+    MaxPool: _pool,
+    StreamIndex: _spread,
+}
 _BY_FUNCTION: Mapping[Any, Layer] = {operator.mul: _mask, "sum": _sum, "expand": _expand}
 
 
 def layer_of(node: fx.Node, modules: Mapping[str, Any]) -> Layer | None:
-    """How the engine computes a node, or None."""
-    if node.op == "call_module":
-        return _BY_MODULE.get(type(modules[str(node.target)]))
-    return _BY_FUNCTION.get(node.target)
+    """How the engine computes a node with the weights of these modules, or None."""
+    if node.op != "call_module":
+        return _mean if node.target == "mean" and averages(node) else _BY_FUNCTION.get(node.target)
+    module = modules[str(node.target)]
+    if (run := run_of(module)) is not None:
+        return _weighted(run)
+    layer = _BY_MODULE.get(type(module))
+    return None if layer is None else partial(layer, module)

@@ -12,6 +12,7 @@ from .activations import Plain
 from .backend import Backend
 from .device_model import DeviceModel
 from .graph import interpret
+from .left_out import LeftOut
 from .placed import Placed
 from .program import Engine, Program, Seen, Values
 
@@ -56,6 +57,11 @@ class PlainEngine(Engine):
     def reason(self) -> str:
         """Why it is PyTorch that answers."""
         return self._backend.reason
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """Nothing of the engine's: it is PyTorch all along."""
+        return ()
 
     def step(self, values: Values, number: int) -> None:
         """Run one step, and forget what no later one needs."""

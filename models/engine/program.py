@@ -1,4 +1,9 @@
-"""The engine: a model's answers, equal to those of its plain forward pass, as fast as this CPU allows."""
+"""The engine: a model's answers, the same bit for bit on every processor, and fast.
+
+Its sums are added up in the order of :mod:`.spike_conv`, those of PyTorch in one that depends on the processor. So the
+plain forward pass has the same answers within rounding, where a potential that is that close to its threshold may fire
+in one of them alone.
+"""
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -9,21 +14,17 @@ import numpy as np
 import torch
 from torch import fx, nn
 
-from ..layers.conv import ConvBN
-from ..layers.norm import affine
-from .activations import Activation, Frames, Plain, Spikes
-from .fusion import FusionGroup, fusion_groups
+from .activations import Frames, Plain, Spikes
+from .filters import Filters
+from .fusion import FusionGroup, fusion_groups, steps_of
 from .graph import interpret, trace
-from .operators import layer_of, neuron_of
+from .left_out import LeftOut, left_out
+from .operators import Layer, layer_of, neuron_of
 from .spike_conv import Neuron, SpikeConv
-from .summation import norm_is_fused, order_of
+from .weighted import sequence_of
 
 Values = dict[fx.Node, Any]
 Seen = Mapping[fx.Node, Any]
-
-# Where more of the input is not zero, PyTorch's dense convolution is faster than ours. Looking a row of weights up
-# takes as long as adding so many of its numbers. Both measured, from 16 to 1536 outputs.
-_DENSE, _LOOKUP = 0.65, 48
 
 
 class Program:
@@ -35,8 +36,10 @@ class Program:
     """
 
     def __init__(self, model: nn.Module, shape: tuple[int, ...]) -> None:
+        modules = dict(model.named_modules())
         self.graph = trace(model, shape)
-        self.steps = fusion_groups(self.graph, dict(model.named_modules()))
+        self.steps = fusion_groups(self.graph, modules)
+        self.left_out: tuple[LeftOut, ...] = left_out(self.graph, modules)
         self.images, *_ = self.graph.nodes
         (self.result,) = self.graph.output_node().all_input_nodes
 
@@ -65,7 +68,8 @@ class Engine:
     def __init__(self, program: Program, model: nn.Module) -> None:
         self.program = program
         self._modules: Mapping[str, Any] = dict(model.named_modules())
-        self._prepared: dict[tuple[Any, ...], SpikeConv | None] = {}
+        self._convs: dict[FusionGroup, SpikeConv] = {}
+        self._layers: dict[fx.Node, Layer | None] = {}
 
     def __call__(self, images: torch.Tensor, before: Callable[[int, Seen], None] = lambda *_: None) -> torch.Tensor:
         """Logits ``[N, classes]`` of images.
@@ -89,6 +93,11 @@ class Engine:
     def reason(self) -> str | None:
         """Why it is not the engine that answers: it is."""
         return None
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """What PyTorch computes nevertheless, in an order of its own."""
+        return self.program.left_out
 
     def begin(self, images: torch.Tensor) -> Values:
         """What is known before the first step.
@@ -126,25 +135,24 @@ class Engine:
             return values[argument]
 
         arguments, keywords = fx.map_arg(node.args, known), fx.map_arg(node.kwargs, known)
-        layer = layer_of(node, self._modules)
-        if layer is not None:
-            module = self._modules.get(str(node.target))
-            result = layer(module, arguments, keywords)
-            if result is not None:
-                return result
+        if node not in self._layers:
+            self._layers[node] = layer_of(node, self._modules)
+        layer = self._layers[node]
+        if layer is not None and (result := layer(arguments, keywords)) is not None:
+            return result
         plain = tuple(_plain(a) for a in arguments), {k: _plain(v) for k, v in keywords.items()}
         value = interpret(node, *plain, self._modules)
         return Plain(value) if isinstance(value, torch.Tensor) else value
 
     def _convolve(self, step: FusionGroup, values: Values) -> bool:
-        """Compute a step by our kernel; False where it cannot be exact."""
+        """Compute a step by one kernel; False where one frame serves several time steps of what is to be added."""
         first, *_ = step.branches
-        x: Activation = values[first.source]
-        if isinstance(x, Plain) or (conv := self._conv(step, x)) is None or x.density > _densest(conv):
-            return False
+        x, conv = sequence_of(values[first.source]), self._conv(step)
         fire = None if first.fire is None else self._neuron(first.fire)
         if first.add is not None and first.stream is not None:
             stream, index = values[first.stream].frames(), self._modules[str(first.add.target)].channels
+            if x.shape[0] != stream.shape[0]:
+                return False
             channels = None if index is None else index.numpy().astype(np.int64)
             if fire is not None:
                 values[first.add] = conv.add_spikes(x, stream, channels, fire)
@@ -152,8 +160,8 @@ class Engine:
                 reader = self._neuron(first.readers[0]) if first.readers else None
                 values[first.add], spikes = conv.add_frames(x, stream, channels, reader)
                 values |= dict.fromkeys(first.readers, spikes)
-        elif fire is not None:
-            fired = conv.spikes(x, fire)
+        elif first.fire is not None and fire is not None:
+            fired = conv.spikes(x, fire, steps_of(first.fire))
             values |= {branch.nodes[-1]: spikes for branch, spikes in zip(step.branches, fired, strict=True)}
         else:
             values[first.conv] = conv.frames(x)
@@ -162,25 +170,11 @@ class Engine:
     def _neuron(self, node: fx.Node) -> Neuron:
         return neuron_of(self._modules[str(node.target)])
 
-    def _conv(self, step: FusionGroup, x: Spikes | Frames) -> SpikeConv | None:
-        weighted, size = isinstance(x, Frames), x.shape[2:4]
-        key = step, weighted, size
-        if key not in self._prepared:
-            layers: list[ConvBN] = [self._modules[str(branch.conv.target)] for branch in step.branches]
-            orders = {order_of(layer.conv, *size, weighted=weighted) for layer in layers}
-            fused, order = norm_is_fused(), orders.pop()
-            if orders or order is None or fused is None:
-                self._prepared[key] = None
-            else:
-                scales, shifts = zip(*(affine(layer.bn) for layer in layers), strict=True)
-                convs: list[nn.Conv2d] = [layer.conv for layer in layers]
-                self._prepared[key] = SpikeConv(convs, list(scales), list(shifts), order, fused=fused)
-        return self._prepared[key]
-
-
-def _densest(conv: SpikeConv) -> float:
-    outputs = sum(conv.widths)
-    return _DENSE * outputs / (outputs + _LOOKUP)
+    def _conv(self, step: FusionGroup) -> SpikeConv:
+        if step not in self._convs:
+            layers = [self._modules[str(branch.conv.target)] for branch in step.branches]
+            self._convs[step] = SpikeConv([Filters.of(layer.conv, layer.bn) for layer in layers])
+        return self._convs[step]
 
 
 def _plain(value: Any) -> Any:

@@ -36,13 +36,11 @@ def _splat(builder: ir.IRBuilder, value: ir.Value, width: int) -> ir.Value:
 
 
 def _sum_rows(builder: ir.IRBuilder, width: int, weighted: bool, arguments: tuple[ir.Value, ...]) -> None:
-    fresh, total, rows, indices, values, count = arguments
+    total, rows, indices, values, count = arguments
     vector = ir.VectorType(_FLOAT, width)
     fma = cgutils.get_or_insert_function(builder.module, ir.FunctionType(vector, [vector] * 3), f"llvm.fma.v{width}f32")
-    begun = _load(builder, total, vector)
     # LLVM keeps it in registers: nobody takes its address.
-    sum_ = cgutils.alloca_once(builder, vector)
-    builder.store(builder.select(fresh, ir.Constant(vector, [0.0] * width), begun), sum_)
+    sum_ = cgutils.alloca_once_value(builder, _load(builder, total, vector))
     with cgutils.for_range(builder, count) as loop:
         place = builder.shl(loop.index, loop.index.type(2))
         number = builder.zext(_load(builder, builder.add(indices, place), _INT32), rows.type)
@@ -53,16 +51,15 @@ def _sum_rows(builder: ir.IRBuilder, width: int, weighted: bool, arguments: tupl
             builder.store(builder.call(fma, [row, value, before]), sum_)
         else:
             builder.store(builder.fadd(before, row), sum_)
-    result = builder.load(sum_)
-    _store(builder, builder.select(fresh, builder.fadd(begun, result), result), total)
+    _store(builder, builder.load(sum_), total)
 
 
 @_intrinsic
-def add_rows(_context, width, weighted, fresh, total, rows, indices, values, count):  # type: ignore[no-untyped-def]
+def add_rows(_context, width, weighted, total, rows, indices, values, count):  # type: ignore[no-untyped-def]
     """Add ``rows[indices[i]]``, one after the other for i < count, to the ``width`` floats at ``total``.
 
-    ``fresh`` sums them up from zero and adds that sum; otherwise the first is added to the total. ``weighted``
-    multiplies row i by ``values[i]``, rounding once. ``width`` is one of :data:`WIDTHS`, and the length of a row.
+    ``weighted`` multiplies row i by ``values[i]``, rounding once. ``width`` is one of :data:`WIDTHS`, and the length of
+    a row.
     """
 
     def generate(context: Any, builder: ir.IRBuilder, _signature: Any, arguments: Any) -> Any:
@@ -74,8 +71,7 @@ def add_rows(_context, width, weighted, fresh, total, rows, indices, values, cou
                         _sum_rows(builder, known, flag, tuple(rest))
         return context.get_dummy_value()
 
-    flags, pointers = (types.boolean, types.boolean), (types.intp,) * 4
-    return types.void(types.intp, *flags, *pointers, types.intp), generate
+    return types.void(types.intp, types.boolean, *(types.intp,) * 5), generate
 
 
 @_intrinsic

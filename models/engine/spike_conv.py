@@ -1,13 +1,14 @@
-"""Convolution of spikes on the CPU: the weights of the channels that fire are added up, and the others not touched.
+"""Convolution on the CPU: the weights of the channels that fire are added up, and the others not touched.
 
 A spike is 0 or 1, so a convolution is a sum of the rows of its weights whose input fired: no product is needed, and at
 the firing rates of these models four out of five additions are not, either. BatchNorm, the shortcut and the neuron over
 all T steps follow while the sums lie in the cache; what leaves the kernel (:mod:`.spike_kernels`) are spikes, eight to
 a byte.
 
-Equal to PyTorch bit for bit: leaving out zeros changes no sum, and the others are added in the order in which PyTorch's
-convolution on this machine adds them (:mod:`.summation` finds it out). An input that counts spikes, or any other float,
-is multiplied in the same rounding as PyTorch's fused multiply-add.
+**The order of the sums is ours, and the same on every processor**, so that answers are the same bit for bit. In
+float32, from zero: tap by tap of the filter, row by row from its upper left corner; of each tap, channel by channel;
+an input that is no spike is multiplied in the same rounding (a fused multiply-add). At last comes one more fused
+multiply-add, with the factor and the summand of :class:`~primesvt.models.engine.filters.Filters`.
 
 The weights are cut into slices that stay in the first-level cache while a tile of positions passes over them, as in
 K. Goto and R. van de Geijn, *Anatomy of High-Performance Matrix Multiplication*, ACM TOMS 34, 2008.
@@ -15,17 +16,17 @@ K. Goto and R. van de Geijn, *Anatomy of High-Performance Matrix Multiplication*
 :mod:`~primesvt.models.layers.sparse_conv`, for training, is no use here: the order of its sums is its own.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numba
 import numpy as np
 import torch
-from torch import nn
 
 from ..layers.kernels import LOCK
 from . import simd
 from .activations import BIT_COUNTS, BYTE, Frames, Spikes, byte_count
+from .filters import Filters
 from .spike_kernels import convolve
 
 # Rows of weights per slice: a fifth of them are touched, so that a slice of 64 outputs stays in the first-level cache.
@@ -37,22 +38,6 @@ _COUNTS = BIT_COUNTS.astype(np.int64)
 _BITS = np.zeros((256, BYTE), np.int32)
 for _value in range(256):
     _BITS[_value, : _COUNTS[_value]] = [bit for bit in range(BYTE) if _value >> bit & 1]
-
-
-@dataclass(frozen=True)
-class Order:
-    """In which order PyTorch's convolution adds up, as far as it shows in the result.
-
-    Args:
-        span: Bytes of input channels that go through all taps of the filter before the next ones do.
-        chunk: Rows that are summed up on their own before they are added to the total; 0 where all are one chain.
-        bias: Whether the first run begins with the bias (``begun``), is added to it (``first``), or whether it is added
-            to the whole sum (``last``).
-    """
-
-    span: int = 1
-    chunk: int = 0
-    bias: Literal["begun", "first", "last"] = "begun"
 
 
 @dataclass(frozen=True)
@@ -69,53 +54,33 @@ class Neuron:
 
 
 class SpikeConv:
-    """One or several convolutions of the same input, each with its BatchNorm, in the layout of the kernel.
+    """One or several convolutions of the same input, in the layout of the kernel.
 
     Args:
-        convs: The convolutions; all read the same channels with the same filter size and stride.
-        scales: The factor of each one's BatchNorm, by channel.
-        shifts: What it adds.
-        order: In which order PyTorch adds up.
-        fused: Whether its BatchNorm multiplies and adds in one rounding.
+        layers: The convolutions; all read the same channels with the same filter size and stride.
     """
 
-    def __init__(
-        self,
-        convs: list[nn.Conv2d],
-        scales: list[torch.Tensor],
-        shifts: list[torch.Tensor],
-        order: Order,
-        *,
-        fused: bool = False,
-    ) -> None:
-        first = convs[0]
-        self.order, self.fused = order, fused
-        self.kernel, self.stride = int(first.kernel_size[0]), int(first.stride[0])
-        self.widths = [conv.out_channels for conv in convs]
+    def __init__(self, layers: Sequence[Filters]) -> None:
+        first = layers[0]
+        _, inputs, self.kernel, _ = first.weight.shape
+        self.stride = first.stride
+        self.widths = [len(layer.weight) for layer in layers]
         self.starts = np.cumsum([0, *(byte_count(width) * BYTE for width in self.widths)])
-        width = int(self.starts[-1])
-        self.groups = -(-byte_count(first.in_channels) // order.span)
-        rows = [_rows(conv.weight.detach(), self.groups, order.span) for conv in convs]
-        self._weights, self._blocks = _blocked(self._joined(rows, width))
-        self._scale, self._shift = self._joined(scales, width).numpy(), self._joined(shifts, width).numpy()
-        biases = [
-            torch.zeros(w) if c.bias is None else c.bias.detach() for c, w in zip(convs, self.widths, strict=True)
-        ]
-        self._bias = self._joined(biases, width).numpy()
-        taps = self.kernel**2
-        rows_per_group = order.span * BYTE * taps
-        self._chunk = -(-(order.chunk or _SLICE_ROWS) // rows_per_group)
+        self._weights, self._blocks = _blocked(self._joined([_rows(layer.weight).numpy() for layer in layers]))
+        self._scale = self._joined([layer.scale for layer in layers])
+        self._shift = self._joined([layer.shift for layer in layers])
+        self._segments = _segments(self.kernel**2, byte_count(inputs))
 
-    def _joined(self, parts: list[torch.Tensor], width: int) -> torch.Tensor:
+    def _joined(self, parts: list[np.ndarray]) -> np.ndarray:
         """The parts side by side along the last dimension, each on whole bytes, zeros between."""
-        joined = torch.zeros((*parts[0].shape[:-1], width))
+        joined = np.zeros((*parts[0].shape[:-1], int(self.starts[-1])), np.float32)
         for part, start in zip(parts, self.starts, strict=False):
-            joined[..., start : start + part.shape[-1]] = part.detach()
+            joined[..., start : start + part.shape[-1]] = part
         return joined
 
-    def spikes(self, x: Spikes | Frames, neuron: Neuron) -> list[Spikes]:
-        """The spikes of the neurons behind each convolution."""
-        bits = self._empty(x, np.uint8, int(self.starts[-1]) // BYTE)
+    def spikes(self, x: Spikes | Frames, neuron: Neuron, steps: int | None = None) -> list[Spikes]:
+        """The spikes of the neurons behind each convolution; those of one frame may have several steps."""
+        bits = self._empty(x, np.uint8, int(self.starts[-1]) // BYTE, steps)
         self._run(x, neuron, bits=bits)
         starts = self.starts // BYTE
         return [
@@ -144,9 +109,9 @@ class SpikeConv:
         self._run(x, neuron, out=out, stream=stream.values, channels=channels, spiking=True)
         return Frames(out)
 
-    def _empty(self, x: Spikes | Frames, dtype: type, width: int) -> np.ndarray:
-        steps, images, height, wide = x.shape[:4]
-        return np.empty((steps, images, -(-height // self.stride), -(-wide // self.stride), width), dtype)
+    def _empty(self, x: Spikes | Frames, dtype: type, width: int, steps: int | None = None) -> np.ndarray:
+        frames, images, height, wide = x.shape[:4]
+        return np.empty((steps or frames, images, -(-height // self.stride), -(-wide // self.stride), width), dtype)
 
     def _run(
         self,
@@ -161,17 +126,14 @@ class SpikeConv:
     ) -> None:
         height, width = x.shape[2:4]
         high, wide = -(-height // self.stride), -(-width // self.stride)
-        last = self.order.bias == "last"
-        biases = np.stack([np.zeros_like(self._bias) if last else self._bias, self._bias * np.float32(last)])
         with LOCK:
             convolve(
                 _rows_of(x.bits if isinstance(x, Spikes) else None, np.uint8),
                 _rows_of(x.values if isinstance(x, Frames) else None, np.float32),
                 (height, width, high, wide, self.kernel, self.stride),
-                (self.order.span, self._chunk, self.order.chunk > 0, self.order.bias == "begun", self.fused),
+                self._segments,
                 self._weights,
                 self._blocks,
-                biases,
                 self._scale,
                 self._shift,
                 (np.float32(1), np.float32(1)) if neuron is None else neuron.constants,
@@ -191,16 +153,28 @@ def _rows_of(array: np.ndarray | None, dtype: type) -> np.ndarray:
     return np.empty((0, 0, 0), dtype) if array is None else array.reshape(array.shape[0], -1, array.shape[-1])
 
 
-def _rows(weight: torch.Tensor, groups: int, span: int) -> torch.Tensor:
-    """Weights ``[C', C, k, k]`` as rows ``[groups * k * k * span * 8, C']`` in the order in which they are added."""
+def _rows(weight: torch.Tensor) -> torch.Tensor:
+    """Weights ``[C', C, k, k]`` as rows ``[k * k * ceil(C / 8) * 8, C']`` in the order in which they are added."""
     outputs, inputs, k, _ = weight.shape
-    padded = weight.new_zeros((outputs, groups * span * BYTE, k, k))
+    padded = weight.new_zeros((outputs, byte_count(inputs) * BYTE, k, k))
     padded[:, :inputs] = weight
-    grouped = padded.view(outputs, groups, span * BYTE, k, k)
-    return grouped.permute(1, 3, 4, 2, 0).reshape(-1, outputs)
+    return padded.permute(2, 3, 1, 0).reshape(-1, outputs)
 
 
-def _blocked(rows: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+def _segments(taps: int, width: int) -> np.ndarray:
+    """The rows of so many taps of so many bytes in runs, and these in slices; see :mod:`.spike_kernels`."""
+    most, found, part, taken = _SLICE_ROWS // BYTE, [], 0, 0
+    for tap in range(taps):
+        for first in range(0, width, most):
+            end = min(width, first + most)
+            if taken and taken + end - first > most:
+                part, taken = part + 1, 0
+            found.append((tap, first, end, (tap * width + first) * BYTE, part))
+            taken += end - first
+    return np.array(found)
+
+
+def _blocked(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Rows ``[R, C']`` cut along the outputs into the widths of the kernel, one after the other in memory.
 
     Returns:
@@ -211,5 +185,5 @@ def _blocked(rows: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
         width = next(w for w in simd.WIDTHS if w <= rows.shape[1] - first)
         parts.append(rows[:, first : first + width].reshape(-1))
         blocks.append((first, width, place))
-        first, place = first + width, place + parts[-1].numel()
-    return torch.cat(parts).numpy(), np.array(blocks)
+        first, place = first + width, place + parts[-1].size
+    return np.concatenate(parts), np.array(blocks)

@@ -80,8 +80,8 @@ def _fuse_before(norm: nn.BatchNorm2d, depthwise: nn.Conv2d) -> nn.Conv2d:
     Every filter reads one channel, so that BatchNorm's factor ``s`` and summand ``b`` come out of the sum:
     ``sum(w * (s * x + b)) = sum(w * s * x) + b * sum(w)``.
     """
-    factor, summand = affine(copy.deepcopy(norm).double())
     old = depthwise.weight.detach().double()
+    factor, summand = (values.to(old.device) for values in affine(norm))
     channels, _, size, _ = old.shape
     with torch.device("meta"):
         fused = nn.Conv2d(channels, channels, size, padding=size // 2, groups=channels)

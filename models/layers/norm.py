@@ -1,20 +1,21 @@
 """BatchNorm in evaluation mode as what it is there: a factor and a summand per channel."""
 
+import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 
 def affine(norm: nn.BatchNorm2d) -> tuple[torch.Tensor, torch.Tensor]:
-    """The factor and the summand of every channel, each ``[C]``, in the dtype of the BatchNorm.
+    """The factor and the summand of every channel, each float64 ``[C]`` on the CPU.
 
-    Both are what PyTorch itself makes of 1 and of 0, so that whoever multiplies and adds as PyTorch does gets its
-    answers bit for bit.
+    By numpy, whose square roots, products and sums of float64 are those of IEEE 754: the same on every processor.
     """
-    mean, variance = norm.get_buffer("running_mean"), norm.get_buffer("running_var")
-    ones = mean.new_ones(1, len(mean), 1, 1)
-    nought = torch.zeros_like(mean)
-    with torch.inference_mode():
-        factor = F.batch_norm(ones, nought, variance, norm.weight, nought, eps=norm.eps)
-        summand = F.batch_norm(torch.zeros_like(ones), mean, variance, norm.weight, norm.bias, eps=norm.eps)
-    return factor.flatten(), summand.flatten()
+    mean, variance = (_exact(norm.get_buffer(f"running_{name}")) for name in ("mean", "var"))
+    weight = np.ones_like(mean) if norm.weight is None else _exact(norm.weight)
+    bias = np.zeros_like(mean) if norm.bias is None else _exact(norm.bias)
+    factor = weight / np.sqrt(variance + norm.eps)
+    return torch.from_numpy(factor), torch.from_numpy(bias - mean * factor)
+
+
+def _exact(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.detach().double().cpu().numpy()

@@ -1,5 +1,7 @@
 """Models whose neurons fire, images, and plans, all drawn at random: what a proof of pruning needs."""
 
+import copy
+
 import torch
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -10,6 +12,7 @@ from primesvt.models import (
     build,
     channel_groups,
 )
+from primesvt.models.layers.norm import affine
 
 from ..branches import branches
 from ..criteria import CRITERIA
@@ -54,6 +57,28 @@ def lively_model(config: ModelConfig, seed: int = 0) -> nn.Module:
         for norm in norms:
             norm.momentum = 0.1
     return model.eval()
+
+
+def dyadic(model: nn.Module) -> nn.Module:
+    """A copy in float32 whose sums round nothing, so that all orders of adding them up give the same answers.
+
+    Weights are some whole numbers times a power of two, BatchNorm's factors powers of two, and its means zero.
+    """
+    exact = copy.deepcopy(model).float()
+    for module in exact.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            unit = 2.0 ** torch.round(torch.log2(module.weight.data.std(correction=0) + 1e-9))
+            module.weight.data = torch.round(module.weight.data / unit).clamp(-3, 3) * unit
+            if module.bias is not None:
+                module.bias.data = torch.round(module.bias.data * 16) / 16
+        elif isinstance(module, nn.BatchNorm2d):
+            factor, summand = affine(module)
+            module.bias.data = (torch.round(summand * 16) / 16).float()
+            module.weight.data = 2.0 ** torch.round(torch.log2(factor.abs() + 1e-9)).float()
+            module.running_mean = torch.zeros_like(module.bias)
+            # With what is added to it, one.
+            module.running_var = torch.ones_like(module.bias) - module.eps
+    return exact.eval()
 
 
 def random_images(config: ModelConfig, *leading: int, seed: int = 0) -> torch.Tensor:

@@ -1,6 +1,6 @@
 """BatchNorms in a row, as a factor and a summand of every channel.
 
-In float64, and for several in a row: what the engine and folding need of one, bit for bit as PyTorch rounds it, is
+In float64 on any device, and for several in a row: what the engine and folding need of one is
 :func:`primesvt.models.layers.norm.affine`.
 """
 

@@ -18,7 +18,7 @@ def add_backend(parser: Any, what: str) -> None:
         metavar="NAME",
         type=device,
         help=f"where plans are {what}: cuda (the first one), cuda:N, auto, that is cuda where there is one, or cpu, "
-        "that is PyTorch on the CPU, slower, with the same results (default: the engine of the CPU)",
+        "that is PyTorch on the CPU, slower, in its own order of adding up (default: the engine of the CPU)",
     )
     add_options(parser, StudySettings, only=("precision",))
 

@@ -1,13 +1,14 @@
 """Measure the accuracy of a model on the selection set or the test set."""
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
 from torch import nn
 
 from primesvt.models import (
+    Backend,
     DataSet,
     DeviceModel,
     ImageSet,
@@ -47,8 +48,19 @@ class EvaluateOptions:
         "float32", help="of convolutions and matrix products; bfloat16 is compared with float32 on the same images"
     )
 
+    engine: Literal["primesvt", "torch"] = option(
+        "primesvt",
+        help="what answers on the CPU: PrimeSVT's engine, the same on every processor, or torch, PyTorch's plain "
+        "forward pass, whose sums are rounded in the processor's order",
+    )
+
     def __post_init__(self) -> None:
         check_options(self)
+
+    @property
+    def backend(self) -> Backend:
+        """What answers for a model that is prepared for its device."""
+        return Backend(engine=self.engine == "primesvt")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -90,16 +102,16 @@ def evaluated_as(
     """
     options, device = options_of(args, EvaluateOptions), find_device(args.device)
     images = data.role(options.split).first(args.images)
-    against = None
+    float32, against = replace(options, precision="float32"), None
     if original is not None:
         stored = _bytes(args.model, model), _bytes(args.against, original)
-        against = _against((model, original), stored, images, device, options.precision)
+        against = _against((model, original), stored, images, device, options)
     return Evaluated(
-        predictions=_predict(model, images, device, options.precision) if against is None else against.predictions,
+        predictions=_predict(model, images, device, options) if against is None else against.predictions,
         data=data.name,
         split=options.split,
         precision=options.precision,
-        exact=_predict(model, images, device, "float32") if options.precision != "float32" else None,
+        exact=None if options.precision == "float32" else _predict(model, images, device, float32),
         against=against,
     )
 
@@ -114,17 +126,18 @@ def _against(
     stored: tuple[int, int],
     images: ImageSet,
     device: torch.device,
-    precision: Precision,
+    options: EvaluateOptions,
 ) -> Against:
     """A model beside its original, with the bytes of both."""
     check_comparable(*models)
-    prepared, other = (device_model(each, device, precision) for each in models)
+    prepared, other = (device_model(each, device, options.precision) for each in models)
     with bar("evaluate both in turn") as progress:
-        answers = answers_in_turn(prepared, other, images, progress.counting(2 * len(images)))
+        answers = answers_in_turn(prepared, other, images, progress.counting(2 * len(images)), options.backend)
     return Against(predictions=answers[0], original=answers[1], bytes=stored[0], original_bytes=stored[1])
 
 
-def _predict(model: nn.Module, images: ImageSet, device: torch.device, precision: Precision) -> Predictions:
+def _predict(model: nn.Module, images: ImageSet, device: torch.device, options: EvaluateOptions) -> Predictions:
+    precision, backend = options.precision, options.backend
     prepared = device_model(model, device, precision)
     # That of every other batch: a CUDA graph is of one shape.
     batch = batch_size_of(config_of(model))
@@ -133,5 +146,5 @@ def _predict(model: nn.Module, images: ImageSet, device: torch.device, precision
         if isinstance(prepared, DeviceModel) and device.type != "cpu":
             prepared.warm_up(next(images.batches(prepared.config, batch))[0])
         else:
-            predict(prepared, images.first(batch))
-        return predict(prepared, images, on_batch=progress.counting(len(images)))
+            predict(prepared, images.first(batch), backend=backend)
+        return predict(prepared, images, on_batch=progress.counting(len(images)), backend=backend)

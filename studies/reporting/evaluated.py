@@ -1,6 +1,6 @@
 """The accuracy of a model on a set of images, as a command says it."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -119,6 +119,7 @@ class Evaluated(Told):
             "interval": list(self.interval),
             "images_per_second": self.images_per_second,
             "engine": "PyTorch" if self.predictions.reason else "PrimeSVT",
+            "left_to_pytorch": [asdict(each) for each in self.predictions.left_out],
         }
         if self.exact is not None:
             result |= {"precision": self.precision, "against_float32": _changes(self.predictions, self.exact)}
@@ -136,6 +137,8 @@ class Evaluated(Told):
         )
         if self.predictions.reason is not None:
             text += f"\nasked by PyTorch's own kernels, as {self.predictions.reason}"
+        if self.predictions.left_out:
+            text += f"\nPyTorch adds up in an order of its own: {'; '.join(map(str, self.predictions.left_out))}"
         if self.exact is not None:
             text += f"\n{self.precision}, compared with float32 on the same images: {self._cost(self.exact)}"
         return text if self.against is None else f"{text}\n{self.against.text}"

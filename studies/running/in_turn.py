@@ -7,13 +7,13 @@ import numpy as np
 from torch import nn
 
 from primesvt.models import (
+    Backend,
     Forward,
     ImageSet,
     Predictions,
     PrimeSVTError,
     config_of,
     evaluation_mode,
-    forward_of,
     predict,
 )
 
@@ -41,7 +41,11 @@ def check_comparable(model: nn.Module, original: nn.Module) -> None:
 
 
 def answers_in_turn(
-    first: nn.Module, second: nn.Module, images: ImageSet, on_batch: Callable[[int], None] = lambda _: None
+    first: nn.Module,
+    second: nn.Module,
+    images: ImageSet,
+    on_batch: Callable[[int], None] = lambda _: None,
+    backend: Backend | None = None,
 ) -> tuple[Predictions, Predictions]:
     """What two models answer on the same images; one begins a turn, then the other.
 
@@ -50,12 +54,14 @@ def answers_in_turn(
         second: Another one that reads the same images.
         images: The images.
         on_batch: Called after every batch of either with the number of its images.
+        backend: How they are asked; by the engine where it is None.
 
     Raises:
         PrimeSVTError: The images do not fit a model.
     """
     with evaluation_mode(first), evaluation_mode(second):
-        prepared = _Prepared.of(first, images, on_batch), _Prepared.of(second, images, on_batch)
+        first_one, second_one = (_Prepared.of(each, images, on_batch, backend or Backend()) for each in (first, second))
+        prepared = first_one, second_one
         # Kernels are compiled, and shapes tried out, before the clock runs.
         for each in prepared:
             each.ask(images.first(_TURN), told=False)
@@ -76,9 +82,9 @@ class _Prepared:
     on_batch: Callable[[int], None]
 
     @classmethod
-    def of(cls, model: nn.Module, images: ImageSet, on_batch: Callable[[int], None]) -> "_Prepared":
+    def of(cls, model: nn.Module, images: ImageSet, on_batch: Callable[[int], None], backend: Backend) -> "_Prepared":
         images.check(config_of(model))
-        return cls(model, forward_of(model, next(images.batches(config_of(model), 1))[0].shape), on_batch)
+        return cls(model, backend.forward(model, next(images.batches(config_of(model), 1))[0].shape), on_batch)
 
     def ask(self, part: ImageSet, *, told: bool = True) -> Predictions:
         return predict(self.model, part, forward=self.forward, on_batch=self.on_batch if told else lambda _: None)
@@ -91,4 +97,5 @@ def _joined(parts: list[Predictions]) -> Predictions:
         logits=np.concatenate([part.logits for part in parts]),
         seconds=sum(part.seconds for part in parts),
         reason=parts[0].reason,
+        left_out=parts[0].left_out,
     )

@@ -45,7 +45,7 @@ def test_layers(primesvt, model_dir) -> None:
 
 def test_evaluate(primesvt, model_dir, data_file) -> None:
     result = primesvt("evaluate", model_dir, "--data", data_file, "--json").json
-    assert set(result) == {"accuracy", "images", "interval", "images_per_second", "engine"}
+    assert set(result) == {"accuracy", "images", "interval", "images_per_second", "engine", "left_to_pytorch"}
     assert result["engine"] == "PrimeSVT"
     assert result["images"] == 120
     assert result["interval"][0] < result["accuracy"] <= result["interval"][1]
@@ -69,6 +69,16 @@ def test_evaluate_in_bfloat16_tells_what_it_costs(primesvt, model_dir, data_file
     assert re.search(r"bfloat16, compared with float32 on the same images: \d+ of 120 classes change", text)
     same = primesvt(*command, "--device", "cpu", "--precision", "float32", "--json").json
     assert same["accuracy"] == exact["accuracy"]
+
+
+def test_evaluate_by_pytorch(primesvt, model_dir, data_file) -> None:
+    command = ("evaluate", model_dir, "--data", data_file, "--json")
+    engine, torch = primesvt(*command).json, primesvt(*command, "--engine", "torch").json
+    assert (engine["engine"], torch["engine"]) == ("PrimeSVT", "PyTorch")
+    assert engine["left_to_pytorch"] == torch["left_to_pytorch"] == []
+    assert torch["accuracy"] == pytest.approx(engine["accuracy"], abs=0.02)
+    beside = primesvt(*command[:-1], "--engine", "torch", "--against", model_dir).out
+    assert "asked by PyTorch's own kernels, as it is asked on cpu in float32" in beside
 
 
 def test_evaluate_against_the_original(primesvt, model_dir, data_file, tmp_path) -> None:

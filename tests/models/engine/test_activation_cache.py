@@ -67,12 +67,3 @@ def test_the_budget_is_kept_whatever_it_is(make_model: MakeModel, images: torch.
             torch.testing.assert_close(found, smaller(images)[torch.from_numpy(indices)], rtol=0, atol=1e-6)
             assert cache.bytes <= budget
             assert cache.bytes == sum(kept.bytes for kept in cache._kept.values())
-
-
-def test_what_pytorch_computed_for_some_images_only_is_not_mixed_with_ours() -> None:
-    cache = ActivationCache(10**6, np.arange(4))
-    tensor = torch.rand(2, 2, 3, 5, 5)
-    cache.keep(b"key", np.array([0, 1]), Plain(tensor).frames())
-    cache.keep(b"key", np.array([2, 3]), Plain(tensor))
-    (kept,) = cache._kept.values()
-    assert kept.known.tolist() == [True, True, False, False]

@@ -15,10 +15,10 @@ def test_unsaid_is_the_engine() -> None:
     assert (Backend().kind, Backend().text) == ("cpu", "")
 
 
-def test_cpu_is_pytorch_with_the_same_answers(make_model) -> None:
+def test_cpu_is_pytorch_in_an_order_of_its_own(make_model) -> None:
     backend, model = Backend.named("cpu"), make_model()
     assert not backend.engine
-    assert (backend.kind, backend.text) == ("cpu", ""), "to a study both are one"
+    assert (backend.kind, backend.text) == ("torch", "torch float32"), "to a study not the engine"
     assert backend.prepared(model) is model
     forward = backend.forward(model, (1, 1, 16, 16))
     assert isinstance(forward, DirectForward)

@@ -87,7 +87,9 @@ def test_predicting_with_it(make_model, family: str, data: DataSet) -> None:
 
 def test_the_classifier_multiplies_in_float32(make_model) -> None:
     """Logits of bfloat16 would have 8 bits."""
-    logits = DeviceModel(make_model(), CPU, precision="bfloat16")(images_for(make_model(), 30))
+    model = make_model()
+    model.head.weight.data *= 1.2345
+    logits = DeviceModel(model, CPU, precision="bfloat16")(images_for(model, 30))
     assert not torch.equal(logits, logits.bfloat16().float())
 
 

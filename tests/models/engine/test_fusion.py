@@ -19,7 +19,7 @@ class Net(nn.Module):
         self.lif, self.other = LIFNode(), LIFNode(v_threshold=0.5)
         for name in ("first", "query", "key", "projection"):
             self.add_module(name, ConvBN(4, 4))
-        self.wide = ConvBN(4, 4, 3)
+        self.wide, self.deep = ConvBN(4, 4, 3), ConvBN(4, 4, 3, depthwise=True)
         self.index = StreamIndex(4, 4)
         self._forward = forward
 
@@ -53,8 +53,12 @@ def test_a_convolution_that_two_read_stays_alone() -> None:
     assert convolving(forward) == [["query"]]
 
 
-def test_what_reads_the_images_is_left_to_pytorch() -> None:
-    assert convolving(lambda n, x: n.lif(n.first(x))) == []
+def test_what_reads_the_images_goes_with_its_neuron_too() -> None:
+    assert convolving(lambda n, x: n.lif(n.first(x), 4)) == [["first", "lif"]]
+
+
+def test_a_filter_per_channel_stays_alone() -> None:
+    assert convolving(lambda n, x: n.lif(n.deep(x))) == []
 
 
 def test_query_and_key_go_together_and_a_larger_filter_does_not() -> None:

@@ -1,4 +1,4 @@
-"""A search by PyTorch on a device, against the same search by the engine: on the CPU in float32, the same trials."""
+"""A search by PyTorch on a device: on the CPU in float32 with the plain forward pass's answers, nearly the engine's."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -40,10 +40,14 @@ def evaluated(model: nn.Module, data: DataSet, backend: Backend, **options: obje
     return [timeless(evaluator.evaluate(plan)) for plan in PLANS]
 
 
-@pytest.mark.parametrize("cache", [0, 100_000, 2**30])
-def test_plans_are_measured_as_by_the_engine(family: str, data: DataSet, cache: int) -> None:
+def test_plans_are_measured_as_by_the_plain_forward_pass(family: str, data: DataSet) -> None:
     model = tiny_model(family)
-    assert evaluated(model, data, TORCH, cache=cache) == evaluated(model, data, Backend())
+    plain = evaluated(model, data, TORCH, cache=0)
+    assert all(evaluated(model, data, TORCH, cache=cache) == plain for cache in (100_000, 2**30))
+    # The engine adds up in another order, which may flip a spike.
+    for one, other in zip(plain, evaluated(model, data, Backend()), strict=True):
+        assert one.bytes == other.bytes
+        assert one.accuracy == pytest.approx(other.accuracy, abs=0.02)
 
 
 def test_what_plans_share_is_computed_once(data: DataSet) -> None:
@@ -64,45 +68,45 @@ def test_work_is_counted_as_by_the_engine(data: DataSet) -> None:
     expected = evaluated(model, data, Backend(), measures=synops)
     for cache in (0, 2**30):
         found = evaluated(model, data, TORCH, measures=synops, cache=cache)
-        assert [e.measures for e in found] == [e.measures for e in expected]
+        assert [e.measures for e in found] == [pytest.approx(e.measures, rel=0.01) for e in expected]
 
 
 def test_a_repaired_plan_is_the_same(data: DataSet) -> None:
-    """Repair is PyTorch's anyway; the engine only asks what it gained, with the same answers."""
+    """Repair is PyTorch's anyway; the engine only asks what it gained."""
     plan = PruningPlan({"blocks.0.hidden": 0.5}, repair=("norm", "least-squares"))
     calibration = Calibration(data.calibration, 32)
     ours, theirs = (
         Evaluator(tiny_model(), data.selection, calibration=calibration, backend=backend)
         for backend in (Backend(), TORCH)
     )
-    assert ours.key(plan) == theirs.key(plan)
+    assert ours.key(plan) != theirs.key(plan), "what one measured is not taken for the other's"
     pairs = zip(
         ours.pruner.prune(plan).state_dict().values(), theirs.pruner.prune(plan).state_dict().values(), strict=True
     )
     assert all(torch.equal(one, other) for one, other in pairs)
-    assert timeless(ours.evaluate(plan)) == timeless(theirs.evaluate(plan))
+    assert ours.evaluate(plan).accuracy == pytest.approx(theirs.evaluate(plan).accuracy, abs=0.02)
 
 
-def trials_of(sampler: str, device: str | None, **settings: object) -> list[tuple[object, ...]]:
+def trials_of(sampler: str, cache: int) -> list[tuple[object, ...]]:
     model, data = told()
-    limits = StudySettings(sampler=sampler, images=192, layers=("stem.3", "blocks.0.*"), **settings)
-    options = RunOptions(trials=6, device=device)
+    limits = StudySettings(sampler=sampler, images=192, layers=("stem.3", "blocks.0.*"))
+    options = RunOptions(trials=6, device="cpu", cache=cache)
     run = run_study("one", InMemoryStorage(), Subject(model, data), limits, options)
     return [(t.params, t.values, t.user_attrs["images"], t.user_attrs["divergence"]) for t in run.finished]
 
 
 @pytest.mark.parametrize("sampler", ["prioritized", "sensitivity"])
-def test_a_search_has_the_same_trials(sampler: str) -> None:
+def test_a_search_has_the_trials_of_the_plain_forward_pass(sampler: str) -> None:
     """With early rejection, whose decisions depend on every single answer."""
-    assert trials_of(sampler, "cpu") == trials_of(sampler, None)
+    assert trials_of(sampler, 2**30) == trials_of(sampler, 0)
 
 
-def test_a_study_goes_on_with_and_without_the_engine() -> None:
+def test_a_study_of_the_engine_is_not_pytorchs() -> None:
     model, data = told()
     storage, settings = InMemoryStorage(), StudySettings(images=128)
-    run_study("one", storage, Subject(model, data), settings, RunOptions(trials=2))
-    run = run_study("one", storage, Subject(model, data), settings, RunOptions(trials=3, device="cpu"))
-    assert len(run.finished) == 3
+    run_study("one", storage, Subject(model, data), settings, RunOptions(trials=1))
+    with pytest.raises(PrimeSVTError, match=r"another device \('cpu', now 'torch'\)"):
+        run_study("one", storage, Subject(model, data), settings, RunOptions(trials=2, device="cpu"))
 
 
 def test_a_worker_in_another_precision_is_refused() -> None:
@@ -122,10 +126,13 @@ def test_what_is_measured_again_is_measured_the_same_way(data: DataSet) -> None:
         TestSet.open(model, data.test, calibration=calibration, backend=backend) for backend in (TORCH, None)
     )
     assert found.unpruned.reason == "it is asked on cpu in float32"
-    assert found.measure(plan) == expected.measure(plan)
+    one, other = found.measure(plan), expected.measure(plan)
+    assert one.accuracy == pytest.approx(other.accuracy, abs=0.02)
     storage, subject = InMemoryStorage(), Subject(model, data)
     run_study("one", storage, subject, StudySettings(), RunOptions(trials=1))
-    assert len(finished_run("one", storage, subject, TORCH).finished) == 1
+    assert len(finished_run("one", storage, subject).finished) == 1
+    with pytest.raises(PrimeSVTError, match=r"another device \('cpu', now 'torch'\)"):
+        finished_run("one", storage, subject, TORCH)
     with pytest.raises(PrimeSVTError, match=r"another precision \('float32', now 'bfloat16'\)"):
         finished_run("one", storage, subject, Backend(precision="bfloat16"))
 
