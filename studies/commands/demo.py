@@ -10,7 +10,6 @@ from primesvt.models import load_model, model_bytes, open_data
 from primesvt.search.samplers import PRIORITIZED, SENSITIVITY
 
 from ..reporting.comparison import Comparison
-from ..reporting.device import device_table
 from ..reporting.finetuned import PlanTuning, tuned_table
 from ..reporting.provenance import Provenance
 from ..reporting.result_directory import (
@@ -23,7 +22,7 @@ from ..reporting.result_directory import (
     storage_in,
     write,
 )
-from ..reporting.tables import table
+from ..reporting.terminal import device_parts
 from ..reporting.verdict import words
 from ..running.finetuning import GENTLE
 from ..running.progress import say
@@ -74,7 +73,7 @@ def run(args: argparse.Namespace) -> None:
     runs = run_studies(storage, Subject(model, data), studies_of(arms, seeds=1))
     save_options(args.output, args.options_text)
     test = open_test_set(model, data)
-    comparison = compared(runs, test, data, front=FRONT)
+    comparison = compared(runs, test, data, front=FRONT, latency=True)
     provenance = Provenance.of(
         runs, command=args.command_line, model="demo", data=None, storage=storage_in(args.output)
     )
@@ -104,13 +103,6 @@ def _json(comparison: Comparison, seconds: float) -> dict[str, Any]:
 
 
 def _text(directory: Path, comparison: Comparison, seconds: float) -> str:
-    return "\n".join(
-        [
-            tuned_table(comparison),
-            "",
-            *([] if comparison.device is None else [table(*device_table(*comparison.device)), ""]),
-            *(f"- {sentence}" for sentence in words(comparison)),
-            "",
-            f"{seconds:.0f} seconds; report: {directory / REPORT}",
-        ]
-    )
+    said = "\n".join(f"- {sentence}" for sentence in words(comparison))
+    told = f"{seconds:.0f} seconds; report: {directory / REPORT}"
+    return "\n\n".join([tuned_table(comparison), *device_parts(comparison), said, told])

@@ -15,9 +15,7 @@ def comparison_text(comparison: Comparison) -> str:
     said = words(comparison)
     first = len(verdict(comparison).sentences)
     parts = ["\n".join(said[:first]), table(*sampler_table(comparison)), _plans(comparison)]
-    if comparison.device is not None:
-        parts.append(table(*device_table(*comparison.device)))
-        parts += filter(None, [rounded_note(comparison.device[1])])
+    parts += device_parts(comparison)
     if comparison.gains:
         parts.append(table(*gains_table(comparison)))
     if rest := "\n".join(f"- {sentence}" for sentence in said[first:]):
@@ -25,6 +23,13 @@ def comparison_text(comparison: Comparison) -> str:
     if comparison.finetuned:
         parts.append(tuned_table(comparison))
     return "\n\n".join(parts) + "\n"
+
+
+def device_parts(comparison: Comparison) -> list[str]:
+    """What a device feels of the chosen plan, where that was measured: a table, and what multiples are worth."""
+    if comparison.device is None:
+        return []
+    return [table(*device_table(*comparison.device)), *filter(None, [rounded_note(comparison.device[1])])]
 
 
 def _plans(comparison: Comparison) -> str:
