@@ -19,7 +19,7 @@ def compilations(tell: Callable[[int, int], None]) -> Iterator[None]:
 
     Args:
         tell: Called before one is compiled, with its number among those compiled so far, from 1 on, and how many its
-            kind of work needs.
+            kind of work needs at most.
     """
     done: dict[Use, int] = {}
 

@@ -29,7 +29,7 @@ def out(text: str) -> None:
 def tell_of_kernel(number: int, needed: int) -> None:
     """That a kernel is compiled, for :func:`primesvt.models.layers.compiling.compilations`."""
     begins = "The first use on a machine compiles kernels, about half a minute, once: " if number == 1 else "  "
-    say(f"{begins}kernel {number} of {needed}")
+    say(f"{begins}kernel {number} of at most {needed}")
 
 
 def duration(seconds: float) -> str:

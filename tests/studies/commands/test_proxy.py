@@ -35,6 +35,8 @@ def test_it_serves_a_database_and_knows_its_trials(primesvt: Callable[..., Ran],
 def test_it_ends_at_once(primesvt: Callable[..., Ran], tmp_path: Path, number: int) -> None:
     """Whoever asks it just then is not waited for."""
     before = signal.getsignal(number)
+    if before == signal.SIG_IGN:
+        pytest.skip("whoever runs the tests in the background has this signal ignored")
     with (
         mock.patch.object(proxy, "run_grpc_proxy_server", side_effect=lambda *_, **__: signal.raise_signal(number)),
         mock.patch.object(os, "_exit") as end,
