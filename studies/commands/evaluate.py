@@ -47,7 +47,6 @@ class EvaluateOptions:
     precision: Precision = option(
         "float32", help="of convolutions and matrix products; bfloat16 is compared with float32 on the same images"
     )
-
     engine: Literal["primesvt", "torch"] = option(
         "primesvt",
         help="what answers on the CPU: PrimeSVT's engine, the same on every processor, or torch, PyTorch's plain "

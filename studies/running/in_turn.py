@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from torch import nn
@@ -60,8 +61,8 @@ def answers_in_turn(
         PrimeSVTError: The images do not fit a model.
     """
     with evaluation_mode(first), evaluation_mode(second):
-        first_one, second_one = (_Prepared.of(each, images, on_batch, backend or Backend()) for each in (first, second))
-        prepared = first_one, second_one
+        prepare = partial(_Prepared.of, images=images, on_batch=on_batch, backend=backend or Backend())
+        prepared = prepare(first), prepare(second)
         # Kernels are compiled, and shapes tried out, before the clock runs.
         for each in prepared:
             each.ask(images.first(_TURN), told=False)
