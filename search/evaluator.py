@@ -118,9 +118,10 @@ class Evaluator:
         started = time.perf_counter()
         version = self.pruner.version(plan)
         answers = self._ask(version, rejection)
-        order = np.arange(len(self.images)) if rejection is None else rejection.order
-        seen = order[: len(answers.predictions.labels)]
-        far = finite_divergence(unpruned.predictions.logits[seen], answers.predictions.logits)
+        seen = len(answers.predictions.labels)
+        asked = slice(seen) if rejection is None else rejection.order[:seen]
+        weights = None if rejection is None or seen == len(self.images) else rejection.weights(seen)
+        far = finite_divergence(unpruned.predictions.logits[asked], answers.predictions.logits, weights)
         return self._summary(version, plan, answers, far, time.perf_counter() - started, rejection)
 
     def completed(self, evaluation: Evaluation, plan: PruningPlan) -> Evaluation:
@@ -144,6 +145,12 @@ class Evaluator:
         What is measured in another precision, or on a device of another class, is another evaluation.
         """
         return self.pruner.key(plan, " ".join(filter(None, (self.images.fingerprint, self.backend.text))))
+
+    @cached_property
+    def sureness(self) -> np.ndarray:
+        """By how much the unpruned model's largest logit of each image is above the second, float32 ``[N]``."""
+        logits = np.sort(self._unpruned.predictions.logits, axis=1)
+        return np.asarray(logits[:, -1] - logits[:, -2:].min(axis=1))
 
     @cached_property
     def _unpruned(self) -> Answers:
@@ -198,6 +205,6 @@ def _stopped(evaluation: Evaluation, right: np.ndarray, rejection: Rejection | N
     return replace(
         evaluation,
         decided_early=reason,
-        unpruned_right=int(rejection.unpruned[: len(right)].sum()),
+        estimate=rejection.estimate(right),
         least_drop=rejection.least_drop,
     )

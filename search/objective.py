@@ -50,8 +50,8 @@ class Objective:
         absent), ``phase`` (``search`` where the sampler knows no phases, ``start`` for a plan that the study was told)
         and ``key``.
 
-        Where it was decided early, accuracy and interval are those of the ``images`` seen, ``accuracy_drop`` compares
-        them with the unpruned model's on the same, and the constraint on it is never kept.
+        Where it was decided early, accuracy, its drop and the divergence are estimates from the ``images`` seen, and
+        the constraint on the accuracy is never kept.
         """
         # A sampler that has phases writes over this while the plan is suggested.
         trial.set_user_attr(PHASE, "start" if START in trial.user_attrs else "search")
@@ -75,7 +75,7 @@ class Objective:
         if self.stopping is None:
             return None
         frozen = next(t for t in trial.study.get_trials(deepcopy=False) if t.number == trial.number)
-        return self.stopping.rejection(key, place_of(frozen))
+        return self.stopping.rejection(key, place_of(frozen), self.evaluator.sureness)
 
     def _record(self, trial: optuna.Trial, evaluation: Evaluation) -> None:
         for name, value in self.constraints.of(evaluation, self.baseline).items():

@@ -45,6 +45,12 @@ def _space(rows: Any, images: int) -> Any:
     return np.empty(shape, rows.dtype) if isinstance(rows, np.ndarray) else rows.new_empty(shape)
 
 
+def _taken(rows: Any, places: np.ndarray) -> Any:
+    """The rows of these images, one after the other in memory as what reads them takes for granted."""
+    # Of an array, rows[:, places] may lie in memory with the images outermost.
+    return rows.take(places, axis=1) if isinstance(rows, np.ndarray) else rows[:, _index(rows, places)]
+
+
 def _index(rows: Any, places: np.ndarray) -> Any:
     """Places of images, as these rows are indexed."""
     return places if isinstance(rows, np.ndarray) else torch.from_numpy(places).to(rows.device)
@@ -94,11 +100,24 @@ class _Kept:
         return _bytes(self.rows, len(self.known), int(self.known.sum()))
 
 
+@dataclass(frozen=True)
+class Shared:
+    """What a model has in common with those before it, by its keys.
+
+    Args:
+        known: All that one of them computed, too; everything of the first model.
+        last: Of these, what is needed where the model goes on alone.
+    """
+
+    known: frozenset[bytes]
+    last: frozenset[bytes]
+
+
 class ActivationCache:
     """What models computed on one set of images, within a budget of memory.
 
-    Of the first model everything is kept, of later ones what another model has computed before: that may well be asked
-    for a third time. When memory runs out, what was used longest ago goes; what the current model uses stays.
+    Kept is what a model needs at the step where it leaves the path of those before: the next one may well leave it
+    there, too. When memory runs out, what was used longest ago goes; what the current model uses stays.
 
     Args:
         budget: Bytes.
@@ -116,13 +135,16 @@ class ActivationCache:
         self._lock = threading.Lock()
         self.bytes = 0
 
-    def begin(self, keys: Keys) -> frozenset[bytes]:
-        """A model begins: mark its keys as used; returns those that are worth keeping."""
+    def begin(self, program: Program, keys: Keys) -> Shared:
+        """A model begins: mark its keys as used; returns what it has in common with those before."""
         with self._lock:
-            worth = frozenset(key for key in keys.values() if key in self._used or not self._models)
+            before = frozenset(key for key in keys.values() if key in self._used)
+            live = ([keys[node] for node in nodes] for nodes in reversed(program.live))
+            last = next((needed for needed in live if before.issuperset(needed)), [])
+            known = before if self._models else frozenset(keys.values())
             self._models += 1
             self._used |= dict.fromkeys(keys.values(), self._models)
-            return worth
+            return Shared(known, frozenset(last))
 
     def depths(self, program: Program, keys: Keys, indices: np.ndarray) -> np.ndarray:
         """For each image, the last step before which all that is needed is kept, 0 for none; int64 ``[n]``."""
@@ -142,7 +164,7 @@ class ActivationCache:
         places = self._place[indices]
         with self._lock:
             kept = {node: self._kept[keys[node]] for node in program.live[depth]}
-            return {node: one.form.with_rows(one.rows[:, _index(one.rows, places)]) for node, one in kept.items()}
+            return {node: one.form.with_rows(_taken(one.rows, places)) for node, one in kept.items()}
 
     def keep(self, key: bytes, indices: np.ndarray, activation: Activation | Placed) -> None:
         """Keep what was computed, if there is room or something older to give up for it."""
@@ -194,7 +216,7 @@ class ResumingEngine:
         self._engine, self._cache = engine, cache
         self._counter, self._counts = counter, counts
         self._keys = keys_of(engine.program, version_of)
-        self._worth = cache.begin(self._keys)
+        self._shared = cache.begin(engine.program, self._keys)
 
     @property
     def reason(self) -> str | None:
@@ -232,7 +254,7 @@ class ResumingEngine:
             self._engine.step(values, number)
             for node in self._engine.program.steps[number].nodes:
                 value = values.get(node)
-                if self._keys[node] in self._worth and isinstance(value, Activation | Placed):
+                if self._keys[node] in self._shared.last and isinstance(value, Activation | Placed):
                     self._cache.keep(self._keys[node], indices, value)
 
     def _count(self, number: int, values: Seen | None, indices: np.ndarray) -> None:
@@ -245,6 +267,6 @@ class ResumingEngine:
                 counted = self._counts.recall(key, indices)
             else:
                 counted = reading.count(values, len(indices))
-                if self._worth.issuperset(key[0]):
+                if self._shared.known.issuperset(key[0]):
                     self._counts.keep(key, indices, counted)
             self._counter.add(reading, counted)

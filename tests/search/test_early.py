@@ -56,7 +56,7 @@ def test_the_same_plans_are_feasible(
 
     early = 0
     for place, (plan, whole) in enumerate(measured):
-        part = evaluator.evaluate(plan, stopping.rejection(evaluator.key(plan), place))
+        part = evaluator.evaluate(plan, stopping.rejection(evaluator.key(plan), place, evaluator.sureness))
         assert feasible(part) == feasible(whole)
         assert part.decided_early or part.right == whole.right
         early += bool(part.decided_early)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from primesvt.models import DataSet, PrimeSVTError, count_work, model_bytes, predict
+from primesvt.models import DataSet, PrimeSVTError, count_work, model_bytes, predict, wilson
 from primesvt.pruning import PruningPlan, measure_named, prune, pruned_bytes
 from primesvt.search import Constraints, Evaluation, Evaluator, StoppingRule
 
@@ -113,7 +113,7 @@ def test_a_plan_that_misses_the_limit_is_not_asked_to_the_end(risk: float, reaso
     model, data = told()
     seen: list[int] = []
     evaluator = Evaluator(model, data.selection, seen.append)
-    rejection = stopping(evaluator, risk=risk, max_drop=3).rejection(evaluator.key(BAD), 0)
+    rejection = stopping(evaluator, risk=risk, max_drop=3).rejection(evaluator.key(BAD), 0, evaluator.sureness)
     seen.clear()
     evaluation = evaluator.evaluate(BAD, rejection)
     assert evaluation.decided_early == reason
@@ -121,11 +121,13 @@ def test_a_plan_that_misses_the_limit_is_not_asked_to_the_end(risk: float, reaso
     # What it says is said of the first images in the order drawn.
     first = replace(data.selection, indices=data.selection.indices[rejection.order[:images]])
     assert evaluation.right == predict(prune(model, BAD), first).right
-    assert evaluation.unpruned_right == predict(model, first).right
+    lost = 100 * (predict(model, first).right - evaluation.right) / images
     assert evaluation.bytes == evaluator.evaluate(BAD).bytes
-    assert evaluation.accuracy == evaluation.right / images
+    # All were drawn at random, so of all images as many are lost.
     baseline = evaluator.baseline().evaluation
-    assert evaluation.drop_from(baseline) == 100 * (evaluation.unpruned_right - evaluation.right) / images > 3
+    assert evaluation.drop_from(baseline) == pytest.approx(lost)
+    assert evaluation.accuracy == pytest.approx(baseline.accuracy - lost / 100)
+    assert lost > 3
     assert Evaluation.from_json(json.loads(json.dumps(evaluation.to_json()))) == evaluation
 
 
@@ -133,7 +135,7 @@ def test_a_plan_that_keeps_the_limit_is_measured_as_if_nothing_could_be_rejected
     model, data = told()
     evaluator = Evaluator(model, data.selection)
     plan = PruningPlan({"blocks.0.attention": 0.5})
-    rejection = stopping(evaluator, risk=0.5, max_drop=20).rejection(evaluator.key(plan), 0)
+    rejection = stopping(evaluator, risk=0.5, max_drop=20).rejection(evaluator.key(plan), 0, evaluator.sureness)
     evaluation = evaluator.evaluate(plan, rejection)
     assert evaluation.decided_early == ""
     assert replace(evaluation, seconds=0) == replace(evaluator.evaluate(plan), seconds=0)
@@ -142,12 +144,25 @@ def test_a_plan_that_keeps_the_limit_is_measured_as_if_nothing_could_be_rejected
 def test_a_rejected_plan_never_seems_to_keep_the_limit() -> None:
     """Also where the images seen happen to look better than the limit."""
     lucky = Evaluation(
-        right=60, images=64, bytes=800, memory_saving=0.2, seconds=1.0, decided_early="exact", unpruned_right=61,
+        right=60, images=64, bytes=800, memory_saving=0.2, seconds=1.0, decided_early="exact", estimate=0.95,
         least_drop=3.25,
     )  # fmt: skip
     baseline = Evaluation(right=390, images=400, bytes=1000, memory_saving=0.0, seconds=1.0)
     assert lucky.drop_from(baseline) == 3.25
-    assert replace(lucky, right=40).drop_from(baseline) == 100 * 21 / 64
+    assert replace(lucky, estimate=0.9).drop_from(baseline) == pytest.approx(7.5)
+    assert replace(lucky, estimate=0.9).interval == pytest.approx(wilson(58, 64))
+
+
+def test_a_rejected_plan_of_an_earlier_version_is_compared_on_the_images_it_saw() -> None:
+    stored = {
+        "right": 40, "images": 64, "bytes": 800, "memory_saving": 0.2, "seconds": 1.0, "decided_early": "exact",
+        "unpruned_right": 61, "least_drop": 3.25,
+    }  # fmt: skip
+    baseline = Evaluation(right=390, images=400, bytes=1000, memory_saving=0.0, seconds=1.0)
+    evaluation = Evaluation.from_json(stored)
+    assert evaluation.drop_from(baseline) == 100 * 21 / 64
+    assert evaluation.accuracy == 40 / 64
+    assert Evaluation.from_json({**stored, "right": 60}).drop_from(baseline) == 3.25
 
 
 def test_evaluations_of_earlier_versions_are_read() -> None:
@@ -195,7 +210,9 @@ def test_what_was_measured_without_counting_is_counted_later(data: DataSet) -> N
 def test_a_plan_that_is_rejected_early_is_counted_on_the_images_seen() -> None:
     model, data = told()
     evaluator = Evaluator(model, data.selection, measures=COUNTED)
-    stopped = evaluator.evaluate(BAD, stopping(evaluator, risk=0.5, max_drop=3).rejection(evaluator.key(BAD), 0))
+    stopped = evaluator.evaluate(
+        BAD, stopping(evaluator, risk=0.5, max_drop=3).rejection(evaluator.key(BAD), 0, evaluator.sureness)
+    )
     assert stopped.images < len(data.selection)
     assert stopped.measures["synops"] > 0
     # What was counted of the images seen is not counted again.

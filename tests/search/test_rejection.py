@@ -11,12 +11,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from primesvt.search import EXACT, STATISTICAL, Rejection
+from primesvt.search import EXACT, STATISTICAL, Constraints, Counted, Evaluation, Rejection, StoppingRule
 from primesvt.search.rejection import evidence
 
 
 def rejection(unpruned: np.ndarray, allowed: int, risk: float = 0.0) -> Rejection:
-    return Rejection(order=np.arange(len(unpruned)), unpruned=unpruned, allowed=allowed, least_drop=1.0, risk=risk)
+    """All images are drawn at random."""
+    order = np.arange(len(unpruned))
+    return Rejection(
+        order=order,
+        ranks=order,
+        drawn=len(order),
+        unpruned=unpruned,
+        allowed=allowed,
+        least_drop=1.0,
+        risk=risk,
+    )
 
 
 def population(lost: int, gained: int, both: int, neither: int) -> tuple[np.ndarray, np.ndarray]:
@@ -112,6 +122,53 @@ def test_plans_far_below_the_limit_are_rejected_after_few_images(points: int, mo
         needed.append(next(seen for seen in range(64, 4000, 64) if rule.decide(right[order][:seen])))
         assert rule.decide(right[order][: needed[-1]]) == STATISTICAL
     assert np.median(needed) <= most
+
+
+def in_turn(unpruned: np.ndarray, sureness: np.ndarray, seed: int) -> Rejection:
+    """As a study asks: some images at random, then what may be gained, then the least sure; at most 120 may be lost."""
+    evaluation = Evaluation(right=int(unpruned.sum()), images=len(unpruned), bytes=1, memory_saving=0.0, seconds=1.0)
+    limits = Constraints(max_drop=100 * 120 / len(unpruned))
+    rule = StoppingRule(baseline=Counted(evaluation, unpruned), constraints=limits, risk=1e-4)
+    return rule.rejection(f"{seed:024x}", 100, sureness)
+
+
+def unsure(lost: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """4,000 images that the unpruned model tells but 400, how sure it is, and a plan that loses unsure ones."""
+    rng = np.random.default_rng(lost)
+    unpruned = rng.permutation(np.arange(4000) >= 400)
+    sureness = rng.random(4000)
+    losable = np.flatnonzero(unpruned & (sureness < 0.4))
+    right = unpruned.copy()
+    right[rng.choice(losable, lost, replace=False)] = False
+    right[rng.choice(np.flatnonzero(~unpruned), 60, replace=False)] = True
+    return unpruned, sureness, right
+
+
+@pytest.mark.parametrize(("lost", "most"), [(181, 1960), (200, 1830), (260, 1500)])
+def test_plans_just_beyond_the_limit_are_rejected_by_the_exact_rule(lost: int, most: int) -> None:
+    unpruned, sureness, right = unsure(lost)
+    rule = in_turn(unpruned, sureness, 0)
+    needed = next(seen for seen in range(1, 4000) if rule.decide(right[rule.order][:seen]))
+    assert rule.decide(right[rule.order][:needed]) == EXACT
+    assert needed <= most
+    inside = unsure(180)[2]
+    whole = in_turn(*unsure(180)[:2], 0)
+    assert not any(whole.decide(inside[whole.order][:seen]) for seen in range(1, 4000))
+
+
+@pytest.mark.parametrize("seen", [200, 1200, 3900])
+def test_what_the_first_images_let_expect_is_right_on_average(seen: int) -> None:
+    unpruned, sureness, right = unsure(400)
+    errors = []
+    for seed in range(400):
+        rule = in_turn(unpruned, sureness, seed)
+        weights = rule.weights(seen)
+        assert weights.sum() == pytest.approx(4000)
+        assert (weights >= 1 - 1e-9).all()
+        errors.append(100 * (rule.estimate(right[rule.order][:seen]) - right.mean()))
+    assert abs(np.mean(errors)) <= 4 * np.std(errors) / 20 + 0.02
+    # Seen are the unsure ones, all that lose: taken for all alike, they would be off by ten points.
+    assert np.std(errors) < {200: 3.0, 1200: 1.5, 3900: 0.1}[seen]
 
 
 def test_a_plan_that_loses_nothing_and_one_that_may_lose_all_are_not_rejected() -> None:

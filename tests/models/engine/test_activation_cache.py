@@ -26,12 +26,37 @@ def test_a_prefix_is_not_computed_twice(
 
     monkeypatch.setattr(Engine, "step", step)
     last = layers_of(model)[-1]
-    for ratio, expected in ((0.0, len(program.steps)), (0.5, 8), (0.25, 8)):
+    # What two models have in common is kept when the second one computes it.
+    whole = len(program.steps)
+    for ratio, expected in ((0.0, whole), (0.5, whole), (0.25, 8), (0.75, 8)):
         smaller, versions = version(model, {last: ratio})
         calls.clear()
         ResumingEngine(Engine(program, smaller), cache, versions).answer(np.arange(20), Counting(images))
         assert len(calls) <= expected
-    assert calls[0] > len(program.steps) // 2
+        assert calls
+    assert calls[0] > whole // 2
+
+
+def test_a_model_goes_on_from_any_step_with_images_in_any_order(
+    make_model: MakeModel, family: str, images: torch.Tensor
+) -> None:
+    model = make_model(family)
+    program, order = Program(model, images.shape), np.random.default_rng(0).permutation(20)
+    engine, keys = Engine(program, model), keys_of(program, version(model, {})[1])
+    expected, gone_on = engine(images)[torch.from_numpy(order)], 0
+    for first in range(1, len(program.steps) + 1):
+        cache, values = ActivationCache(10**9, np.arange(20)), engine.begin(images)
+        for number in range(first):
+            engine.step(values, number)
+        for node, value in values.items():
+            cache.keep(keys[node], np.arange(20), value)
+        if (cache.depths(program, keys, order) == first).all():
+            values = cache.recall(program, keys, order, first)
+            for number in range(first, len(program.steps)):
+                engine.step(values, number)
+            assert torch.equal(engine.logits(values), expected), first
+            gone_on += 1
+    assert gone_on > len(program.steps) // 2
 
 
 def test_keys_differ_exactly_from_the_pruned_layer_on(make_model: MakeModel, family: str, images: torch.Tensor) -> None:
