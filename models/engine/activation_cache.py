@@ -105,8 +105,8 @@ class Shared:
     """What a model has in common with those before it, by its keys.
 
     Args:
-        known: All that one of them computed, too; everything of the first model.
-        last: Of these, what is needed where the model goes on alone.
+        known: All that one of them computed, too.
+        last: Of these, what is needed where the model goes on alone. Of the first model both are everything.
     """
 
     known: frozenset[bytes]
@@ -116,8 +116,9 @@ class Shared:
 class ActivationCache:
     """What models computed on one set of images, within a budget of memory.
 
-    Kept is what a model needs at the step where it leaves the path of those before: the next one may well leave it
-    there, too. When memory runs out, what was used longest ago goes; what the current model uses stays.
+    Of the first model everything is kept, of later ones what they need at the step where they leave the path of those
+    before: the next one may well leave it there, too. When memory runs out, what was used longest ago goes; what the
+    current model uses stays.
 
     Args:
         budget: Bytes.
@@ -141,10 +142,10 @@ class ActivationCache:
             before = frozenset(key for key in keys.values() if key in self._used)
             live = ([keys[node] for node in nodes] for nodes in reversed(program.live))
             last = next((needed for needed in live if before.issuperset(needed)), [])
-            known = before if self._models else frozenset(keys.values())
+            everything, first = frozenset(keys.values()), not self._models
             self._models += 1
             self._used |= dict.fromkeys(keys.values(), self._models)
-            return Shared(known, frozenset(last))
+            return Shared(everything, everything) if first else Shared(before, frozenset(last))
 
     def depths(self, program: Program, keys: Keys, indices: np.ndarray) -> np.ndarray:
         """For each image, the last step before which all that is needed is kept, 0 for none; int64 ``[n]``."""

@@ -26,15 +26,12 @@ def test_a_prefix_is_not_computed_twice(
 
     monkeypatch.setattr(Engine, "step", step)
     last = layers_of(model)[-1]
-    # What two models have in common is kept when the second one computes it.
-    whole = len(program.steps)
-    for ratio, expected in ((0.0, whole), (0.5, whole), (0.25, 8), (0.75, 8)):
+    for ratio, expected in ((0.0, len(program.steps)), (0.5, 8), (0.25, 8)):
         smaller, versions = version(model, {last: ratio})
         calls.clear()
         ResumingEngine(Engine(program, smaller), cache, versions).answer(np.arange(20), Counting(images))
         assert len(calls) <= expected
-        assert calls
-    assert calls[0] > whole // 2
+    assert calls[0] > len(program.steps) // 2
 
 
 def test_a_model_goes_on_from_any_step_with_images_in_any_order(
