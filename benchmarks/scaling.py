@@ -1,4 +1,4 @@
-"""Where the time of a trial goes, by depth of the model, number of prunable layers, and sampler; and what workers add.
+"""Where the time of a trial goes, by depth of the model, layers and sampler; what workers add; and how time grows.
 
 Spike-driven Transformers of 2, 8 and 24 blocks with random weights, 64 channels wide, on 28x28 images; the number of
 layers that a search may prune grows with the depth, or is held at those of the shallowest one. Each sampler runs a
@@ -9,8 +9,10 @@ Then the same study of the model of 8 blocks is run by one worker, and by severa
 thread, from the study's first moment to the end of the last worker, the unpruned model included, which every worker
 asks for itself. Importing PrimeSVT and loading its kernels is not counted.
 
+How time grows with depth, width, images, layers and trials is measured by ``growth.py``: its figures are exponents.
+
     python benchmarks/scaling.py [--quick] [--json FILE] [--keep] [--samplers A,B] [--storage sqlite:///FILE]
-                                 [--workers N] [--only workers|trials]
+                                 [--workers N] [--only workers|trials|growth]
 """
 
 import argparse
@@ -25,6 +27,7 @@ from multiprocessing.synchronize import Barrier
 from typing import Any
 
 import optuna
+from growth import HEADER, curves
 from kept import add_options, machine, settle
 from stopwatch import Stopwatch
 from torch import nn
@@ -185,6 +188,17 @@ def trial_rows(args: argparse.Namespace) -> list[dict[str, Any]]:
     return rows
 
 
+def growth_rows(args: argparse.Namespace) -> list[dict[str, Any]]:
+    """The exponents of time over what may grow."""
+    rows = []
+    print(HEADER)
+    for curve in curves(quick=args.quick):
+        rows.append({"curve": curve.name, "what": curve.what, **curve.to_json()})
+        print(curve, flush=True)
+    print()
+    return rows
+
+
 def cheap_shares(rows: list[dict[str, Any]]) -> dict[str, float]:
     """Of every sampler, building and sampler by the time of asking, at most."""
     shares: dict[str, float] = {}
@@ -203,20 +217,22 @@ def main() -> None:
     parser.add_argument("--trials", metavar="N", type=int, default=6, help="trials measured (default: %(default)s)")
     parser.add_argument("--storage", metavar="URL", help="default: in memory; of workers, an SQLite file")
     parser.add_argument("--workers", metavar="N", type=int, default=2, help="default: %(default)s")
-    parser.add_argument("--only", choices=("trials", "workers"), help="one of the two parts")
-    add_options(parser, quick="two depths, 200 images, two trials, without gp")
+    parser.add_argument("--only", choices=("trials", "workers", "growth"), help="one of the three parts")
+    add_options(parser, quick="two depths, 200 images, two trials, without gp; two steps of every growth")
     args = parser.parse_args()
     args.shared_trials = SHARED_TRIALS
     if args.quick:
         args.images, args.trials, args.shared_trials = 200, 2, SHARED_TRIALS // 2
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     figures: dict[str, Any] = {"images": args.images, "machine": machine()}
-    if args.only != "workers":
+    if args.only in (None, "trials"):
         figures["rows"] = rows = trial_rows(args)
         figures["cheap_share"] = cheap_shares(rows)
         print("\nbuilding and sampler, by the time of asking, at most: ", end="")
         print(", ".join(f"{sampler} {share:.1%}" for sampler, share in figures["cheap_share"].items()) + "\n")
-    if args.only != "trials":
+    if args.only in (None, "growth"):
+        figures["growth"] = growth_rows(args)
+    if args.only in (None, "workers"):
         figures["workers"] = speedups(args)
     ratios = {f"{row['sampler']}_{row['workers']}_workers": row["speedup"] for row in figures.get("workers", [])}
     settle(args, "scaling", ratios, figures)

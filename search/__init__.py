@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .evaluation import finite_divergence as divergence
     from .evaluator import DEFAULT_CACHE, Evaluator, Forwards
     from .evaluator import DEFAULT_CACHE as DEFAULT_MEMORY
+    from .finished import FinishedTrials
     from .goals import (
         Goals,
         Quantity,
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
         violation,
     )
     from .objective import Objective
-    from .places import has_room, is_surplus
+    from .places import Places
     from .policy import Finished, Outcome, PrioritizedPolicy, Step, ratios
     from .rejection import EXACT, STATISTICAL, Rejection
     from .reuse import Known, KnownEvaluations, evaluation_of
@@ -80,6 +81,7 @@ __all__ = [
     "Evaluation",
     "Evaluator",
     "Finished",
+    "FinishedTrials",
     "Forwards",
     "Goals",
     "Known",
@@ -87,6 +89,7 @@ __all__ = [
     "Measured",
     "Objective",
     "Outcome",
+    "Places",
     "PrioritizedPolicy",
     "Quantity",
     "Rejection",
@@ -102,11 +105,9 @@ __all__ = [
     "finite_divergence",
     "give_up",
     "has_goals",
-    "has_room",
     "is_feasible",
     "is_mine",
     "is_running",
-    "is_surplus",
     "lost_trial",
     "nearest_trial",
     "ratios",

@@ -74,8 +74,8 @@ class Objective:
     def _rejection(self, key: str, trial: optuna.Trial) -> Rejection | None:
         if self.stopping is None:
             return None
-        frozen = next(t for t in trial.study.get_trials(deepcopy=False) if t.number == trial.number)
-        return self.stopping.rejection(key, place_of(frozen), self.evaluator.sureness)
+        own = next(t for t in reversed(trial.study.get_trials(deepcopy=False)) if t.number == trial.number)
+        return self.stopping.rejection(key, place_of(own), self.evaluator.sureness)
 
     def _record(self, trial: optuna.Trial, evaluation: Evaluation) -> None:
         for name, value in self.constraints.of(evaluation, self.baseline).items():

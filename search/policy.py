@@ -34,6 +34,8 @@ There is no hidden state: the same measurements lead to the same next step, in a
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 
 from primesvt.models import PrimeSVTError
 from primesvt.pruning import check_rates
@@ -109,6 +111,11 @@ class PrioritizedPolicy:
         if not math.isfinite(self.slack):
             raise PrimeSVTError(f"slack is in percentage points, got {self.slack}.")
 
+    @cached_property
+    def _probes(self) -> Mapping[Ratios, Step]:
+        steps = (Step("robustness", layer, {layer: rate}) for layer in self.layers for rate in self.rates)
+        return {ratios(step.ratios): step for step in steps}
+
     @property
     def probes(self) -> int:
         """Trials that measuring the robustness of all layers takes."""
@@ -132,14 +139,12 @@ class PrioritizedPolicy:
         return probe or self._pass(measured, is_running)
 
     def _probe(self, measured: Mapping[Ratios, Outcome], is_running: Callable[[Ratios], bool]) -> Step | None:
-        missing = [
-            Step("robustness", layer, {layer: rate})
-            for layer in self.layers
-            for rate in self.rates
-            if ratios({layer: rate}) not in measured
-        ]
-        free = (step for step in missing if not is_running(ratios(step.ratios)))
-        return next(free, missing[0] if missing else None)
+        missing = (key for key in self._probes if key not in measured)
+        first = next(missing, None)
+        if first is None:
+            return None
+        free = (key for key in chain([first], missing) if not is_running(key))
+        return self._probes[next(free, first)]
 
     def _pass(self, measured: Mapping[Ratios, Outcome], is_running: Callable[[Ratios], bool]) -> Step | Finished:
         kept: dict[str, float] = {}

@@ -14,6 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from .attributes import BASELINE, BASELINE_KEY, BASELINE_RIGHT, EVALUATION, KEY
 from .evaluation import Evaluation
+from .finished import FinishedTrials
 from .optuna_private import storage_of, write_system_attr
 from .workers import is_running
 
@@ -40,8 +41,8 @@ class Known:
 class KnownEvaluations:
     """Everything that the studies of a storage have measured, by the key of the plan.
 
-    Other studies are read once, when this is made; the study that runs is read again for every question, so that
-    workers on one study profit from each other.
+    Other studies are read once, when this is made; of the study that runs, what finished since is read for every
+    question, so that workers on one study profit from each other.
 
     Args:
         study: The study that runs.
@@ -49,6 +50,8 @@ class KnownEvaluations:
 
     def __init__(self, study: optuna.Study) -> None:
         self._study = study
+        self._finished = FinishedTrials(study, self._see)
+        self._here: dict[str, Known] = {}
         self._elsewhere: dict[str, Known] = {}
         self._unpruned: dict[str, object] = {}
         storage = storage_of(study)
@@ -61,7 +64,8 @@ class KnownEvaluations:
 
     def find(self, key: str) -> Known | None:
         """The evaluation of the plan with this key, if there is one."""
-        return _evaluations(self._study).get(key) or self._elsewhere.get(key)
+        self._finished.update()
+        return _baseline(self._study).get(key) or self._here.get(key) or self._elsewhere.get(key)
 
     def unpruned(self, key: str, images: int) -> np.ndarray | None:
         """Whether the unpruned model tells each image, bool ``[N]``; None where no study of the storage says so.
@@ -98,6 +102,13 @@ class KnownEvaluations:
                 time.sleep(_POLL_SECONDS)
         return known or self.find(key)
 
+    def _see(self, trial: FrozenTrial) -> None:
+        for key, known in _measured(self._study, trial).items():
+            # As if they had finished in the order of their numbers.
+            before = self._here.get(key, known).trial
+            if before is None or before >= trial.number:
+                self._here[key] = known
+
     def _rivals(self, trial: optuna.Trial, key: str) -> list[FrozenTrial]:
         """Other trials that run with this plan."""
         running = self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
@@ -109,15 +120,25 @@ def _ticket(trial: FrozenTrial) -> int:
 
 
 def _evaluations(study: optuna.Study) -> dict[str, Known]:
-    found: dict[str, Known] = {}
-    attrs = study.user_attrs
-    if {BASELINE, BASELINE_KEY} <= attrs.keys():
-        found |= _known(study, None, attrs[BASELINE_KEY], attrs[BASELINE])
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
-        attrs = trial.user_attrs
-        if {KEY, EVALUATION} <= attrs.keys() and str(attrs[KEY]) not in found:
-            found |= _known(study, trial.number, attrs[KEY], attrs[EVALUATION])
+    found = _baseline(study)
+    for trial in study.get_trials(deepcopy=False):
+        for key, known in _measured(study, trial).items():
+            found.setdefault(key, known)
     return found
+
+
+def _baseline(study: optuna.Study) -> dict[str, Known]:
+    attrs = study.user_attrs
+    if not {BASELINE, BASELINE_KEY} <= attrs.keys():
+        return {}
+    return _known(study, None, attrs[BASELINE_KEY], attrs[BASELINE])
+
+
+def _measured(study: optuna.Study, trial: FrozenTrial) -> dict[str, Known]:
+    attrs = trial.user_attrs
+    if trial.state != TrialState.COMPLETE or not {KEY, EVALUATION} <= attrs.keys():
+        return {}
+    return _known(study, trial.number, attrs[KEY], attrs[EVALUATION])
 
 
 def _known(study: optuna.Study, trial: int | None, key: object, evaluation: object) -> dict[str, Known]:

@@ -57,3 +57,14 @@ def test_a_machine_says_its_instructions_and_cores(kept: ModuleType) -> None:
     machine = kept.machine()
     assert "cores" in machine["kind"]
     assert {"torch", "numba", "load", "python"} < set(machine)
+
+
+def test_a_curve_tells_its_exponents_and_what_bends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    growth = pytest.importorskip("growth", reason="benchmarks are not beside the tests")
+    parts = {"a": 1.0, "b": 2.0}, {"a": 3.0, "b": 2.5, "c": 0.1}
+    curve = growth.Curve("trials", "a study", [(10, 1.0), (100, 10.0), (1000, 1000.0)], parts)
+    assert curve.exponent == pytest.approx(1.5)
+    assert curve.at_the_end == pytest.approx(2.0)
+    assert curve.bent_by == "a (1.00 s to 3.00 s)"
+    assert "1.50" in str(curve)

@@ -7,6 +7,7 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import optuna
@@ -15,7 +16,7 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial
 
 from ..optuna_private import write_system_attr, write_user_attr
-from ..places import take_place
+from ..places import Places
 from ..policy import Ratios, ratios
 from ..workers import fail_dead_trials, sign
 
@@ -36,8 +37,8 @@ class Proposal:
 class PlanSampler(BaseSampler):
     """Proposes one plan a trial; parameters that are no layers are drawn at random.
 
-    A trial that failed says nothing, and gives its place back. Nothing is kept on the sampler: what it proposes follows
-    from the trials.
+    A trial that failed says nothing, and gives its place back. Nothing is kept on the sampler: what it proposes
+    follows from the trials.
 
     Args:
         layers: The parameters that are layers.
@@ -54,6 +55,8 @@ class PlanSampler(BaseSampler):
         self._layers = tuple(layers)
         self._distributions = dict(distributions)
         self._others = RandomSampler(seed=seed)
+        # Of the study that was asked about last.
+        self._places = lru_cache(maxsize=1)(Places)
 
     @abstractmethod
     def propose(self, trial: FrozenTrial, others: Sequence[FrozenTrial]) -> Proposal:
@@ -76,7 +79,7 @@ class PlanSampler(BaseSampler):
         """Sign the trial, so that others see whether it still runs, and give it its place."""
         fail_dead_trials(study)
         sign(study, trial)
-        take_place(study, trial)
+        self._places(study).take(trial)
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """The layers' ratios."""

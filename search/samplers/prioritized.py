@@ -39,6 +39,7 @@ from primesvt.pruning import DEFAULT_RATES, check_rates
 
 from ..attributes import LAYER, PHASE
 from ..constraints import ACCURACY_DROP, MEMORY_SAVING
+from ..finished import SaidByTrials
 from ..goals import keeps_all_but
 from ..optuna_private import was_enqueued
 from ..policy import Finished, Outcome, PrioritizedPolicy, Ratios
@@ -82,6 +83,7 @@ class PrioritizedSampler(PlanSampler):
                     raise PrimeSVTError(f"The ratio {rate:g} is not in the search space of {layer!r}.")
         super().__init__(policy.layers, distributions, seed=seed)
         self._policy = policy
+        self._said = SaidByTrials(self._outcome)
 
     def propose(self, trial: FrozenTrial, others: Sequence[FrozenTrial]) -> Proposal:
         """The policy's next step.
@@ -133,11 +135,14 @@ class PrioritizedSampler(PlanSampler):
         self, trials: Sequence[FrozenTrial], state: TrialState = TrialState.COMPLETE
     ) -> dict[Ratios, Outcome]:
         """Outcome of every plan among the trials, the first of each; trials without constraints say nothing."""
-        return {
-            self.tried(t): Outcome(t.constraints[ACCURACY_DROP], keeps_all_but(ACCURACY_DROP, t))
-            for t in reversed(trials)
-            if t.state == state and {ACCURACY_DROP, MEMORY_SAVING} <= t.constraints.keys()
-        }
+        said = (self._said.of(t) for t in reversed(trials) if t.state == state)
+        return dict(each for each in said if each is not None)
+
+    def _outcome(self, trial: FrozenTrial) -> tuple[Ratios, Outcome] | None:
+        constraints = trial.constraints
+        if not {ACCURACY_DROP, MEMORY_SAVING} <= constraints.keys():
+            return None
+        return self.tried(trial), Outcome(constraints[ACCURACY_DROP], keeps_all_but(ACCURACY_DROP, trial))
 
 
 def _contains(distribution: FloatDistribution, ratio: float) -> bool:

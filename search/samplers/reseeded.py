@@ -7,6 +7,7 @@ Here every trial gets a sampler of its own, seeded by the study's seed and the t
 """
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from ..attributes import REDRAWN
 from ..optuna_private import write_user_attr
-from ..places import place_of, take_place
+from ..places import Places, place_of
 from ..workers import fail_dead_trials, sign
 from .redraw import Redraw
 
@@ -36,6 +37,8 @@ class ReseededSampler(BaseSampler):
         self._seed = seed
         self._redraw = redraw if redraw is not None and redraw.times > 0 else None
         # Places and generators of the trials that run: threads may run several.
+        # Of the study that was asked about last.
+        self._places = lru_cache(maxsize=1)(Places)
         self._running: dict[tuple[str, int], tuple[int, BaseSampler]] = {}
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
@@ -63,7 +66,7 @@ class ReseededSampler(BaseSampler):
         # TPE and GP suppose results for trials that run.
         fail_dead_trials(study)
         sign(study, trial)
-        place = take_place(study, trial)
+        place = self._places(study).take(trial)
         self._running[study.study_name, trial.number] = place, self._seeded(place)
         self._sampler(study, trial).before_trial(study, trial)
 

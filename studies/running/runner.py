@@ -14,16 +14,18 @@ from primesvt.models import Backend, PrimeSVTError
 from primesvt.search import (
     DEFAULT_CACHE,
     Evaluator,
+    FinishedTrials,
     KnownEvaluations,
     Objective,
+    Places,
     StoppingRule,
     baseline_of,
+    best_trial,
     give_up,
     has_goals,
-    has_room,
+    is_feasible,
     is_mine,
     is_running,
-    is_surplus,
     lost_trial,
 )
 from primesvt.search.samplers import Problem, make_sampler
@@ -61,6 +63,31 @@ class Status:
     total: int
     feasible: int
     best: FrozenTrial | None
+
+
+class _Standing:
+    """What the finished trials of a study come to, of which each is looked at once.
+
+    Args:
+        study: The study.
+    """
+
+    def __init__(self, study: optuna.Study) -> None:
+        self._finished = FinishedTrials(study, self._see)
+        self._done = self._feasible = 0
+        self._best: list[FrozenTrial] = []
+
+    def status(self, total: int) -> Status:
+        """Where the study is, that shall have so many trials in all."""
+        self._finished.update()
+        return Status(self._done, total, self._feasible, best_trial(self._best))
+
+    def _see(self, trial: FrozenTrial) -> None:
+        if trial.state == TrialState.COMPLETE:
+            self._done += 1
+            self._feasible += is_feasible(trial)
+            best = best_trial([*self._best, trial])
+            self._best = [] if best is None else [best]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,20 +224,22 @@ def _begin(
 
 
 def _optimize(run: StudyRun, objective: Objective, trials: int, on_status: Callable[[Status], None]) -> None:
+    places, standing = Places(run.study), _Standing(run.study)
+
     def report() -> int:
-        done = len(run.finished)
-        on_status(Status(done, trials, len(run.feasible), run.best))
-        return done
+        status = standing.status(trials)
+        on_status(status)
+        return status.done
 
     def measured(trial: optuna.Trial) -> tuple[float, ...]:
-        if is_surplus(run.study, trial, trials):
+        if places.is_surplus(trial, trials):
             raise _SurplusError
         return objective(trial)
 
     done = report()
     # One trial at a time: other workers on the same study count towards its trials, too.
     while done < trials and run.settings.kind.result(run.study.sampler, run.study) is None:
-        if has_room(run.study, trials):
+        if places.has_room(trials):
             enqueue_next(run.study, run.space)
             _next_trial(run.study, measured)
         else:  # those that run are the last, where none of them fails

@@ -10,7 +10,7 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 
 from primesvt.search import places
-from primesvt.search.places import has_room, is_surplus, place_of, take_place
+from primesvt.search.places import Places, place_of
 from primesvt.search.workers import sign
 
 from .synthetic import STORAGES, Store
@@ -19,7 +19,7 @@ from .synthetic import STORAGES, Store
 class Placing(optuna.samplers.RandomSampler):
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
         sign(study, trial)
-        take_place(study, trial)
+        Places(study).take(trial)
 
 
 def held(study: optuna.Study) -> list[int]:
@@ -75,7 +75,7 @@ def test_workers_in_step_do_not_share_one(begun: int) -> None:
 
     with mock.patch.object(places, "write_system_attr", in_step):
         frozen = study.get_trials()
-        threads = [threading.Thread(target=take_place, args=(study, trial)) for trial in frozen]
+        threads = [threading.Thread(target=Places(study).take, args=(trial,)) for trial in frozen]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -86,27 +86,27 @@ def test_workers_in_step_do_not_share_one(begun: int) -> None:
 def test_a_study_has_room_for_its_trials_and_no_more() -> None:
     study = optuna.create_study(sampler=Placing())
     begun = [study.ask() for _ in range(2)]
-    assert not has_room(study, 2)
-    assert [is_surplus(study, trial, 2) for trial in begun] == [False, False]
+    assert not Places(study).has_room(2)
+    assert [Places(study).is_surplus(trial, 2) for trial in begun] == [False, False]
     late = study.ask()
-    assert is_surplus(study, late, 2)
+    assert Places(study).is_surplus(late, 2)
     study.tell(late, state=TrialState.FAIL)
     study.tell(begun[0], 0.0)
     study.tell(begun[1], state=TrialState.FAIL)
-    assert has_room(study, 2)
-    assert not is_surplus(study, study.ask(), 2)
+    assert Places(study).has_room(2)
+    assert not Places(study).is_surplus(study.ask(), 2)
 
 
 def test_what_was_pruned_counts_for_nothing() -> None:
     study = optuna.create_study(sampler=Placing())
     study.tell(study.ask(), state=TrialState.PRUNED)
     study.tell(study.ask(), 0.0)
-    assert has_room(study, 2)
-    assert not is_surplus(study, study.ask(), 2)
-    assert not has_room(study, 2)
+    assert Places(study).has_room(2)
+    assert not Places(study).is_surplus(study.ask(), 2)
+    assert not Places(study).has_room(2)
 
 
 def test_without_places_there_is_always_room() -> None:
     study = optuna.create_study()
-    assert not is_surplus(study, study.ask(), 1)
-    assert has_room(study, 1)
+    assert not Places(study).is_surplus(study.ask(), 1)
+    assert Places(study).has_room(1)

@@ -131,6 +131,21 @@ def test_what_was_rejected_early_is_reused_in_its_study_only() -> None:
     }
 
 
+def test_a_finished_trial_is_read_once() -> None:
+    study = optuna.create_study(study_name="a")
+    known = KnownEvaluations(study)
+    with mock.patch.object(Evaluation, "from_json", side_effect=Evaluation.from_json) as read:
+        for _ in range(5):
+            trial = study.ask()
+            trial.set_user_attr(KEY, "k")
+            trial.set_user_attr("evaluation", SIGNATURE.to_json())
+            study.tell(trial, 1.0)
+            found = known.find("k")
+            assert found is not None
+            assert found.trial == 0
+    assert read.call_count == 5
+
+
 @pytest.mark.parametrize("images", [1, 7, 8, 9, 1000])
 def test_the_unpruned_models_answers_are_kept_as_bits(images: int) -> None:
     right = np.random.default_rng(0).random(images) < 0.9
