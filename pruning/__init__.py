@@ -24,7 +24,6 @@ if TYPE_CHECKING:
         measures,
         measures_at_once,
     )
-    from .memory import kept_bytes, largest_saving, memory_saving, pruned_bytes
     from .plan import DEFAULT_CRITERION, PruningPlan, kept_count, load_plan, save_plan
     from .pruner import Pruner, Version, needs_calibration, prune
     from .repair import (
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
         step_names,
     )
     from .robustness import DEFAULT_RATES, Robustness, check_rates, measure_robustness, probes
+    from .stored_bytes import kept_bytes, largest_saving, memory_saving, pruned_bytes
     from .surgery import remove, version_of
 
 __all__ = [

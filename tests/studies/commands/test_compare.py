@@ -17,8 +17,8 @@ from primesvt.pruning import load_plan
 from primesvt.search import Constraints, decided_early
 from primesvt.search.samplers import PrioritizedOptions
 from primesvt.studies.reporting import figures, finetuned
-from primesvt.studies.reporting.comparing import compare
-from primesvt.studies.reporting.measurement import TestSet
+from primesvt.studies.reporting.make_comparison import compare
+from primesvt.studies.reporting.on_test_set import TestSet
 from primesvt.studies.reporting.pareto import hypervolume
 from primesvt.studies.reporting.report import report_page
 from primesvt.studies.reporting.summary import summary

@@ -70,7 +70,7 @@ def test_the_options_of_every_sampler_are_flags(monkeypatch) -> None:
 
     def chosen(text: str) -> list[object]:
         args = made.parse_args(text.split())
-        return [search_options.settings_of(args, name, 0).options for name in (PRIORITIZED, "lucky")]
+        return [search_options.settings_of(args, name, 0).options for name in (PRIORITIZED.name, "lucky")]
 
     assert chosen("") == [PrioritizedOptions(), Theirs()]
     assert chosen("--rates 0.2,0.5 --exhaust --slack 3 --luck 4") == [
@@ -88,7 +88,7 @@ def test_a_broken_addition_of_another_package_is_nobody_elses_trouble(monkeypatc
     monkeypatch.setattr(search_options, "measures", broken)
     made = argparse.ArgumentParser(exit_on_error=False)
     search_options.add_search(made)
-    assert search_options.settings_of(made.parse_args([]), PRIORITIZED, 0) == StudySettings()
+    assert search_options.settings_of(made.parse_args([]), PRIORITIZED.name, 0) == StudySettings()
 
 
 @pytest.mark.parametrize(
