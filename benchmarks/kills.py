@@ -44,7 +44,7 @@ from primesvt.studies.running.storage import open_storage
 from primesvt.studies.running.storage_url import without_password
 from primesvt.studies.running.subject import Subject
 
-SAMPLERS = (PRIORITIZED, "tpe", SENSITIVITY)
+SAMPLERS = (PRIORITIZED.name, "tpe", SENSITIVITY.name)
 TRIALS, IMAGES = 16, 60
 # A worker is killed after up to this share of the time that a whole study takes.
 SHARE = 0.5
@@ -102,7 +102,7 @@ def settings_of(sampler: str) -> StudySettings:
         sampler=sampler,
         constraints=Constraints(max_drop=8, min_saving=0.2),
         images=IMAGES,
-        options=PrioritizedOptions(rates=(0.3, 0.6, 0.8), exhaust=True) if sampler == PRIORITIZED else None,
+        options=PrioritizedOptions(rates=(0.3, 0.6, 0.8), exhaust=True) if sampler == PRIORITIZED.name else None,
     )
 
 

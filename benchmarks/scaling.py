@@ -47,7 +47,7 @@ DEPTHS = (2, 8, 24)
 FIRST = 12
 COLUMNS = ("asking", "building", "sampler")
 # Of what workers share: one sampler that learns from every trial, and one whose next step may hang on the last.
-SHARED_SAMPLERS, SHARED_DEPTH, SHARED_TRIALS, ROUNDS = ("tpe", PRIORITIZED), DEPTHS[1], 32, 2
+SHARED_SAMPLERS, SHARED_DEPTH, SHARED_TRIALS, ROUNDS = ("tpe", PRIORITIZED.name), DEPTHS[1], 32, 2
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
 
 
@@ -76,7 +76,7 @@ def settings_of(sampler: str, images: int, layers: tuple[str, ...] = ()) -> Stud
         images=images,
         layers=layers,
         # Without `exhaust` the policy would end with its first plan, as any keeps these limits.
-        options=PrioritizedOptions(rates=(0.5,), exhaust=True) if sampler == PRIORITIZED else None,
+        options=PrioritizedOptions(rates=(0.5,), exhaust=True) if sampler == PRIORITIZED.name else None,
     )
 
 

@@ -27,7 +27,7 @@ from primesvt.search import Constraints, accuracy_of, decided_early, saving_of
 from primesvt.search.samplers import SAMPLERS, STARTS
 from primesvt.studies.commands.arms import arm_name
 from primesvt.studies.reporting.history import History
-from primesvt.studies.reporting.measurement import Measurement, TestSet
+from primesvt.studies.reporting.on_test_set import PairedAccuracy, TestSet
 from primesvt.studies.reporting.result_directory import open_test_set
 from primesvt.studies.reporting.running_time import Effort, RunningTime
 from primesvt.studies.reporting.significance import NONE_FOUND, Claim, Sample, claims
@@ -82,7 +82,7 @@ class Result:
 
     run: StudyRun
     arm: str
-    chosen: Mapping[float, tuple[float, Measurement] | None]
+    chosen: Mapping[float, tuple[float, PairedAccuracy] | None]
 
     @property
     def history(self) -> History:
@@ -144,8 +144,8 @@ def results_of(case: Case, arms: Sequence[Arm], args: argparse.Namespace) -> lis
     return found
 
 
-def _chosen(run: StudyRun, test: TestSet) -> dict[float, tuple[float, Measurement] | None]:
-    def told(trial: FrozenTrial | None) -> tuple[float, Measurement] | None:
+def _chosen(run: StudyRun, test: TestSet) -> dict[float, tuple[float, PairedAccuracy] | None]:
+    def told(trial: FrozenTrial | None) -> tuple[float, PairedAccuracy] | None:
         if trial is None:
             return None
         return saving_of(trial), test.recall(run.study, run.plan(trial))
@@ -181,7 +181,7 @@ def quality_table(results: Sequence[Result]) -> tuple[list[str], list[list[str]]
     return header, rows
 
 
-def _saved(chosen: Sequence[tuple[float, Measurement] | None]) -> str:
+def _saved(chosen: Sequence[tuple[float, PairedAccuracy] | None]) -> str:
     """The median saving, and the median of the points that those plans lose on the test set."""
     there = [plan for plan in chosen if plan is not None]
     if not there:

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
         InferenceState,
         Measure,
         OperationEnergy,
+        Units,
         inference_state,
         measure_named,
         measures,
         measures_at_once,
     )
-    from .memory import kept_bytes, largest_saving, memory_saving, pruned_bytes
     from .plan import DEFAULT_CRITERION, PruningPlan, kept_count, load_plan, save_plan
     from .pruner import Pruner, Version, needs_calibration, prune
     from .repair import (
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         step_names,
     )
     from .robustness import DEFAULT_RATES, Robustness, check_rates, measure_robustness, probes
+    from .stored_bytes import kept_bytes, largest_saving, memory_saving, pruned_bytes
     from .surgery import remove, version_of
 
 __all__ = [
@@ -64,6 +65,7 @@ __all__ = [
     "Scores",
     "Statistics",
     "StepReport",
+    "Units",
     "Version",
     "branches",
     "check_layers",

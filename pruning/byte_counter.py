@@ -18,8 +18,8 @@ from torch import nn
 from primesvt.models import EMBEDDING, ChannelGroup, config_of
 
 from .kept import Scores, kept_channels, scores_of
-from .memory import INDEX_BYTES
 from .plan import DEFAULT_CRITERION, PruningPlan, kept_counts
+from .stored_bytes import INDEX_BYTES
 from .surgery import cuts, owners_of
 
 # Layers and ratios, and the widths of all layers when a stream alone loses channels and some layers all.

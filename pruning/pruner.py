@@ -21,9 +21,9 @@ from .channel_statistics import Statistics
 from .criteria import criterion
 from .kept import Kept, Scores, kept_channels, layer_scores, scores_of
 from .layers import check_layers
-from .memory import kept_bytes
 from .plan import PruningPlan
 from .repair import Reference, StepReport, repair_steps, run_repair
+from .stored_bytes import kept_bytes
 from .surgery import remove, version_of
 
 

@@ -22,7 +22,7 @@ def test_everything_promised_is_there() -> None:
 
 
 def test_the_folder_search_can_be_called() -> None:
-    assert primesvt.search.samplers.PRIORITIZED == "prioritized"
+    assert primesvt.search.samplers.PRIORITIZED.name == "prioritized"
     assert "max_drop" in inspect.signature(primesvt.search).parameters
     assert "folder" not in str(inspect.signature(primesvt.search))
 

@@ -30,9 +30,9 @@ from primesvt.models import (
 from ..branches import branches
 from ..kept import kept_channels
 from ..masking import masked_logits
-from ..memory import pruned_bytes
 from ..plan import PruningPlan
 from ..pruner import prune
+from ..stored_bytes import pruned_bytes
 from .lively import SETTINGS, TOLERANCE, difference, dyadic, plans, random_images
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from primesvt.models import EMBEDDING, ModelConfig
 
+from ..tell import Tell
 from .grid import Grid, Widths, grids_of
 from .segments import Segment, segments
 from .stopwatch import Stopwatch, in_turn
@@ -18,8 +19,6 @@ from .template import Template
 _ROUNDS = 3
 # Whole models that the constant and the scale are fitted to.
 _WHOLES = 16
-
-Tell = Callable[[int, int], None]
 
 
 def build_table(config: ModelConfig, machine: str, on_timed: Tell = lambda _done, _total: None) -> LatencyTable:

@@ -17,7 +17,8 @@ from primesvt.models import ModelConfig, PrimeSVTError, whole_file
 from primesvt.models.cache_folder import cache_folder
 from primesvt.models.export import OPSET
 
-from .building import Tell, build_table
+from ..tell import Tell
+from .building import build_table
 from .table import LatencyTable
 
 # Of what a table says and how it is measured.

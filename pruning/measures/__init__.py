@@ -9,12 +9,14 @@ if TYPE_CHECKING:
     from .inference_state import InferenceState, inference_state
     from .measure import Measure
     from .registry import MEASURES, measure_named, measures, measures_at_once
+    from .units import Units
 
 __all__ = [
     "MEASURES",
     "InferenceState",
     "Measure",
     "OperationEnergy",
+    "Units",
     "inference_state",
     "measure_named",
     "measures",

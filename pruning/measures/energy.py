@@ -7,10 +7,15 @@ Spike-driven Transformer and their successors have it. Memory, which takes more 
 
 from dataclasses import dataclass
 
+from torch import nn
+
 from primesvt.models import Work
 from primesvt.models.options import check_options, option
 
 from .measure import Measure
+from .units import Units
+
+UNITS = Units({"J": 1e6, "mJ": 1e3, "uJ": 1, "µJ": 1, "nJ": 1e-3}, "8 or 8uJ")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +44,12 @@ class OperationEnergy:
     @property
     def measure(self) -> Measure:
         """Energy by these constants as a measure."""
-        return Measure(name="energy", label="energy", unit="µJ", of_work=self.of, digits=3)
+        return Measure(
+            name="energy", label="energy", unit="µJ", of_work=self.of, digits=3, units=UNITS, note=self._note
+        )
+
+    def _note(self, _model: nn.Module, _work: Work) -> str:
+        return self.text
 
 
 ENERGY = OperationEnergy().measure

@@ -7,7 +7,7 @@ from functools import partial
 import torch
 from torch import nn
 
-from primesvt.models import LIFNode, assembled, config_of
+from primesvt.models import LIFNode, Work, assembled, config_of
 
 from .measure import Measure
 
@@ -83,4 +83,9 @@ def _bytes(model: nn.Module) -> float:
     return state.membrane_bytes + state.spike_bytes
 
 
-STATE_BYTES = Measure(name="state-bytes", label="membranes and spikes", unit="bytes", of=_bytes)
+def _parts(model: nn.Module, _work: Work) -> str:
+    state = inference_state(model)
+    return f"{state.membrane_bytes:,} of membrane potentials, {state.spike_bytes:,} of spikes"
+
+
+STATE_BYTES = Measure(name="state-bytes", label="membranes and spikes", unit="bytes", of=_bytes, note=_parts)

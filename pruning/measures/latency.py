@@ -13,7 +13,9 @@ from primesvt.models import config_of
 from primesvt.models.export import require
 
 from .. import latency
-from .measure import Measure, Tell
+from ..tell import Tell
+from .measure import Measure
+from .units import Units
 
 
 def _table(model: nn.Module, tell: Tell) -> Mapping[str, Any]:
@@ -26,4 +28,7 @@ def _told_by(data: Mapping[str, Any]) -> Callable[[nn.Module], float]:
     return lambda model: table.milliseconds(config_of(model).widths)
 
 
-LATENCY = Measure(name="latency", label="latency, predicted", unit="ms", table=_table, told_by=_told_by, digits=3)
+UNITS = Units({"s": 1e3, "ms": 1, "us": 1e-3, "µs": 1e-3}, "3.5 or 3.5ms")
+LATENCY = Measure(
+    name="latency", label="latency, predicted", unit="ms", table=_table, told_by=_told_by, digits=3, units=UNITS
+)

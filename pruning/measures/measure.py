@@ -13,6 +13,9 @@ from torch import nn
 
 from primesvt.models import PrimeSVTError, Work
 
+from ..tell import Tell
+from .units import COUNTS, Units
+
 # What a trial keeps under names that a measure might have.
 RESERVED = frozenset(
     (
@@ -20,10 +23,6 @@ RESERVED = frozenset(
         "redrawn", "reused", "seconds", "start",
     )
 )  # fmt: skip
-
-
-# Called with the number of steps done, and of all.
-Tell = Callable[[int, int], None]
 
 
 def _unsaid(_model: nn.Module) -> float:
@@ -44,6 +43,8 @@ class Measure:
             it, so that its trials are comparable wherever they run.
         told_by: From such data to what measures a model, instead of ``of``.
         digits: Decimal places worth showing.
+        units: How people may write a value, such as a limit; of a count, as in 1.5M, if nothing is said.
+        note: What is to be said of a value beside it, for a person, of the model and its work.
 
     Raises:
         PrimeSVTError: The name is not allowed, or it is not said, or said twice, how it is measured.
@@ -57,6 +58,8 @@ class Measure:
     table: Callable[[nn.Module, Tell], Mapping[str, Any]] | None = None
     told_by: Callable[[Mapping[str, Any]], Callable[[nn.Module], float]] | None = None
     digits: int = 0
+    units: Units = COUNTS
+    note: Callable[[nn.Module, Work], str] | None = None
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", self.name) or self.name in RESERVED:
@@ -97,3 +100,7 @@ class Measure:
     def text(self, value: float) -> str:
         """A value for a person, with its unit."""
         return f"{value:,.{self.digits}f}" + (f" {self.unit}" if self.unit else "")
+
+    def noted(self, value: float, model: nn.Module, work: Work) -> str:
+        """The same, followed by what is to be said of it."""
+        return self.text(value) + ("" if self.note is None else f" ({self.note(model, work)})")

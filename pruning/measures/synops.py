@@ -7,6 +7,8 @@ wherever both fire for a token; of that and the query, a column for every spike 
 tokens or channels adds each of them. See :mod:`primesvt.models.engine.probes`, where they are counted.
 """
 
+from torch import nn
+
 from primesvt.models import Work
 
 from .measure import Measure
@@ -16,4 +18,8 @@ def _synops(work: Work) -> float:
     return work.synops
 
 
-SYNOPS = Measure(name="synops", label="synaptic operations", unit="", of_work=_synops)
+def _steps(_model: nn.Module, work: Work) -> str:
+    return f"by time step {', '.join(f'{step:,.0f}' for step in work.synops_by_step)}"
+
+
+SYNOPS = Measure(name="synops", label="synaptic operations", unit="", of_work=_synops, note=_steps)

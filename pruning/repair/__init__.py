@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .norm import Norm
     from .reference import Reference
     from .run import StepReport, run_repair
-    from .step import Repaired, RepairStep
+    from .step import NewTensors, RepairStep
     from .steps import NO_REPAIR, STEPS, repair_steps, step_names
 
 __all__ = [
@@ -19,10 +19,10 @@ __all__ = [
     "STEPS",
     "LeastSquares",
     "Mean",
+    "NewTensors",
     "Norm",
     "Reference",
     "RepairStep",
-    "Repaired",
     "StepReport",
     "divergence",
     "repair_steps",

@@ -31,7 +31,7 @@ from torch import nn
 from ..kept import Kept
 from .reference import Reference
 from .ridge import ridge_change
-from .step import Repaired
+from .step import NewTensors
 from .sweep import Sweep
 
 
@@ -47,6 +47,6 @@ class LeastSquares:
 
     ridge: float = 1e-3
 
-    def repair(self, reference: Reference, pruned: nn.Module, kept: Kept) -> Repaired:
+    def repair(self, reference: Reference, pruned: nn.Module, kept: Kept) -> NewTensors:
         """Weights, and biases of BatchNorm, of all layers in their order."""
         return Sweep(reference, pruned, kept, partial(ridge_change, ridge=self.ridge)).repaired()

@@ -16,7 +16,7 @@ from torch import nn
 
 from ..kept import Kept
 from .reference import Reference
-from .step import Repaired
+from .step import NewTensors
 from .sweep import Sweep
 
 
@@ -26,6 +26,6 @@ class Mean:
 
     name: ClassVar[str] = "mean"
 
-    def repair(self, reference: Reference, pruned: nn.Module, kept: Kept) -> Repaired:
+    def repair(self, reference: Reference, pruned: nn.Module, kept: Kept) -> NewTensors:
         """Biases of BatchNorm and of the classifier, of all layers in their order."""
         return Sweep(reference, pruned, kept, None).repaired()

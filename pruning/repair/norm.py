@@ -17,7 +17,7 @@ from torch import nn
 from ..hooks import Hooks
 from ..kept import Kept
 from .reference import Reference
-from .step import Repaired
+from .step import NewTensors
 from .twin import twin_of
 
 
@@ -27,7 +27,7 @@ class Norm:
 
     name: ClassVar[str] = "norm"
 
-    def repair(self, reference: Reference, pruned: nn.Module, kept: Kept) -> Repaired:
+    def repair(self, reference: Reference, pruned: nn.Module, kept: Kept) -> NewTensors:
         """Running means and variances of every BatchNorm."""
         del kept  # The statistics are those of the pruned model, whatever it was.
         twin, tensors, layers = twin_of(pruned), {}, []
@@ -52,4 +52,4 @@ class Norm:
                     # What a RepConv's BatchNorm reads has a border, which is no part of the statistics.
                     hooks.after(conv, lambda _c, _i, output, norm=norm: measure(output, norm))
             twin(reference.images)
-        return Repaired(tensors, tuple(layers))
+        return NewTensors(tensors, tuple(layers))

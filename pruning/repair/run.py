@@ -15,7 +15,7 @@ from primesvt.models import PrimeSVTError, assembled, batch_size_of, config_of
 from ..kept import Kept
 from .divergence import divergence
 from .reference import Reference
-from .step import Repaired, RepairStep
+from .step import NewTensors, RepairStep
 from .twin import device_of, placed, twin_of
 
 
@@ -107,7 +107,7 @@ def _repaired(
     return model, tuple(reports)
 
 
-def _ask(step: RepairStep, reference: Reference, model: nn.Module, kept: Kept) -> Repaired:
+def _ask(step: RepairStep, reference: Reference, model: nn.Module, kept: Kept) -> NewTensors:
     """What a step finds for a model; it is lent a copy, as tensors are shared, and a step may be somebody else's.
 
     Raises:
@@ -126,7 +126,7 @@ def _ask(step: RepairStep, reference: Reference, model: nn.Module, kept: Kept) -
     return found
 
 
-def _with(model: nn.Module, found: Repaired) -> nn.Module:
+def _with(model: nn.Module, found: NewTensors) -> nn.Module:
     """The model with what a step found."""
     twin = twin_of(model)
     twin.load_state_dict({**twin.state_dict(), **found.tensors}, assign=True)

@@ -12,8 +12,8 @@ from .reference import Reference
 
 
 @dataclass(frozen=True)
-class Repaired:
-    """What a step found.
+class NewTensors:
+    """New tensors that a step found for a pruned model.
 
     Args:
         tensors: New tensors by their names in the pruned model's state dict; the others stay.
@@ -34,7 +34,7 @@ class RepairStep(Protocol):
     def name(self) -> str:
         """What it is called in a list of steps."""
 
-    def repair(self, reference: Reference, pruned: nn.Module, kept: Kept) -> Repaired:
+    def repair(self, reference: Reference, pruned: nn.Module, kept: Kept) -> NewTensors:
         """Find better tensors for a pruned model.
 
         Args:

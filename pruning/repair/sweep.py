@@ -22,7 +22,7 @@ from ..rows import patches, sampled
 from .affine import Affine
 from .classifier import classifier_change
 from .reference import Layer, Reference, Signal, per_image
-from .step import Repaired
+from .step import NewTensors
 from .twin import twin_of
 
 # A filter whose output differs from what is wanted by less than this share of its deviation needs nothing.
@@ -56,11 +56,11 @@ class Sweep:
         # What is written into a stream waits for it: convolution, its input and its output, by the name of the index.
         self._waiting: dict[str, tuple[nn.Conv2d, torch.Tensor, torch.Tensor]] = {}
 
-    def repaired(self) -> Repaired:
+    def repaired(self) -> NewTensors:
         """Mend all layers; nothing, where nothing was removed."""
         widths = config_of(self._reference.original).widths
         if all(len(channels) == widths[name] for name, channels in self._kept.items()):
-            return Repaired({}, ())
+            return NewTensors({}, ())
         with torch.no_grad(), Hooks() as hooks:
             for module in self._model.modules():
                 if isinstance(module, nn.Conv2d):
@@ -70,7 +70,7 @@ class Sweep:
                 elif isinstance(module, StreamIndex):
                     hooks.before(module, self._adding)
             self._model(self._reference.images)
-        return Repaired(self._tensors, tuple(self._layers), self._untreated)
+        return NewTensors(self._tensors, tuple(self._layers), self._untreated)
 
     def _convolved(self, conv: nn.Conv2d, inputs: tuple[torch.Tensor], output: torch.Tensor) -> torch.Tensor | None:
         """Mend what aims at its own output in the original; BatchNorm may have other statistics by now."""

@@ -48,8 +48,6 @@ from ..workers import is_running
 from .kind import Problem, SamplerKind
 from .plan_sampler import PlanSampler, Proposal, result_of, stop
 
-PRIORITIZED = "prioritized"
-
 
 class PrioritizedSampler(PlanSampler):
     """Proposes the policy's next step.
@@ -191,8 +189,8 @@ def _make(problem: Problem, options: PrioritizedOptions, seed: int) -> BaseSampl
     return PrioritizedSampler(options.policy(problem.space), problem.space.distributions, seed=seed)
 
 
-PRIORITIZED_POLICY = SamplerKind(
-    name=PRIORITIZED,
+PRIORITIZED = SamplerKind(
+    name="prioritized",
     summary="the paper's policy",
     make=_make,
     options=PrioritizedOptions,

@@ -10,9 +10,9 @@ from .global_threshold import GLOBAL
 from .gp import GP
 from .kind import Problem, SamplerKind
 from .nsga2 import NSGA2
-from .prioritized import PRIORITIZED_POLICY
+from .prioritized import PRIORITIZED
 from .random import RANDOM
-from .sensitivity import SENSITIVITY_KIND
+from .sensitivity import SENSITIVITY
 from .tpe import TPE
 from .uniform import UNIFORM
 
@@ -20,7 +20,7 @@ SAMPLERS: Registry[SamplerKind] = Registry(
     "sampler",
     "primesvt.samplers",
     SamplerKind,
-    (PRIORITIZED_POLICY, SENSITIVITY_KIND, UNIFORM, GLOBAL, RANDOM, TPE, NSGA2, GP),
+    (PRIORITIZED, SENSITIVITY, UNIFORM, GLOBAL, RANDOM, TPE, NSGA2, GP),
 )
 # Every installed one by name, and the one of a name, of whatever package.
 samplers, sampler_kind = SAMPLERS.installed, SAMPLERS.find

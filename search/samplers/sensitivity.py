@@ -44,8 +44,6 @@ from ..workers import is_running
 from .kind import Problem, SamplerKind
 from .plan_sampler import PlanSampler, Proposal
 
-SENSITIVITY = "sensitivity"
-
 
 @dataclass(frozen=True)
 class _Aim:
@@ -189,8 +187,8 @@ def _says_something(trial: FrozenTrial) -> bool:
     return trial.state == TrialState.COMPLETE and {ACCURACY_DROP, MEMORY_SAVING} <= trial.constraints.keys()
 
 
-SENSITIVITY_KIND = SamplerKind(
-    name=SENSITIVITY,
+SENSITIVITY = SamplerKind(
+    name="sensitivity",
     summary="ours: learns how sensitive every layer is, and allocates what may be lost",
     make=lambda problem, _options, seed: SensitivitySampler(problem, seed=seed),
     trials=lambda _problem, _options: 40,

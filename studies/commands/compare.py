@@ -21,7 +21,7 @@ from primesvt.search.samplers import PRIORITIZED, SAMPLERS
 from ..exit_codes import LIMIT_MISSED, NONE_FOUND
 from ..reporting.comparison import Comparison
 from ..reporting.finetuned import PlanTuning
-from ..reporting.measurement import TestSet
+from ..reporting.on_test_set import TestSet
 from ..reporting.provenance import Provenance
 from ..reporting.result_directory import (
     MODEL,
@@ -263,7 +263,7 @@ def _check(args: argparse.Namespace) -> None:
         raise PrimeSVTError("--tensorboard draws the curves of fine-tuning; give --finetune EPOCHS, too.")
     if args.output is not None:
         check_apart(args.tensorboard, finetuned_in(args.output))
-    settings = settings_of(args, PRIORITIZED, args.seed).on(Backend())
+    settings = settings_of(args, PRIORITIZED.name, args.seed).on(Backend())
     said = "space" in args or "start" in args or settings != StudySettings()
     if args.studies and said:
         raise PrimeSVTError("--studies takes studies with the limits and settings they have; leave those options out.")

@@ -65,9 +65,11 @@ def run(args: argparse.Namespace) -> None:
     common = StudySettings(images=IMAGES, calibration=CALIBRATION, seed=args.seed)
     policy = replace(common, options=common.kind.at_its_best(common.options))
     arms = [
-        Arm(PRIORITIZED, policy),
-        Arm(f"{PRIORITIZED}-repaired", replace(policy, repair=RECOMMENDED)),
-        Arm(f"{SENSITIVITY}-repaired", replace(common, sampler=SENSITIVITY, options=None, repair=RECOMMENDED)),
+        Arm(PRIORITIZED.name, policy),
+        Arm(f"{PRIORITIZED.name}-repaired", replace(policy, repair=RECOMMENDED)),
+        Arm(
+            f"{SENSITIVITY.name}-repaired", replace(common, sampler=SENSITIVITY.name, options=None, repair=RECOMMENDED)
+        ),
     ]
     say(f"Demo model: {model_bytes(model):,} bytes. Searching on {IMAGES:,} selection images of {data.name}.")
     runs = run_studies(storage, Subject(model, data), studies_of(arms, seeds=1))

@@ -83,9 +83,9 @@ def measured_as(args: argparse.Namespace, model: nn.Module, data: DataSet) -> tu
     result |= _numbers(model, work, energy)
     result |= {"measures": values, "latency": None if latency is None else latency.to_json()}
     source = f"{work.images:,} {options.split} images of {data.name}"
-    lines = [config_of(model).family, *_lines(taken, values, _notes(model, work, energy), images=False)]
-    lines += [f"per image, the mean of {source}:", *_lines(taken, values, _notes(model, work, energy), images=True)]
-    lines += _further(work, latency)
+    texts = {name: measure.noted(values[name], model, work) for name, measure in taken.items()}
+    lines = [config_of(model).family, *_lines(taken, texts, images=False)]
+    lines += [f"per image, the mean of {source}:", *_lines(taken, texts, images=True), *_further(work, latency)]
     return result, "\n".join([*lines, _layers(work)])
 
 
@@ -111,25 +111,9 @@ def _numbers(model: nn.Module, work: Work, energy: OperationEnergy) -> dict[str,
     }
 
 
-def _notes(model: nn.Module, work: Work, energy: OperationEnergy) -> Mapping[str, str]:
-    """What is to be said of some measures beside their value, by name."""
-    state, steps = inference_state(model), ", ".join(f"{step:,.0f}" for step in work.synops_by_step)
-    return {
-        "synops": f"by time step {steps}",
-        "energy": energy.text,
-        "state-bytes": f"{state.membrane_bytes:,} of membrane potentials, {state.spike_bytes:,} of spikes",
-    }
-
-
-def _lines(
-    taken: Mapping[str, Measure], values: Mapping[str, float], notes: Mapping[str, str], *, images: bool
-) -> list[str]:
+def _lines(taken: Mapping[str, Measure], texts: Mapping[str, str], *, images: bool) -> list[str]:
     """A line for every measure that looks at images, or for every one that does not."""
-    return [
-        _line(measure.label, measure.text(values[name]) + (f" ({notes[name]})" if name in notes else ""))
-        for name, measure in taken.items()
-        if measure.needs_images == images
-    ]
+    return [_line(each.label, texts[name]) for name, each in taken.items() if each.needs_images == images]
 
 
 def _line(label: str, text: str) -> str:

@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sampler",
         type=sampler_name,
-        default=PRIORITIZED,
+        default=PRIORITIZED.name,
         help=f"{samplers_text()} (default: %(default)s)",
     )
     parser.add_argument(

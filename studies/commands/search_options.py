@@ -7,13 +7,13 @@ from typing import TypeVar
 
 from primesvt.models import PrimeSVTError
 from primesvt.models.options import options
-from primesvt.pruning import MEASURES, measure_named, measures
+from primesvt.pruning import MEASURES, measures
 from primesvt.search import Constraints
 from primesvt.search.samplers import SAMPLERS, sampler_kind, samplers
 
 from ..running.settings import StudySettings
 from .options import add_options, options_of
-from .quantities import add_quantities, objectives_of
+from .quantities import add_quantities, most_of, objectives_of
 
 # What a default of None or nothing means.
 UNSET = {"images": "all", "layers": "all", "repair": "none"}
@@ -33,7 +33,7 @@ def add_search(parser: argparse.ArgumentParser) -> None:
         action="append",
         type=_limit,
         default=[],
-        help="the most that a measure may be; may be given several times "
+        help="the most that a measure may be, alone or with its unit; may be given several times "
         f"(known: {', '.join(_installed(measures, MEASURES))}; primesvt measure MODEL shows them)",
     )
     searched = parser.add_argument_group("what is searched")
@@ -66,12 +66,12 @@ def samplers_text() -> str:
 def _limit(text: str) -> tuple[str, float]:
     """A measure and its largest value."""
     name, equals, most = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"expected MEASURE=MOST, such as state-bytes=500000, got {text!r}")
     try:
-        return measure_named(name).name, float(most)
-    except (PrimeSVTError, ValueError) as error:
-        unknown = isinstance(error, PrimeSVTError) and equals
-        wanted = str(error) if unknown else f"expected MEASURE=MOST, such as state-bytes=500000, got {text!r}"
-        raise argparse.ArgumentTypeError(wanted) from None
+        return most_of(name)(most)
+    except PrimeSVTError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def settings_of(args: argparse.Namespace, sampler: str, seed: int) -> StudySettings:

@@ -32,7 +32,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from primesvt.search import BASELINE, BASELINE_KEY, BASELINE_RIGHT, EVALUATION, KEY
 
-from ..reporting.measurement import TEST
+from ..reporting.on_test_set import TEST
 from ..running.storage_url import without_password
 from ..running.study_run import SETTINGS
 from .inspected import Inspected

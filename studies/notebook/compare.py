@@ -23,7 +23,7 @@ from ..reporting.terminal import comparison_text
 from ..reporting.told import Told
 from .asked import asked, takes_options
 from .frames import frame, trials_frame
-from .subject import Data, Model, Storage, named, or_demo, session, storage_given, subject_of
+from .given import Data, Model, Storage, named, or_demo, session, storage_given, subject_of
 
 
 @dataclass(frozen=True, repr=False)

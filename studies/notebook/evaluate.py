@@ -6,7 +6,7 @@ from ..commands import evaluate as command
 from ..commands.options import options_of
 from ..reporting.evaluated import Evaluated
 from .asked import asked, takes_options
-from .subject import Data, Model, forget_names, model_if_any, named, or_demo, session, subject_of
+from .given import Data, Model, forget_names, model_if_any, named, or_demo, session, subject_of
 
 
 @takes_options(command)

@@ -17,7 +17,7 @@ from ..running.finetuning import FineTuned
 from ..running.train_run import check_trainable
 from .asked import asked, takes_options
 from .frames import epochs_figure, frame
-from .subject import Data, Model, model_if_any, named, session, subject_of
+from .given import Data, Model, model_if_any, named, session, subject_of
 
 
 @dataclass(frozen=True, repr=False)

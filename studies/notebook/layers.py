@@ -9,7 +9,7 @@ from ..commands import layers as command
 from ..reporting.told import Told
 from .asked import asked, takes_options
 from .frames import frame
-from .subject import Model, model_of, named, or_demo
+from .given import Model, model_of, named, or_demo
 
 
 @dataclass(frozen=True, repr=False)

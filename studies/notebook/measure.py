@@ -10,7 +10,7 @@ from ..commands.options import options_of
 from ..reporting.told import Told
 from .asked import asked, takes_options
 from .frames import frame
-from .subject import Data, Model, named, or_demo, session, subject_of
+from .given import Data, Model, named, or_demo, session, subject_of
 
 
 @dataclass(frozen=True, repr=False)

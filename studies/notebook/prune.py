@@ -15,7 +15,7 @@ from ..commands import prune as command
 from ..reporting.told import Told
 from ..running.model_output import write_model
 from .asked import asked, takes_options
-from .subject import Data, Model, model_of, named, or_demo, session
+from .given import Data, Model, model_of, named, or_demo, session
 
 # A file, ratios by the names of layers, or a plan.
 Plan = str | Path | Mapping[str, float] | PruningPlan | None

@@ -10,7 +10,7 @@ from primesvt.models import save_model
 
 from ..commands import push as command
 from .asked import asked, takes_options
-from .subject import Model, named
+from .given import Model, named
 
 
 @takes_options(command)

@@ -14,8 +14,8 @@ from ..commands.prune import repair_text
 from ..reporting.told import Told
 from ..running.model_output import write_model
 from .asked import asked, takes_options
+from .given import Data, Model, forget_names, model_of, named, session
 from .prune import Plan, plan_of
-from .subject import Data, Model, forget_names, model_of, named, session
 
 
 @dataclass(frozen=True, repr=False)

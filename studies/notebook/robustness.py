@@ -14,7 +14,7 @@ from ..reporting import figures
 from ..reporting.told import Told
 from .asked import asked, takes_options
 from .frames import frame
-from .subject import Data, Model, named, or_demo, session, subject_of
+from .given import Data, Model, named, or_demo, session, subject_of
 
 
 @dataclass(frozen=True, repr=False)

@@ -22,7 +22,7 @@ from ..running.study_run import StudyRun, plan_of_trial
 from ..running.subject import Subject
 from .asked import asked, takes_options
 from .frames import trials_frame
-from .subject import Data, Model, Storage, named, or_demo, session, storage_given, subject_of
+from .given import Data, Model, Storage, named, or_demo, session, storage_given, subject_of
 
 
 @dataclass(frozen=True, repr=False)

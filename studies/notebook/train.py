@@ -17,7 +17,7 @@ from ..reporting.told import Told
 from ..running.train_run import TrainRun, check_trainable
 from .asked import asked, takes_options
 from .frames import epochs_figure, frame
-from .subject import Data, Model, model_if_any, named, session
+from .given import Data, Model, model_if_any, named, session
 
 
 @dataclass(frozen=True, repr=False)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from .chosen import limits_kept
 from .comparison import Comparison, ReportedPlan
-from .measurement import Measurement
+from .on_test_set import PairedAccuracy
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class MeasuredCells:
         test: What it does there.
     """
 
-    test: Measurement
+    test: PairedAccuracy
 
     @property
     def accuracy(self) -> str:

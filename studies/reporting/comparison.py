@@ -14,7 +14,7 @@ from primesvt.search import (
 
 from .device import DeviceCost
 from .history import History
-from .measurement import Measurement
+from .on_test_set import PairedAccuracy
 from .pareto import Point
 from .repair_gain import RepairGain
 
@@ -41,7 +41,7 @@ class ReportedPlan:
     drop: float
     feasible: bool
     violation: float
-    test: Measurement
+    test: PairedAccuracy
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -120,14 +120,14 @@ class Comparison:
     data: str
     constraints: Constraints
     baseline: Evaluation
-    test_baseline: Measurement
+    test_baseline: PairedAccuracy
     layers: tuple[PrunableLayer, ...]
     robustness: Robustness | None
     studies: tuple[StudyResult, ...]
     gains: tuple[RepairGain, ...] = ()
     further: tuple[Quantity, ...] = ()
     device: tuple[DeviceCost, DeviceCost] | None = None
-    finetuned: Mapping[str, Measurement] = field(default_factory=dict)
+    finetuned: Mapping[str, PairedAccuracy] = field(default_factory=dict)
 
     @cached_property
     def samplers(self) -> dict[str, list[StudyResult]]:

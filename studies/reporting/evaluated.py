@@ -7,7 +7,7 @@ import numpy as np
 
 from primesvt.models import Precision, Predictions
 
-from .measurement import Measurement
+from .on_test_set import PairedAccuracy
 from .told import Told
 
 
@@ -28,9 +28,9 @@ class Against:
     original_bytes: int
 
     @property
-    def paired(self) -> Measurement:
+    def paired(self) -> PairedAccuracy:
         """What was lost and gained, image by image."""
-        return Measurement.compare(self.predictions, self.original)
+        return PairedAccuracy.compare(self.predictions, self.original)
 
     @property
     def agreement(self) -> float:
@@ -156,7 +156,7 @@ class Evaluated(Told):
 
 def _changes(predictions: Predictions, exact: Predictions) -> dict[str, Any]:
     """What a lower precision changed, as plain data."""
-    paired = Measurement.compare(predictions, exact)
+    paired = PairedAccuracy.compare(predictions, exact)
     return {
         "accuracy": exact.accuracy,
         "images_per_second": len(exact.labels) / exact.seconds,

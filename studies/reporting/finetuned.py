@@ -15,7 +15,7 @@ from ..running.train_run import TrainJob
 from .cells import MeasuredCells, PlanCells
 from .chosen import best_of_samplers
 from .comparison import Comparison, ReportedPlan
-from .measurement import TestSet
+from .on_test_set import TestSet
 from .tables import table
 
 

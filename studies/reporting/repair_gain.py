@@ -6,7 +6,7 @@ from typing import Any
 
 from primesvt.pruning import PruningPlan
 
-from .measurement import Measurement
+from .on_test_set import PairedAccuracy
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class RepairGain:
     """
 
     steps: tuple[str, ...]
-    test: Measurement
+    test: PairedAccuracy
 
     @property
     def name(self) -> str:
@@ -32,7 +32,7 @@ class RepairGain:
 
 
 def gains_of(
-    plan: PruningPlan, measure: Callable[[PruningPlan], Measurement], known: Mapping[tuple[str, ...], Measurement]
+    plan: PruningPlan, measure: Callable[[PruningPlan], PairedAccuracy], known: Mapping[tuple[str, ...], PairedAccuracy]
 ) -> tuple[RepairGain, ...]:
     """A plan as cut, and after each of its steps; nothing where it names none.
 

@@ -14,9 +14,9 @@ from primesvt.pruning import MOST_CALIBRATION, Calibration, Pruner, save_plan
 from ..running.model_output import OPTIONS_FILE, write_model
 from ..running.progress import bar
 from ..running.study_run import StudyRun
-from .comparing import compare
 from .comparison import Comparison
-from .measurement import TestSet
+from .make_comparison import compare
+from .on_test_set import TestSet
 from .output_file import write_text
 from .provenance import Provenance
 from .report import FINETUNED, report_page

@@ -32,11 +32,11 @@ from primesvt.search.samplers import Problem, make_sampler
 from primesvt.search.starts import enqueue_next
 
 from .console import say
+from .fixed_start import begin_start
 from .identity import check_identity, study_identity
 from .kept_tables import keep_tables, tables_for
 from .problem import check_reachable, problem_of
 from .settings import StudySettings, Tables
-from .start import begin_start
 from .storage import storage_errors
 from .study_run import SETTINGS, StudyRun, existing
 from .subject import Subject

@@ -78,7 +78,7 @@ class StudySettings:
         PrimeSVTError: A value is not allowed.
     """
 
-    sampler: str = PRIORITIZED
+    sampler: str = PRIORITIZED.name
     options: Any = None
     seed: int = 0
     constraints: Constraints = field(default_factory=Constraints)

@@ -25,6 +25,7 @@ COMMON: dict[str, Any] = {
     # A few tokens and channels per head add up to little: the published threshold would silence attention.
     "attention_threshold": 0.05,
 }
+# What is exported has one block a stage where it may: tracing takes as long as there are operations. Variants have two.
 ISOTROPIC = {"embed_dim": 16, "depth": 2, "heads": 4, "pooling": "0011"}
 HIERARCHICAL = {"embed_dim": 32, "depth": 4, "heads": 2}
 
@@ -38,7 +39,7 @@ class Variant(FamilyContract):
 class TestSpikeDrivenTransformer(FamilyContract):
     @pytest.fixture
     def config(self) -> ModelConfig:
-        return SpikeDrivenTransformerConfig.uniform(**{**COMMON, **ISOTROPIC})
+        return SpikeDrivenTransformerConfig.uniform(**{**COMMON, **ISOTROPIC, "depth": 1})
 
 
 class TestSpikeDrivenTransformerWithShortcut(Variant):
@@ -51,7 +52,7 @@ class TestSpikeDrivenTransformerWithShortcut(Variant):
 class TestSpikformer(FamilyContract):
     @pytest.fixture
     def config(self) -> ModelConfig:
-        sizes = {**COMMON, **ISOTROPIC}
+        sizes = {**COMMON, **ISOTROPIC, "depth": 1}
         return SpikformerConfig.uniform(**sizes, qkv_bias=True, linear_bias=True, spike_pooling=True)
 
 
@@ -100,7 +101,7 @@ class TestMaxFormer(FamilyContract):
     @pytest.fixture
     def config(self) -> ModelConfig:
         # As many heads as the zoo has for these widths.
-        return MaxFormerConfig.uniform(**{**COMMON, **HIERARCHICAL, "heads": 8}, variant="cifar")
+        return MaxFormerConfig.uniform(**{**COMMON, **HIERARCHICAL, "depth": 3, "heads": 8}, variant="cifar")
 
 
 class TestMaxFormerVariants(Variant):

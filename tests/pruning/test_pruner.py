@@ -21,7 +21,7 @@ from primesvt.pruning import (
     remove,
     run_repair,
 )
-from primesvt.pruning.repair import Repaired
+from primesvt.pruning.repair import NewTensors
 
 PLAN = PruningPlan({"blocks.0.hidden": 0.5, "stem.3": 0.25})
 IMAGES = "0123456789abcdef"
@@ -182,12 +182,12 @@ class Vandal:
     def __init__(self, *, original: bool) -> None:
         self.original = original
 
-    def repair(self, reference: Reference, pruned: nn.Module, kept: Kept) -> Repaired:
+    def repair(self, reference: Reference, pruned: nn.Module, kept: Kept) -> NewTensors:
         with torch.no_grad():
             for parameter in (reference.original if self.original else pruned).parameters():
                 parameter.mul_(0.5)
             pruned.train()(reference.images)
-        return Repaired({}, ())
+        return NewTensors({}, ())
 
 
 def test_a_step_that_writes_in_place_harms_no_model(make_model, data: DataSet) -> None:

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from torch import nn
 
 from primesvt.models import Work, plugins
-from primesvt.pruning import Measure
+from primesvt.pruning import Measure, Units
 from primesvt.studies.cli import main
 
 from ..conftest import noisy_data
@@ -15,7 +16,10 @@ from ..conftest import noisy_data
 @pytest.fixture
 def another_measure(monkeypatch: pytest.MonkeyPatch) -> Measure:
     """A measure that another package adds."""
-    measure = Measure(name="busiest", label="busiest layer", unit="spikes", of_work=_busiest, digits=1)
+    units = Units({"bursts": 100, "spikes": 1}, "90 or 2bursts")
+    measure = Measure(
+        name="busiest", label="busiest layer", unit="spikes", of_work=_busiest, digits=1, units=units, note=_which
+    )
 
     class Point:
         name, value = "busiest", "somewhere:BUSIEST"
@@ -29,6 +33,10 @@ def another_measure(monkeypatch: pytest.MonkeyPatch) -> Measure:
 
 def _busiest(work: Work) -> float:
     return max(layer.spikes for layer in work.layers)
+
+
+def _which(_model: nn.Module, work: Work) -> str:
+    return f"of {len(work.layers)} layers"
 
 
 @pytest.fixture(scope="session")

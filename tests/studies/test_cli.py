@@ -121,7 +121,8 @@ def test_prune_by_a_plan(primesvt, model_dir, tmp_path) -> None:
 def test_search_goes_on_to_n_trials_in_all(primesvt, model_dir, data_file, tmp_path, sampler) -> None:
     where = ("--storage", f"sqlite:///{tmp_path}/s.db", "--study", "mine", "--sampler", sampler, "--seed", "1")
     first = ("--probe-first",) if sampler == "prioritized" else ()  # else its pass is over at once
-    command = ("search", model_dir, "--data", data_file, *where, *SEARCH, *first)
+    layers = ("--layers", "blocks.0.hidden,position,stem.3")
+    command = ("search", model_dir, "--data", data_file, *where, *SEARCH, *layers, *first)
     assert primesvt(*command, "--trials", "3", "--json").json["trials"] == 3
     result = primesvt(*command, "--trials", "6", "--json").json
     assert set(result) == {"study", "sampler", "trials", "feasible", "decided_early", "best"}

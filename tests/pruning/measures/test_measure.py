@@ -3,8 +3,8 @@
 import pytest
 from torch import nn
 
-from primesvt.models import PrimeSVTError
-from primesvt.pruning import Measure
+from primesvt.models import PrimeSVTError, Work
+from primesvt.pruning import MEASURES, Measure
 
 
 def test_a_value_has_its_unit_and_its_digits() -> None:
@@ -31,3 +31,11 @@ def test_a_measure_of_images_says_nothing_of_a_model_alone() -> None:
     measure = Measure(name="joy", label="x", unit="", of_work=lambda _work: 1.0)
     with pytest.raises(PrimeSVTError, match="looks at images or at a table"):
         measure.value(nn.ReLU(), None)
+
+
+def test_a_note_is_said_behind_the_value() -> None:
+    measure = Measure(name="joy", label="joy", unit="J", of=lambda _model: 1.0, note=lambda model, _work: model.name)
+    model = nn.ReLU()
+    model.name = "of a model"
+    assert measure.noted(3.0, model, Work(1, ())) == "3 J (of a model)"
+    assert MEASURES["parameters"].noted(3.0, model, Work(1, ())) == "3"

@@ -23,7 +23,7 @@ from primesvt.pruning import (
     run_repair,
 )
 from primesvt.pruning.family_contract import SETTINGS, difference, lively_model, plans
-from primesvt.pruning.repair import LeastSquares, Mean, Norm, Repaired
+from primesvt.pruning.repair import LeastSquares, Mean, NewTensors, Norm
 
 from .conftest import VARIANTS, calibration_of, everything, half, inner_layers, reference_of
 
@@ -189,9 +189,9 @@ class Fixed:
     value: float
     name: str = "fixed"
 
-    def repair(self, reference: Reference, pruned: nn.Module, kept: Kept) -> Repaired:
+    def repair(self, reference: Reference, pruned: nn.Module, kept: Kept) -> NewTensors:
         bias = pruned.get_parameter("head.bias")
-        return Repaired({"head.bias": torch.full_like(bias, self.value) + torch.arange(len(bias))}, ("head",))
+        return NewTensors({"head.bias": torch.full_like(bias, self.value) + torch.arange(len(bias))}, ("head",))
 
 
 @pytest.mark.parametrize(("value", "reason"), [(torch.nan, "not finite"), (0.0, "the error would be")])

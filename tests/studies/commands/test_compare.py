@@ -17,8 +17,8 @@ from primesvt.pruning import load_plan
 from primesvt.search import Constraints, decided_early
 from primesvt.search.samplers import PrioritizedOptions
 from primesvt.studies.reporting import figures, finetuned
-from primesvt.studies.reporting.comparing import compare
-from primesvt.studies.reporting.measurement import TestSet
+from primesvt.studies.reporting.make_comparison import compare
+from primesvt.studies.reporting.on_test_set import TestSet
 from primesvt.studies.reporting.pareto import hypervolume
 from primesvt.studies.reporting.report import report_page
 from primesvt.studies.reporting.summary import summary
@@ -73,7 +73,7 @@ def test_plans_are_finetuned_once(primesvt, model_dir, data_file, tmp_path, monk
 def test_report_summary_and_model(primesvt, model_dir, data_file, tmp_path) -> None:
     out = tmp_path / "result"
     command = (
-        "compare", model_dir, "--data", data_file, "--samplers", "prioritized,random", "--seeds", "2", "--trials", "25",
+        "compare", model_dir, "--data", data_file, "--samplers", "prioritized,random", "--seeds", "2", "--trials", "12",
         "--max-drop", "30", "--min-saving", "0.2", "--multiple", "2", "--exclude-layers", "stem.0", *SMALL, "-o", out,
     )  # fmt: skip
     ran = primesvt(*command, "--json")
@@ -274,9 +274,11 @@ def test_a_comparison_that_was_killed_goes_on(primesvt, model_dir, data_file, tm
 def test_studies_of_one_sampler_with_other_settings_are_told_apart(primesvt, model_dir, data_file, tmp_path) -> None:
     common = (model_dir, "--data", data_file, "--storage", f"sqlite:///{tmp_path}/s.db")
     limits = ("--max-drop", "90", "--min-saving", "0")
+    few = ("--layers", "blocks.0.hidden,stem.3", "--step", "0.2", "--max-ratio", "0.8")
     for rate in ("0.2", "0.8"):
-        primesvt("search", *common, *limits, "--study", rate, "--rates", rate, "--exhaust")
-    primesvt("search", *common, *limits, "--study", "r", "--sampler", "random", "--trials", "2", "--rates", "0.5")
+        primesvt("search", *common, *limits, *few, "--study", rate, "--rates", rate, "--exhaust")
+    random = ("--study", "r", "--sampler", "random", "--trials", "2", "--rates", "0.4")
+    primesvt("search", *common, *limits, *few, *random)
     result = primesvt("compare", *common, "--studies", "0.2,0.8,r", "-o", tmp_path / "out", "--json").json
     assert list(result["samplers"]) == ["prioritized (rates 0.2)", "prioritized (rates 0.8)", "random (space budget)"]
     assert "prioritized (rates 0.8)" in result["summary"][3]

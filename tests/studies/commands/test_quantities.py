@@ -1,35 +1,12 @@
 """Short forms of limits and objectives."""
 
 import argparse
-import math
 import re
 
 import pytest
 
 from primesvt.search import Constraints
-from primesvt.studies.commands.quantities import quantity
 from primesvt.studies.commands.search_options import add_search, settings_of
-
-
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [
-        ("1500000", 1.5e6),
-        ("1.5MB", 1.5e6),
-        ("800KiB", 800 * 1024),
-        ("4M", 4e6),
-        ("2g", 2e9),
-        ("8.25", 8.25),
-        ("1e6", 1e6),
-    ],
-)
-def test_numbers_with_units(text: str, number: float) -> None:
-    assert quantity(text) == number
-
-
-@pytest.mark.parametrize("text", ["", "MB", "1.2.3", "4 apples", "-1"])
-def test_what_is_no_number(text: str) -> None:
-    assert math.isnan(quantity(text))
 
 
 @pytest.mark.parametrize(

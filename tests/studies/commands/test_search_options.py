@@ -70,7 +70,7 @@ def test_the_options_of_every_sampler_are_flags(monkeypatch) -> None:
 
     def chosen(text: str) -> list[object]:
         args = made.parse_args(text.split())
-        return [search_options.settings_of(args, name, 0).options for name in (PRIORITIZED, "lucky")]
+        return [search_options.settings_of(args, name, 0).options for name in (PRIORITIZED.name, "lucky")]
 
     assert chosen("") == [PrioritizedOptions(), Theirs()]
     assert chosen("--rates 0.2,0.5 --exhaust --slack 3 --luck 4") == [
@@ -88,13 +88,34 @@ def test_a_broken_addition_of_another_package_is_nobody_elses_trouble(monkeypatc
     monkeypatch.setattr(search_options, "measures", broken)
     made = argparse.ArgumentParser(exit_on_error=False)
     search_options.add_search(made)
-    assert search_options.settings_of(made.parse_args([]), PRIORITIZED, 0) == StudySettings()
+    assert search_options.settings_of(made.parse_args([]), PRIORITIZED.name, 0) == StudySettings()
 
 
-@pytest.mark.parametrize(("text", "message"), [("state-bytes", "expected MEASURE=MOST"), ("luck=3", "Unknown measure")])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("state-bytes", "expected MEASURE=MOST"),
+        ("luck=3", "Unknown measure"),
+        ("latency=3.5kg", "expected a number above 0, such as 3.5 or 3.5ms, got '3.5kg'"),
+        ("parameters=few", "expected a number above 0, such as 1500000 or 1.5M, got 'few'"),
+        ("parameters=-3", "expected a number above 0, such as 1500000 or 1.5M, got '-3'"),
+    ],
+)
 def test_a_limit_is_a_measure_and_a_number(parser, text, message) -> None:
     with pytest.raises(argparse.ArgumentError, match=message):
         parser.parse_args(["--limit", text])
+
+
+def test_a_limit_has_the_units_of_its_measure(another_measure, capsys) -> None:
+    made = argparse.ArgumentParser()
+    search_options.add_search(made)
+    words = ["--limit=size=800KiB", "--limit=latency=3500us", "--limit=busiest=2.5bursts"]
+    limits = search_options.settings_of(made.parse_args(words), "random", 0).constraints.limits
+    assert limits == pytest.approx({"size": 800 * 1024, "latency": 3.5, another_measure.name: 250})
+    with pytest.raises(SystemExit):
+        made.parse_args(["--limit", "busiest=2.5ms"])
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.endswith(": error: argument --limit: expected a number above 0, such as 90 or 2bursts, got '2.5ms'")
 
 
 def test_a_sampler_goes_by_its_name() -> None:

@@ -7,7 +7,7 @@ from primesvt.pruning import PrunableLayer, PruningPlan
 from primesvt.search import Constraints, Evaluation
 from primesvt.studies.reporting.comparison import Comparison, ReportedPlan, StudyResult
 from primesvt.studies.reporting.history import History
-from primesvt.studies.reporting.measurement import Measurement
+from primesvt.studies.reporting.on_test_set import PairedAccuracy
 
 BYTES = 100_000
 IMAGES = 1_000
@@ -29,7 +29,7 @@ def plan(study: str, saving: float, drop: float, *, test_drop: float | None = No
         drop=drop,
         feasible=all(value <= 0 for value in over.values()),
         violation=sum(max(0.0, value) for value in over.values()),
-        test=Measurement(right=900 - lost, images=IMAGES, lost=lost, gained=0),
+        test=PairedAccuracy(right=900 - lost, images=IMAGES, lost=lost, gained=0),
     )
 
 
@@ -67,7 +67,7 @@ def comparison(studies: Sequence[StudyResult], limits: Constraints = LIMITS) -> 
         data="digits",
         constraints=limits,
         baseline=UNPRUNED,
-        test_baseline=Measurement(right=900, images=IMAGES, lost=0, gained=0),
+        test_baseline=PairedAccuracy(right=900, images=IMAGES, lost=0, gained=0),
         layers=tuple(
             PrunableLayer(name, "mlp", 8, 1, size, size / 500, ())
             for name, size in (("stem", 400), ("blocks.0.hidden", 100))

@@ -4,20 +4,20 @@ from dataclasses import replace
 
 from primesvt.pruning import PruningPlan
 from primesvt.studies.reporting.evidence import gains_table
-from primesvt.studies.reporting.measurement import Measurement
+from primesvt.studies.reporting.on_test_set import PairedAccuracy
 from primesvt.studies.reporting.repair_gain import gains_of
 
 from .comparisons import comparison, plan, study
 
 
-def measured(right: int) -> Measurement:
-    return Measurement(right=right, images=100, lost=90 - right, gained=0)
+def measured(right: int) -> PairedAccuracy:
+    return PairedAccuracy(right=right, images=100, lost=90 - right, gained=0)
 
 
 def test_every_step_in_turn() -> None:
     asked = []
 
-    def measure(plan: PruningPlan) -> Measurement:
+    def measure(plan: PruningPlan) -> PairedAccuracy:
         asked.append(plan)
         return measured(40 + 20 * len(plan.repair))
 
@@ -33,7 +33,7 @@ def test_every_step_in_turn() -> None:
 
 
 def test_a_plan_without_repair_has_none() -> None:
-    def measure(_plan: PruningPlan) -> Measurement:
+    def measure(_plan: PruningPlan) -> PairedAccuracy:
         raise AssertionError("nothing is to be asked")
 
     assert gains_of(PruningPlan({"stem": 0.5}), measure, {}) == ()

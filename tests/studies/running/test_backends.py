@@ -11,7 +11,7 @@ from torch import nn
 from primesvt.models import CPU, Backend, DataSet, DeviceForward, Precision, PrimeSVTError, SharedForward
 from primesvt.pruning import Calibration, Pruner, PruningPlan, measure_named
 from primesvt.search import Evaluation, Evaluator
-from primesvt.studies.reporting.measurement import TestSet
+from primesvt.studies.reporting.on_test_set import TestSet
 from primesvt.studies.running.runner import RunOptions, run_study
 from primesvt.studies.running.settings import StudySettings
 from primesvt.studies.running.study_run import finished_run

@@ -47,7 +47,7 @@ def _policys(study: optuna.Study, pruner: Pruner) -> Mapping[str, float]:
     for name in optuna.get_all_study_names(storage_of(study)):
         other = optuna.load_study(study_name=name, storage=storage_of(study))
         theirs = other.user_attrs.get(SETTINGS, {})
-        if theirs.get("sampler") != PRIORITIZED:
+        if theirs.get("sampler") != PRIORITIZED.name:
             continue
         settings = StudySettings.from_json(theirs)
         # With the settings that an earlier version had not.
@@ -55,7 +55,7 @@ def _policys(study: optuna.Study, pruner: Pruner) -> Mapping[str, float]:
         if any(theirs.get(key) != identity[key] for key in _SAME):
             continue
         problem = problem_of(settings, pruner, other.user_attrs.get(TABLES, {}))
-        plan = settings.kind.result(make_sampler(PRIORITIZED, problem, settings.options, seed=0), other)
+        plan = settings.kind.result(make_sampler(PRIORITIZED.name, problem, settings.options, seed=0), other)
         if plan and problem.meets(plan):
             found.append(plan)
     if found:

@@ -25,7 +25,7 @@ from ..running.study_run import StudyRun
 from .comparison import Comparison, ReportedPlan, StudyResult, best_plan, nearest_plan
 from .device import DeviceCost, device_costs
 from .history import History
-from .measurement import Measurement, TestSet
+from .on_test_set import PairedAccuracy, TestSet
 from .pareto import pareto_front
 from .repair_gain import RepairGain, gains_of
 
@@ -186,7 +186,7 @@ def _choose(run: StudyRun, limit: int) -> list[FrozenTrial]:
     return sorted(front, key=lambda t: -saving_of(t))
 
 
-def _report(run: StudyRun, trial: FrozenTrial, test: Measurement) -> ReportedPlan:
+def _report(run: StudyRun, trial: FrozenTrial, test: PairedAccuracy) -> ReportedPlan:
     evaluation = evaluation_of(trial)
     return ReportedPlan(
         study=run.study.study_name,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from primesvt.models import PrimeSVTError, load_model
-from primesvt.studies.notebook.subject import data_of, model_of, storage_given
+from primesvt.studies.notebook.given import data_of, model_of, storage_given
 
 
 def test_what_is_neither_object_nor_name_is_refused() -> None:

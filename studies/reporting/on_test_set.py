@@ -25,7 +25,7 @@ TEST = "test"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measurement(Accuracy):
+class PairedAccuracy(Accuracy):
     """What a model answers on the test set, compared with the unpruned model.
 
     Args:
@@ -112,20 +112,20 @@ class TestSet:
         return cls(model, images, unpruned, on_batch, calibration, backend)
 
     @property
-    def baseline(self) -> Measurement:
+    def baseline(self) -> PairedAccuracy:
         """The unpruned model."""
-        return Measurement.compare(self.unpruned, self.unpruned)
+        return PairedAccuracy.compare(self.unpruned, self.unpruned)
 
-    def measure(self, plan: PruningPlan) -> Measurement:
+    def measure(self, plan: PruningPlan) -> PairedAccuracy:
         """Prune, and ask for every test image."""
         return self.compare(self.pruner.version(plan).model)
 
-    def compare(self, model: nn.Module) -> Measurement:
+    def compare(self, model: nn.Module) -> PairedAccuracy:
         """Ask any model for every test image."""
         answers = predict(model, self.images, on_batch=self.on_batch, backend=self.backend)
-        return Measurement.compare(answers, self.unpruned)
+        return PairedAccuracy.compare(answers, self.unpruned)
 
-    def recall(self, study: optuna.Study, plan: PruningPlan) -> Measurement:
+    def recall(self, study: optuna.Study, plan: PruningPlan) -> PairedAccuracy:
         """What a plan does: as the study remembers it, or else measured, and remembered from now on.
 
         Args:
@@ -139,14 +139,14 @@ class TestSet:
             self.remember(study, known)
         return known[key]
 
-    def remembered(self, study: optuna.Study) -> Mapping[str, Measurement]:
+    def remembered(self, study: optuna.Study) -> Mapping[str, PairedAccuracy]:
         """What the study's plans did on these images before, by key."""
         stored = study.user_attrs.get(TEST, {})
         if stored.get("images") != self.images.fingerprint:
             return {}
-        return {key: Measurement(**counts) for key, counts in stored["plans"].items()}
+        return {key: PairedAccuracy(**counts) for key, counts in stored["plans"].items()}
 
-    def remember(self, study: optuna.Study, measurements: Mapping[str, Measurement]) -> None:
+    def remember(self, study: optuna.Study, measurements: Mapping[str, PairedAccuracy]) -> None:
         """Keep them in the study, so that a comparison that is run again does not look twice."""
         plans = {key: asdict(measurement) for key, measurement in measurements.items()}
         study.set_user_attr(TEST, {"images": self.images.fingerprint, "plans": plans})
