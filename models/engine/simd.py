@@ -1,7 +1,9 @@
 """Vector instructions that numba has no words for, as LLVM code.
 
 Pointers are plain integers, so that one function serves slices of any array; who calls these answers for the bounds.
-Each is a few instructions on a machine with AVX2, and correct on any other, as LLVM splits vectors as it must.
+Each is a few instructions on a machine with AVX2, and correct on any other, as LLVM splits vectors as it must. Where
+the processor has AVX-512, vectors of sixteen floats or more are held in 512 bits: LLVM's ``prefer-256-bit`` is for the
+loops that it vectorizes by itself, on Intel's.
 """
 
 from typing import Any
@@ -200,25 +202,32 @@ def fma(_context, a, b, c):  # type: ignore[no-untyped-def]
 
 
 @_intrinsic
-def integrate(_context, potential, current, tau, threshold):  # type: ignore[no-untyped-def]
+def integrate(_context, potential, current, tau, inverse, threshold):  # type: ignore[no-untyped-def]
     """One time step of eight neurons: their potentials at ``potential`` change, their spikes are the result's bits.
 
+    ``inverse`` is that of ``tau`` if it is a power of two, else 0: a product rounds to what the quotient does, faster.
     The arithmetic is that of :func:`~primesvt.models.layers.fused_neuron.charged`, which answers for one neuron at a
     time: numba has no words for eight comparisons as the bits of one byte.
     """
 
     def generate(_context: Any, builder: ir.IRBuilder, _signature: Any, arguments: Any) -> Any:
-        address, current, tau, threshold = arguments
+        address, current, tau, inverse, threshold = arguments
         vector = ir.VectorType(_FLOAT, BYTE)
         v = _load(builder, address, vector)
-        step = builder.fdiv(builder.fsub(_load(builder, current, vector), v), _splat(builder, tau, BYTE))
-        h = builder.fadd(v, step)
+        over = builder.fsub(_load(builder, current, vector), v)
+        step = cgutils.alloca_once(builder, vector)
+        with builder.if_else(builder.fcmp_ordered("!=", inverse, _FLOAT(0.0))) as (exact, other):
+            with exact:
+                builder.store(builder.fmul(over, _splat(builder, inverse, BYTE)), step)
+            with other:
+                builder.store(builder.fdiv(over, _splat(builder, tau, BYTE)), step)
+        h = builder.fadd(v, builder.load(step))
         zeros = ir.Constant(vector, [0.0] * BYTE)
         fired = builder.fcmp_ordered(">=", builder.fsub(h, _splat(builder, threshold, BYTE)), zeros)
         _store(builder, builder.select(fired, zeros, h), address)
         return builder.bitcast(fired, ir.IntType(BYTE))
 
-    return types.uint8(types.intp, types.intp, types.float32, types.float32), generate
+    return types.uint8(types.intp, types.intp, *(types.float32,) * 3), generate
 
 
 @_intrinsic

@@ -55,9 +55,11 @@ class Neuron:
     threshold: float
 
     @property
-    def constants(self) -> tuple[np.float32, np.float32]:
-        """As the kernel takes them."""
-        return np.float32(self.tau), np.float32(self.threshold)
+    def constants(self) -> tuple[np.float32, np.float32, np.float32]:
+        """As the kernels take them: tau, its inverse if that is exact or else 0, and the threshold."""
+        tau = np.float32(self.tau)
+        inverse = 1 / tau if np.frexp(tau)[0] == 0.5 else np.float32(0)
+        return tau, inverse, np.float32(self.threshold)
 
 
 class SpikeConv:
@@ -156,7 +158,7 @@ class SpikeConv:
                 self._blocks,
                 self._scale,
                 self._shift,
-                (np.float32(1), np.float32(1)) if neuron is None else neuron.constants,
+                (np.float32(1),) * 3 if neuron is None else neuron.constants,
                 _rows_of(bits, np.uint8),
                 _rows_of(out, np.float32),
                 _rows_of(stream, np.float32),

@@ -169,9 +169,9 @@ def _normalize(sums, entries, scale, shift):  # type: ignore[no-untyped-def]  # 
 @compiled(parallel=False, inline="always")
 def _fire(v, current, neuron, bits):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """One time step of a row of neurons, potentials ``v`` and currents eight to a byte of ``bits``."""
-    tau, threshold = neuron
+    tau, inverse, threshold = neuron
     for b in range(bits.shape[0]):
-        bits[b] = simd.integrate(v.ctypes.data + b * 32, current.ctypes.data + b * 32, tau, threshold)
+        bits[b] = simd.integrate(v.ctypes.data + b * 32, current.ctypes.data + b * 32, tau, inverse, threshold)
 
 
 @compiled(parallel=False, inline="always")
