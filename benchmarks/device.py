@@ -26,8 +26,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from inference import MODELS, images_for, neuron_of_spikingjelly, seconds, stock_way, zoo_model
+from inference import MODELS, images_for, neuron_of_spikingjelly, stock_way, zoo_model
 from kept import add_options, machine, settle
+from limit import seconds
 from optuna.storages import InMemoryStorage
 from torch import nn
 

@@ -17,31 +17,36 @@ printed: stock does not care, the engine does.
 Ways take turns; times are medians. *Peak memory* is the largest resident set of a process of its own that answers one
 batch, libraries and model included.
 
+``--layers`` is another table: where the time of the engine goes, by layer (``layers.py``); of model directories, too.
+
     python benchmarks/inference.py [--quick] [--json FILE] [--keep] [--models demo,...] [--device cuda]
                                    [--precision bfloat16]
+    python benchmarks/inference.py --layers [--models demo,benchmarks/models/meta-spikeformer,...] [--batch N]
 """
 
 import argparse
+import json
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from kept import add_options, machine, settle
+from layers import layer_times
+from layers import table as layer_table
+from limit import Limit, seconds
 from spikingjelly.activation_based import functional
 from spikingjelly.activation_based import model as zoo
 from torch import nn
-from torch.nn import functional as F
 
 from primesvt.models import (
     Forward,
     LIFNode,
-    SelfAttention,
     build,
     config_of,
     forward_of,
@@ -51,7 +56,6 @@ from primesvt.models import (
     to_layout,
 )
 from primesvt.models.engine.device_model import DeviceModel
-from primesvt.models.layers.conv import ConvBN
 
 MODELS = ("demo", "sdt_8_384", "spikformer_8_384")
 WAYS = ("stock", "backend", "engine", "limit")
@@ -106,10 +110,10 @@ def demo_weights() -> dict[str, torch.Tensor]:
 
 def images_for(name: str, count: int) -> torch.Tensor:
     """Test images of the demo's data, or random ones."""
-    if name != "demo":
+    if name in MODELS[1:]:
         return torch.randn(count, 3, 224, 224, generator=torch.Generator().manual_seed(1))
     test = open_data(None).test
-    return test.read(config_of(load_model("demo")), test.indices[:count])[0]
+    return test.read(config_of(load_model(name)), test.indices[:count])[0]
 
 
 def stock_way(stock: nn.Module, images: torch.Tensor) -> torch.Tensor:
@@ -127,66 +131,6 @@ def neuron_of_spikingjelly(device: torch.device) -> str:
 def asked(forward: Forward) -> Callable[[torch.Tensor], torch.Tensor]:
     """A forward pass over sets of images, as one of a single batch."""
     return lambda images: forward.answer(np.arange(len(images)), lambda indices: images[indices])
-
-
-class Limit:
-    """The dense arithmetic of a model, and nothing else.
-
-    Args:
-        model: Of PrimeSVT, in evaluation mode.
-        images: A batch; it tells the shapes.
-    """
-
-    def __init__(self, model: nn.Module, images: torch.Tensor) -> None:
-        self._calls: list[Callable[[], torch.Tensor]] = []
-        hooks = [
-            module.register_forward_pre_hook(self._add)
-            for module in model.modules()
-            if isinstance(module, ConvBN | SelfAttention | nn.Linear)
-        ]
-        with torch.inference_mode():
-            model(images)
-        for hook in hooks:
-            hook.remove()
-
-    def __call__(self) -> None:
-        """Do all of it."""
-        for call in self._calls:
-            call()
-
-    def _add(self, module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
-        if isinstance(module, ConvBN):
-            self._calls.append(self._convolution(module.conv, inputs[0].flatten(0, 1)))
-        elif isinstance(module, SelfAttention):
-            q, k, v = (torch.randn_like(x.flatten(3).unflatten(2, (module.heads, -1))) for x in inputs)
-            k = k.transpose(-2, -1)
-            self._calls.append(lambda: (v @ k) @ q)
-        else:
-            x = torch.randn_like(inputs[0])
-            weight, bias = module.get_parameter("weight"), module.get_parameter("bias")
-            self._calls.append(lambda: F.linear(x, weight, bias))
-
-    @staticmethod
-    def _convolution(conv: nn.Conv2d, frames: torch.Tensor) -> Callable[[], torch.Tensor]:
-        """The faster of two memory formats; a folded BatchNorm leaves a bias."""
-        calls = []
-        bias = torch.randn(conv.out_channels, device=frames.device)
-        for layout in (torch.contiguous_format, torch.channels_last):
-            x = torch.randn_like(frames).contiguous(memory_format=layout)
-            weight = conv.weight.detach().contiguous(memory_format=layout)
-            options = {"stride": conv.stride, "padding": conv.padding, "groups": conv.groups}
-            calls.append(lambda x=x, w=weight, options=options: F.conv2d(x, w, bias, **options))
-        return min(calls, key=lambda call: min(seconds(call) for _ in range(3)))
-
-
-def seconds(call: Callable[[], Any]) -> float:
-    """Time of a call, on a CUDA device until it has finished."""
-    started = time.perf_counter()
-    with torch.inference_mode():
-        call()
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return time.perf_counter() - started
 
 
 def firing_rate(model: nn.Module, images: torch.Tensor) -> float:
@@ -283,18 +227,36 @@ def peak(name: str, way: str, batch: int) -> int:
     return int(done.stdout.split()[-1])
 
 
+def print_layers(args: argparse.Namespace) -> None:
+    """The engine's time by layer, of every model; directories are asked for test images of the demo's data."""
+    found = {}
+    for name in args.models.split(","):
+        images = images_for(name, args.batch or (4 if name in MODELS[1:] else 64))
+        size = (images.shape[-2], images.shape[-1])
+        model = from_spikingjelly(zoo_model(name), image_size=size) if name in MODELS else load_model(name)
+        times = layer_times(model.eval(), images, args.rounds)
+        print(f"{name}, {len(images)} images of {size[0]}x{size[1]}, one thread\n{layer_table(times)}\n", flush=True)
+        found[name] = [asdict(line) for line in times]
+    if args.json:
+        args.json.write_text(json.dumps({"layers": found, "machine": machine()}, indent=1) + "\n")
+
+
 def main() -> None:
     """Measure, print a table, and write JSON where asked to."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", metavar="A,B", default=",".join(MODELS), help="default: %(default)s")
     parser.add_argument("--batch", metavar="N", type=int, help="images at a time (default: 64 of the demo's, 4 others)")
     add_options(parser, quick="two rounds instead of seven")
+    parser.add_argument("--layers", action="store_true", help="the engine's time by layer; no ratios")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: %(default)s)")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32", help="on CUDA")
     parser.add_argument("--once", choices=MODELS, help=argparse.SUPPRESS)
     parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
     args = parser.parse_args()
     args.rounds = 2 if args.quick else 7
+    if args.layers:
+        print_layers(args)
+        return
     if args.once:
         answer_once(args.once, args.way, args.batch)
         return

@@ -6,6 +6,9 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import torch
+
+from primesvt.models import load_model
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
@@ -68,3 +71,20 @@ def test_a_curve_tells_its_exponents_and_what_bends_it(monkeypatch: pytest.Monke
     assert curve.at_the_end == pytest.approx(2.0)
     assert curve.bent_by == "a (1.00 s to 3.00 s)"
     assert "1.50" in str(curve)
+
+
+def test_the_time_of_a_model_is_told_by_layer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    layers = pytest.importorskip("layers", reason="benchmarks are not beside the tests")
+    model = load_model("demo")
+    times = layers.layer_times(model, torch.rand(2, 1, 28, 28), 1)
+    found = {line.name: line for line in times}
+    for name, line in found.items():
+        assert (line.limit_ms is not None) == (
+            name.startswith(("stem.", "position", "blocks.", "head")) and "lif" not in name
+        )
+    assert found["stem.0"].way == "dense"
+    assert found["blocks.0.query, blocks.0.key, blocks.0.value"].way == "sparse"
+    assert 0 < found["blocks.0.hidden"].rate < 1
+    last = layers.table(times).splitlines()[-1]
+    assert last.split()[:3] == ["all", f"{sum(line.ms for line in times):.2f}", "100%"]

@@ -18,7 +18,7 @@ from .spike_ops import count, fire, max_pool
 from .weighted import run_of
 
 # Takes the arguments and the keywords of a node; returns None where PyTorch must do.
-Layer = Callable[[tuple[Any, ...], Mapping[str, Any]], Activation | None]
+Layer = Callable[[tuple[Any, ...], Mapping[str, Any]], Activation | torch.Size | None]
 
 
 def neuron_of(module: LIFNode) -> Neuron:
@@ -85,6 +85,15 @@ def _mean(arguments: tuple[Any, ...], _keywords: Mapping[str, Any]) -> Activatio
     return Plain(torch.from_numpy((total / len(parts)).astype(np.float32)))
 
 
+def _attribute(arguments: tuple[Any, ...], _keywords: Mapping[str, Any]) -> Any:
+    """The shape that PyTorch's modules see; no spike is looked at."""
+    x, name = arguments
+    if name != "shape" or isinstance(x, Plain):
+        return None
+    t, images, height, width, channels = x.shape
+    return torch.Size((t, images, channels, height, width))
+
+
 def averages(node: fx.Node) -> bool:
     """Whether a mean is one along a single dimension, which the engine computes."""
     return len(node.args) == 2 and isinstance(node.args[1], int) and not node.kwargs
@@ -99,7 +108,7 @@ _BY_MODULE: Mapping[type[nn.Module], Callable[..., Activation | None]] = {
     MaxPool: _pool,
     StreamIndex: _spread,
 }
-_BY_FUNCTION: Mapping[Any, Layer] = {operator.mul: _mask, "sum": _sum, "expand": _expand}
+_BY_FUNCTION: Mapping[Any, Layer] = {operator.mul: _mask, getattr: _attribute, "sum": _sum, "expand": _expand}
 
 
 def layer_of(node: fx.Node, modules: Mapping[str, Any]) -> Layer | None:

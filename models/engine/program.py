@@ -115,6 +115,13 @@ class Engine:
         """What a step is about to read, as those see it who count spikes: activations on the CPU."""
         return values
 
+    def way(self, values: Values, number: int) -> str:
+        """How a step is about to be computed, for a person: ``sparse`` or ``dense``, otherwise, or by ``PyTorch``."""
+        step = self.program.steps[number]
+        if step.branches:
+            return self._conv(step).way(sequence_of(values[step.branches[0].source]))
+        return "engine" if all(self._layer(node) is not None for node in step.nodes) else "PyTorch"
+
     @torch.inference_mode()
     def step(self, values: Values, number: int) -> None:
         """Run one step, and forget what no later one needs."""
@@ -135,14 +142,17 @@ class Engine:
             return values[argument]
 
         arguments, keywords = fx.map_arg(node.args, known), fx.map_arg(node.kwargs, known)
-        if node not in self._layers:
-            self._layers[node] = layer_of(node, self._modules)
-        layer = self._layers[node]
+        layer = self._layer(node)
         if layer is not None and (result := layer(arguments, keywords)) is not None:
             return result
         plain = tuple(_plain(a) for a in arguments), {k: _plain(v) for k, v in keywords.items()}
         value = interpret(node, *plain, self._modules)
         return Plain(value) if isinstance(value, torch.Tensor) else value
+
+    def _layer(self, node: fx.Node) -> Layer | None:
+        if node not in self._layers:
+            self._layers[node] = layer_of(node, self._modules)
+        return self._layers[node]
 
     def _convolve(self, step: FusionGroup, values: Values) -> bool:
         """Compute a step by one kernel; False where one frame serves several time steps of what is to be added."""

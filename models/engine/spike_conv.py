@@ -10,6 +10,10 @@ float32, from zero: tap by tap of the filter, row by row from its upper left cor
 an input that is no spike is multiplied in the same rounding (a fused multiply-add). At last comes one more fused
 multiply-add, with the factor and the summand of :class:`~primesvt.models.engine.filters.Filters`.
 
+**Where most of the input is not zero**, such as an image, it is faster to multiply all of it, zeros too: several
+positions share each row of weights then. The order is the same, and a zero changes no sum (one that begins with +0
+never becomes -0).
+
 The weights are cut into slices that stay in the first-level cache while a tile of positions passes over them, as in
 K. Goto and R. van de Geijn, *Anatomy of High-Performance Matrix Multiplication*, ACM TOMS 34, 2008.
 
@@ -18,6 +22,7 @@ K. Goto and R. van de Geijn, *Anatomy of High-Performance Matrix Multiplication*
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numba
 import numpy as np
@@ -29,6 +34,8 @@ from .activations import BIT_COUNTS, BYTE, Frames, Spikes, byte_count
 from .filters import Filters
 from .spike_kernels import convolve
 
+# What a convolution does with its input: add what is not zero, or multiply all. The sums are the same bit for bit.
+Way = Literal["sparse", "dense"]
 # Rows of weights per slice: a fifth of them are touched, so that a slice of 64 outputs stays in the first-level cache.
 _SLICE_ROWS = 200
 _TASKS_PER_THREAD = 4
@@ -48,9 +55,11 @@ class Neuron:
     threshold: float
 
     @property
-    def constants(self) -> tuple[np.float32, np.float32]:
-        """As the kernel takes them."""
-        return np.float32(self.tau), np.float32(self.threshold)
+    def constants(self) -> tuple[np.float32, np.float32, np.float32]:
+        """As the kernels take them: tau, its inverse if that is exact or else 0, and the threshold."""
+        tau = np.float32(self.tau)
+        inverse = 1 / tau if np.frexp(tau)[0] == 0.5 else np.float32(0)
+        return tau, inverse, np.float32(self.threshold)
 
 
 class SpikeConv:
@@ -69,7 +78,11 @@ class SpikeConv:
         self._weights, self._blocks = _blocked(self._joined([_rows(layer.weight).numpy() for layer in layers]))
         self._scale = self._joined([layer.scale for layer in layers])
         self._shift = self._joined([layer.shift for layer in layers])
-        self._segments = _segments(self.kernel**2, byte_count(inputs))
+        self._segments = _segments(self.kernel**2, inputs)
+        firsts = self._segments[np.unique(self._segments[:, 4], return_index=True)[1], 3]
+        self._parts = np.array([*firsts, self.kernel**2 * inputs])
+        # Infinity times nothing is no number.
+        self._finite = bool(np.isfinite(self._weights).all())
 
     def _joined(self, parts: list[np.ndarray]) -> np.ndarray:
         """The parts side by side along the last dimension, each on whole bytes, zeros between."""
@@ -77,6 +90,15 @@ class SpikeConv:
         for part, start in zip(parts, self.starts, strict=False):
             joined[..., start : start + part.shape[-1]] = part
         return joined
+
+    def way(self, x: Spikes | Frames) -> Way:
+        """How it is computed: told by the share of the first image that is not zero, as a choice must cost nothing.
+
+        The fewer the outputs, the more does it matter that a row has to be looked up before it is added.
+        """
+        outputs, share = sum(self.widths), x.with_rows(x.rows()[:, :1]).density
+        most = outputs / (outputs + 48) if isinstance(x, Spikes) else 0.8 * outputs / (outputs + 16)
+        return "dense" if self._finite and share > most else "sparse"
 
     def spikes(self, x: Spikes | Frames, neuron: Neuron, steps: int | None = None) -> list[Spikes]:
         """The spikes of the neurons behind each convolution; those of one frame may have several steps."""
@@ -136,7 +158,7 @@ class SpikeConv:
                 self._blocks,
                 self._scale,
                 self._shift,
-                (np.float32(1), np.float32(1)) if neuron is None else neuron.constants,
+                (np.float32(1),) * 3 if neuron is None else neuron.constants,
                 _rows_of(bits, np.uint8),
                 _rows_of(out, np.float32),
                 _rows_of(stream, np.float32),
@@ -145,6 +167,8 @@ class SpikeConv:
                 numba.get_num_threads() * _TASKS_PER_THREAD,
                 _BITS,
                 _COUNTS,
+                self._parts,
+                self.way(x) == "dense",
             )
 
 
@@ -154,22 +178,19 @@ def _rows_of(array: np.ndarray | None, dtype: type) -> np.ndarray:
 
 
 def _rows(weight: torch.Tensor) -> torch.Tensor:
-    """Weights ``[C', C, k, k]`` as rows ``[k * k * ceil(C / 8) * 8, C']`` in the order in which they are added."""
-    outputs, inputs, k, _ = weight.shape
-    padded = weight.new_zeros((outputs, byte_count(inputs) * BYTE, k, k))
-    padded[:, :inputs] = weight
-    return padded.permute(2, 3, 1, 0).reshape(-1, outputs)
+    """Weights ``[C', C, k, k]`` as rows ``[k * k * C, C']`` in the order in which they are added."""
+    return weight.permute(2, 3, 1, 0).flatten(0, 2)
 
 
-def _segments(taps: int, width: int) -> np.ndarray:
-    """The rows of so many taps of so many bytes in runs, and these in slices; see :mod:`.spike_kernels`."""
-    most, found, part, taken = _SLICE_ROWS // BYTE, [], 0, 0
+def _segments(taps: int, inputs: int) -> np.ndarray:
+    """The rows of so many taps in runs of whole bytes, and these in slices; see :mod:`.spike_kernels`."""
+    width, most, found, part, taken = byte_count(inputs), _SLICE_ROWS // BYTE, [], 0, 0
     for tap in range(taps):
         for first in range(0, width, most):
             end = min(width, first + most)
             if taken and taken + end - first > most:
                 part, taken = part + 1, 0
-            found.append((tap, first, end, (tap * width + first) * BYTE, part))
+            found.append((tap, first, end, tap * inputs + first * BYTE, part))
             taken += end - first
     return np.array(found)
 

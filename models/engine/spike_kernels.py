@@ -99,6 +99,64 @@ def _sum_tile(weights, blocks, weighted, entries, indices, values, bounds, sums)
                 )
 
 
+@compiled(parallel=False, inline="always")
+def _spread_pixels(frame, place, pixels, inputs, at):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Write spikes of neighbouring pixels as floats, eight at once: what is too much, the next pixel overwrites."""
+    for pixel in range(pixels):
+        for b in range(frame.shape[1]):
+            simd.spread_bits(at + (pixel * inputs + b * BYTE) * 4, frame[place + pixel, b])
+
+
+@compiled(parallel=False)
+def _unfold_tile(bits, floats, geometry, start, stop, inputs, unfolded):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """The numbers that all rows are multiplied with, entry by entry, zeros and all: the pixels of a window in turn."""
+    height, width, high, wide, k, stride = geometry
+    frames, weighted = max(bits.shape[0], floats.shape[0]), floats.shape[0] > 0
+    image, rest = start // (high * wide), start % (high * wide)
+    row, column = rest // wide, rest % wide
+    entry, source, line = unfolded.ctypes.data, floats.ctypes.data, k * inputs
+    for _ in range(start, stop):
+        y, x = row * stride - k // 2, column * stride - k // 2
+        left, right = max(0, -x), min(k, width - x)
+        for t in range(frames):
+            for iy in range(y, y + k):
+                if iy < 0 or iy >= height or left > 0 or right < k:
+                    simd.clear_floats(entry, line)
+                if 0 <= iy < height:
+                    place, at = (image * height + iy) * width + x + left, entry + left * inputs * 4
+                    if weighted:
+                        first = (t * floats.shape[1] + place) * inputs * 4
+                        simd.copy_floats(at, source + first, (right - left) * inputs)
+                    else:
+                        _spread_pixels(bits[t], place, right - left, inputs, at)
+                entry += line * 4
+        column += 1
+        if column == wide:
+            column, row = 0, row + 1
+            if row == high:
+                row, image = 0, image + 1
+
+
+@compiled(parallel=False)
+def _multiply_tile(weights, blocks, parts, entries, unfolded, sums):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """As :func:`_sum_tile`, of all rows: the same sums in the same order, as what is not zero is all that counts."""
+    outputs, length = sums.shape[1], unfolded.shape[1]
+    for block in range(blocks.shape[0]):
+        width, rows = blocks[block, 1], weights.ctypes.data + blocks[block, 2] * 4
+        for part in range(parts.shape[0] - 1):
+            first = parts[part]
+            for entry in range(0, entries, simd.WIDTHS[0] // width):
+                simd.multiply_rows(
+                    width,
+                    sums.ctypes.data + (entry * outputs + blocks[block, 0]) * 4,
+                    outputs * 4,
+                    rows + first * width * 4,
+                    unfolded.ctypes.data + (entry * length + first) * 4,
+                    length * 4,
+                    parts[part + 1] - first,
+                )
+
+
 @compiled(parallel=False)
 def _normalize(sums, entries, scale, shift):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """What BatchNorm and the bias do with the sums."""
@@ -111,9 +169,9 @@ def _normalize(sums, entries, scale, shift):  # type: ignore[no-untyped-def]  # 
 @compiled(parallel=False, inline="always")
 def _fire(v, current, neuron, bits):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """One time step of a row of neurons, potentials ``v`` and currents eight to a byte of ``bits``."""
-    tau, threshold = neuron
+    tau, inverse, threshold = neuron
     for b in range(bits.shape[0]):
-        bits[b] = simd.integrate(v.ctypes.data + b * 32, current.ctypes.data + b * 32, tau, threshold)
+        bits[b] = simd.integrate(v.ctypes.data + b * 32, current.ctypes.data + b * 32, tau, inverse, threshold)
 
 
 @compiled(parallel=False, inline="always")
@@ -156,7 +214,7 @@ def _emit(sums, start, stop, frames, steps, neuron, fired, out, stream, channels
 @compiled
 def convolve(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     bits, floats, geometry, segments, weights, blocks, scale, shift, neuron, fired, out, stream,
-    channels, flags, tasks, numbers, counts,
+    channels, flags, tasks, numbers, counts, parts, dense,
 ):  # fmt: skip
     """Tiles of positions, shared among tasks; see :class:`SpikeConv`."""
     taps, weighted = geometry[4] * geometry[4], floats.shape[0] > 0
@@ -164,23 +222,30 @@ def convolve(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     steps, positions = max(fired.shape[0], out.shape[0]), max(fired.shape[1], out.shape[1])
     last = segments[segments.shape[0] - 1]
     rows, slices = last[3] + (last[2] - last[1]) * BYTE, last[4] + 1
+    inputs, further = parts[parts.shape[0] - 1] // taps, simd.WIDTHS[0] // simd.WIDTHS[-1] - 1
     # Whole rows of the stream take part in its neuron.
     row = max(outputs, (stream.shape[2] + BYTE - 1) // BYTE * BYTE)
     tile = max(1, _TILE // frames)
     tiles = (positions + tile - 1) // tile
     for task in prange(tasks):
-        indices = np.empty(tile * frames * rows + BYTE, np.int32)
+        indices = np.empty(1 if dense else tile * frames * rows + BYTE, np.int32)
         values = np.empty(indices.shape[0] if weighted else 1, np.float32)
         bounds = np.empty((tile * frames, slices + 1), np.int64)
-        sums = np.empty((tile * frames, outputs), np.float32)
+        # Entries are multiplied several at once: there are some more.
+        sums = np.empty((tile * frames + further, outputs), np.float32)
+        unfolded = np.zeros((tile * frames + further if dense else 0, inputs * taps), np.float32)
         current, v = np.zeros(row, np.float32), np.empty(row, np.float32)
         own, places = np.empty(outputs // BYTE, np.uint8), np.empty((tile, taps), np.int64)
         for number in range(tiles * task // tasks, tiles * (task + 1) // tasks):
             start, stop = number * tile, min(positions, (number + 1) * tile)
             entries = (stop - start) * frames
-            _find_pixels(geometry, start, stop, places)
-            _list_tile(bits, floats, segments, stop - start, numbers, counts, places, indices, values, bounds)
-            sums[:entries] = 0
-            _sum_tile(weights, blocks, weighted, entries, indices, values, bounds, sums)
+            sums[:] = 0
+            if dense:
+                _unfold_tile(bits, floats, geometry, start, stop, inputs, unfolded)
+                _multiply_tile(weights, blocks, parts, entries, unfolded, sums)
+            else:
+                _find_pixels(geometry, start, stop, places)
+                _list_tile(bits, floats, segments, stop - start, numbers, counts, places, indices, values, bounds)
+                _sum_tile(weights, blocks, weighted, entries, indices, values, bounds, sums)
             _normalize(sums, entries, scale, shift)
             _emit(sums, start, stop, frames, steps, neuron, fired, out, stream, channels, flags, v, current, own)

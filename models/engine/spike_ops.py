@@ -36,8 +36,7 @@ def fire(x: Frames | Plain, neuron: Neuron, steps: int) -> Spikes:
     with LOCK:
         _fire_rows(
             x.values.reshape(t, -1, channels),
-            np.float32(neuron.tau),
-            np.float32(neuron.threshold),
+            neuron.constants,
             bits.reshape(steps, images * height * width, -1),
         )
     return Spikes(bits, channels)
@@ -92,7 +91,8 @@ def _fire_planes(x, tau, threshold, bits):  # type: ignore[no-untyped-def]  # pr
 
 
 @compiled
-def _fire_rows(x, tau, threshold, bits):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def _fire_rows(x, neuron, bits):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    tau, inverse, threshold = neuron
     frames, positions, channels = x.shape
     steps, width = bits.shape[0], bits.shape[2]
     runs = (positions + 63) // 64
@@ -106,7 +106,10 @@ def _fire_rows(x, tau, threshold, bits):  # type: ignore[no-untyped-def]  # prag
                 for j in range(channels):
                     current[j] = source[j]
                 for b in range(width):
-                    bits[t, q, b] = simd.integrate(v.ctypes.data + b * 32, current.ctypes.data + b * 32, tau, threshold)
+                    at = b * BYTE * 4
+                    bits[t, q, b] = simd.integrate(
+                        v.ctypes.data + at, current.ctypes.data + at, tau, inverse, threshold
+                    )
 
 
 @compiled

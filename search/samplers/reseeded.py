@@ -36,9 +36,9 @@ class ReseededSampler(BaseSampler):
         self._make = make
         self._seed = seed
         self._redraw = redraw if redraw is not None and redraw.times > 0 else None
-        # Places and generators of the trials that run: threads may run several.
         # Of the study that was asked about last.
         self._places = lru_cache(maxsize=1)(Places)
+        # Places and generators of the trials that run: threads may run several.
         self._running: dict[tuple[str, int], tuple[int, BaseSampler]] = {}
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:

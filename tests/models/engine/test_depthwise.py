@@ -13,9 +13,10 @@ from .slowly import convolved
 
 @pytest.mark.parametrize("kernel", [3, 7])
 @pytest.mark.parametrize("stride", [1, 2])
-def test_it_is_that_of_the_order(kernel: int, stride: int) -> None:
-    conv = nn.Conv2d(11, 11, kernel, stride, kernel // 2, groups=11).requires_grad_(False)
-    x, filters = torch.randn(2, 2, 11, 5, 6), Filters.of(conv)
+@pytest.mark.parametrize("channels", [11, 16, 37])
+def test_it_is_that_of_the_order(kernel: int, stride: int, channels: int) -> None:
+    conv = nn.Conv2d(channels, channels, kernel, stride, kernel // 2, groups=channels).requires_grad_(False)
+    x, filters = torch.randn(2, 2, channels, 5, 6), Filters.of(conv)
     found = Depthwise(filters)(Plain(x)).plain()
     assert torch.equal(found, convolved(x, filters))
     torch.testing.assert_close(found.flatten(0, 1), conv(x.flatten(0, 1)), rtol=1e-5, atol=1e-5)

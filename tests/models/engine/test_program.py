@@ -49,3 +49,16 @@ def test_a_neuron_of_another_kind_is_left_to_pytorch(make_model: MakeModel, imag
     model.lif.__class__ = Louder
     assert not torch.equal(model(images), before)
     assert torch.equal(Engine(Program(model, images.shape), model)(images), model(images))
+
+
+def test_a_step_says_how_it_is_computed(make_model: MakeModel, images: torch.Tensor) -> None:
+    model = make_model("spikformer")
+    engine = Engine(Program(model, images.shape), model)
+    ways, values = {}, engine.begin(images)
+    for number, step in enumerate(engine.program.steps):
+        ways |= {str(node.target): engine.way(values, number) for node in step.nodes}
+        engine.step(values, number)
+    assert ways["stem.0"] == "dense"
+    assert ways["blocks.0.output"] == "sparse"
+    assert ways["head"] == "engine"
+    assert ways["blocks.0.self_attention"] == "PyTorch"

@@ -9,7 +9,7 @@ from torch import nn
 from primesvt.models import LIFNode
 from primesvt.models.engine.activations import Frames, Plain, Spikes
 from primesvt.models.engine.filters import Filters
-from primesvt.models.engine.spike_conv import Neuron, SpikeConv
+from primesvt.models.engine.spike_conv import Neuron, SpikeConv, Way
 from primesvt.models.layers.conv import ConvBN
 
 from .slowly import convolved
@@ -31,6 +31,12 @@ def layer(inputs: int, outputs: int, kernel: int, stride: int, bias: bool, seed:
 
 def filters_of(conv: ConvBN) -> Filters:
     return Filters.of(conv.conv, conv.bn)
+
+
+def forced(way: Way, conv: ConvBN) -> SpikeConv:
+    made = SpikeConv([filters_of(conv)])
+    made.way = lambda _x: way  # type: ignore[method-assign]
+    return made
 
 
 def random_input(shape: tuple[int, ...], rate: float, weighted: bool, seed: int) -> Spikes | Frames:
@@ -75,13 +81,38 @@ def test_potentials_spikes_and_shortcuts_are_those_of_the_order(case: tuple[Conv
     assert torch.equal(given_.plain(), stream)
 
 
+@settings(max_examples=25)
+@given(cases())
+def test_adding_what_is_not_zero_and_multiplying_all_are_the_same(case: tuple[ConvBN, Spikes | Frames]) -> None:
+    conv, x = case
+    sparse, dense = forced("sparse", conv), forced("dense", conv)
+    assert sparse.frames(x).values.tobytes() == dense.frames(x).values.tobytes()
+    assert torch.equal(dense.spikes(x, NEURON)[0].plain(), sparse.spikes(x, NEURON)[0].plain())
+
+
+def test_what_is_dense_is_multiplied() -> None:
+    for outputs in (8, 64, 512):
+        conv = SpikeConv([filters_of(layer(24, outputs, 1, 1, bias=False, seed=0))])
+        for weighted in (False, True):
+            ways = [conv.way(random_input((2, 1, 24, 6, 6), rate, weighted, seed=0)) for rate in (0.01, 1.0)]
+            assert ways == ["sparse", "dense"]
+
+
+def test_zeros_times_infinity_are_not_added() -> None:
+    conv = layer(24, 8, 1, 1, bias=False, seed=0)
+    conv.conv.weight[0, 0] = torch.inf
+    assert SpikeConv([filters_of(conv)]).way(random_input((2, 1, 24, 3, 3), 1.0, weighted=False, seed=0)) == "sparse"
+
+
 @pytest.mark.parametrize("inputs", [100, 300, 700])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_many_channels_are_summed_in_slices(inputs: int, weighted: bool) -> None:
     for kernel in (1, 3):
         conv = layer(inputs, 70, kernel, 1, bias=True, seed=inputs)
         x = random_input((2, 1, inputs, 2, 3), 0.3, weighted, seed=kernel)
-        assert torch.equal(SpikeConv([filters_of(conv)]).frames(x).plain(), convolved(x.plain(), filters_of(conv)))
+        expected = convolved(x.plain(), filters_of(conv))
+        for way in ("sparse", "dense"):
+            assert torch.equal(forced(way, conv).frames(x).plain(), expected)
 
 
 def test_layers_that_read_the_same_are_computed_together() -> None:
