@@ -19,8 +19,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import optuna
-from inference import images_for, seconds, stock_way, zoo_model
+from inference import images_for, stock_way, zoo_model
 from kept import add_options, machine, settle
+from limit import seconds
 
 from primesvt.models import load_model, open_data
 from primesvt.search.samplers import PrioritizedOptions, sampler_kind
