@@ -40,8 +40,8 @@ from primesvt.studies.running.subject import Subject
 DEPTHS: tuple[int, ...] = (2, 4, 8, 16, 24)
 WIDTHS: tuple[int, ...] = (64, 128, 256, 512, 768)
 SIZES: tuple[int, ...] = (28, 56, 112, 224)
-# Of a model that is not asked: 14 to 154 layers.
-LAYERS_DEPTHS: tuple[int, ...] = (2, 4, 8, 16, 30)
+# Of a model that is not asked: 13 to 149 layers.
+LAYERS_DEPTHS: tuple[int, ...] = (2, 4, 8, 16, 36)
 MARKS = (10, 20, 50, 100, 200, 500, 1000, 2000)
 # Storage, sampler, and up to how many trials: the policy ends by itself, and ours is made for some dozens.
 STUDIES = (
