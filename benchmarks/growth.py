@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +169,11 @@ class FreeEvaluator(Evaluator):
     def baseline(self) -> Counted:
         """The same of the unpruned model."""
         return self.counted(PruningPlan())
+
+    @cached_property
+    def sureness(self) -> np.ndarray:
+        """Of all images the same: the unpruned model is not asked."""
+        return np.ones(len(self.images), np.float32)
 
 
 def config_of_size(depth: int = 2, width: int = 64, size: int = 28) -> SpikeDrivenTransformerConfig:
