@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +41,8 @@ from primesvt.studies.running.subject import Subject
 DEPTHS: tuple[int, ...] = (2, 4, 8, 16, 24)
 WIDTHS: tuple[int, ...] = (64, 128, 256, 512, 768)
 SIZES: tuple[int, ...] = (28, 56, 112, 224)
-# Of a model that is not asked: 14 to 154 layers.
-LAYERS_DEPTHS: tuple[int, ...] = (2, 4, 8, 16, 30)
+# Of a model that is not asked: 13 to 149 layers.
+LAYERS_DEPTHS: tuple[int, ...] = (2, 4, 8, 16, 36)
 MARKS = (10, 20, 50, 100, 200, 500, 1000, 2000)
 # Storage, sampler, and up to how many trials: the policy ends by itself, and ours is made for some dozens.
 STUDIES = (
@@ -168,6 +169,11 @@ class FreeEvaluator(Evaluator):
     def baseline(self) -> Counted:
         """The same of the unpruned model."""
         return self.counted(PruningPlan())
+
+    @cached_property
+    def sureness(self) -> np.ndarray:
+        """Of all images the same: the unpruned model is not asked."""
+        return np.ones(len(self.images), np.float32)
 
 
 def config_of_size(depth: int = 2, width: int = 64, size: int = 28) -> SpikeDrivenTransformerConfig:

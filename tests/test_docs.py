@@ -75,7 +75,13 @@ PAGES = {
 # The page whose commands are a cluster's: they are run by tests/test_cluster.py.
 CLUSTER = {"cluster.md"}
 # Pages of words and measured figures, in which nothing runs; and the benchmark that prints the figures, if one does.
-FIGURES = {"criteria.md": "criteria.py", "samplers.md": None, "measures.md": None, "index.md": None, "growth.md": None}
+FIGURES = {
+    "criteria.md": "criteria.py",
+    "growth.md": "scaling.py",
+    "samplers.md": None,
+    "measures.md": None,
+    "index.md": None,
+}
 
 # Pages whose commands need what no test machine has: they are read, and not run.
 READ = {"gpu.md"}
