@@ -10,6 +10,7 @@ from .constraints import Constraints
 from .evaluation import Evaluation
 from .evaluator import Evaluator
 from .goals import Goals
+from .optuna_private import as_stored
 from .places import place_of
 from .rejection import Rejection
 from .reuse import KnownEvaluations
@@ -74,8 +75,7 @@ class Objective:
     def _rejection(self, key: str, trial: optuna.Trial) -> Rejection | None:
         if self.stopping is None:
             return None
-        own = next(t for t in reversed(trial.study.get_trials(deepcopy=False)) if t.number == trial.number)
-        return self.stopping.rejection(key, place_of(own), self.evaluator.sureness)
+        return self.stopping.rejection(key, place_of(as_stored(trial)), self.evaluator.sureness)
 
     def _record(self, trial: optuna.Trial, evaluation: Evaluation) -> None:
         for name, value in self.constraints.of(evaluation, self.baseline).items():

@@ -3,7 +3,7 @@
 A sampler has no public way to write into the trial that it samples: it gets a frozen copy. Optuna's own samplers go
 through ``study._storage`` and ``trial._trial_id``, and so do we. Nor is there a public way from a study to the storage
 that it was opened with, which is where the other studies are; nor to tell a trial that was enqueued from one that was
-sampled.
+sampled, nor to read one trial alone.
 """
 
 from typing import Any
@@ -16,6 +16,11 @@ from optuna.trial import FrozenTrial
 def storage_of(study: optuna.Study) -> BaseStorage:
     """The storage that holds a study."""
     return study._storage
+
+
+def as_stored(trial: optuna.Trial) -> FrozenTrial:
+    """A trial that runs, with all that was written into it."""
+    return trial.study._storage.get_trial(trial._trial_id)
 
 
 def was_enqueued(trial: FrozenTrial) -> bool:

@@ -64,8 +64,12 @@ class KnownEvaluations:
 
     def find(self, key: str) -> Known | None:
         """The evaluation of the plan with this key, if there is one."""
-        self._finished.update()
-        return _baseline(self._study).get(key) or self._here.get(key) or self._elsewhere.get(key)
+        return self._find(key)[0]
+
+    def _find(self, key: str) -> tuple[Known | None, list[FrozenTrial]]:
+        """The evaluation, if there is one, and the trials that were not finished at that moment."""
+        unfinished = self._finished.update()
+        return _baseline(self._study).get(key) or self._here.get(key) or self._elsewhere.get(key), unfinished
 
     def unpruned(self, key: str, images: int) -> np.ndarray | None:
         """Whether the unpruned model tells each image, bool ``[N]``; None where no study of the storage says so.
@@ -91,16 +95,19 @@ class KnownEvaluations:
         """
         ticket = 0
         end = time.monotonic() + seconds
-        while (known := self.find(key)) is None and time.monotonic() < end:
-            rivals = self._rivals(trial, key)
+        while True:
+            # Both at one moment: whoever is no rival any more has told what it measured.
+            known, unfinished = self._find(key)
+            if known is not None or time.monotonic() >= end:
+                return known
+            rivals = [t for t in unfinished if t.number != trial.number and _runs(t, key)]
             if rivals and not ticket:
                 ticket = 1 + max(_ticket(t) for t in rivals)
                 write_system_attr(self._study, trial, TICKET, ticket)
             elif all((_ticket(t), t.number) > (ticket, trial.number) for t in rivals):
-                break
+                return None
             else:
                 time.sleep(_POLL_SECONDS)
-        return known or self.find(key)
 
     def _see(self, trial: FrozenTrial) -> None:
         for key, known in _measured(self._study, trial).items():
@@ -109,14 +116,14 @@ class KnownEvaluations:
             if before is None or before >= trial.number:
                 self._here[key] = known
 
-    def _rivals(self, trial: optuna.Trial, key: str) -> list[FrozenTrial]:
-        """Other trials that run with this plan."""
-        running = self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        return [t for t in running if t.number != trial.number and t.user_attrs.get(KEY) == key and is_running(t)]
-
 
 def _ticket(trial: FrozenTrial) -> int:
     return int(trial.system_attrs.get(TICKET, 0))
+
+
+def _runs(trial: FrozenTrial, key: str) -> bool:
+    """Whether a worker is measuring the plan of this key as this trial."""
+    return trial.state == TrialState.RUNNING and trial.user_attrs.get(KEY) == key and is_running(trial)
 
 
 def _evaluations(study: optuna.Study) -> dict[str, Known]:
