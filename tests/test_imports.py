@@ -61,7 +61,6 @@ TESTED_IN = {
     "models/engine/device_forward.py": "studies/running/test_backends.py",
     "models/engine/operators.py": "models/engine/test_program.py",
     "models/engine/plain_engine.py": "studies/running/test_backends.py",
-    "models/engine/simd.py": "models/engine/test_spike_conv.py",
     "models/engine/spike_kernels.py": "models/engine/test_spike_conv.py",
     "models/engine/synapses.py": "models/engine/test_work.py",
     "models/families/membrane_block.py": "pruning/test_family_contract.py",
