@@ -92,11 +92,11 @@ class SpikeConv:
         return joined
 
     def way(self, x: Spikes | Frames) -> Way:
-        """How it is computed: told by the share of the first image that is not zero, as a choice must cost nothing.
+        """How it is computed: told by the share of the first image's last frame that is not zero, which costs nothing.
 
         The fewer the outputs, the more does it matter that a row has to be looked up before it is added.
         """
-        outputs, share = sum(self.widths), x.with_rows(x.rows()[:, :1]).density
+        outputs, share = sum(self.widths), x.with_rows(x.rows()[-1:, :1]).density
         most = outputs / (outputs + 48) if isinstance(x, Spikes) else 0.8 * outputs / (outputs + 16)
         return "dense" if self._finite and share > most else "sparse"
 
