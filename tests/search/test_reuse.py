@@ -263,13 +263,13 @@ def test_of_workers_in_step_one_measures(workers: int) -> None:
     for trial in study.trials:
         sign(study, trial)
     measured: list[int] = []
-    barrier, real = threading.Barrier(workers), KnownEvaluations._rivals
+    barrier, real = threading.Barrier(workers), KnownEvaluations._find
 
-    def in_step(self: KnownEvaluations, trial: optuna.Trial, key: str) -> list[optuna.trial.FrozenTrial]:
-        rivals = real(self, trial, key)
+    def in_step(self: KnownEvaluations, key: str) -> tuple[reuse.Known | None, list[optuna.trial.FrozenTrial]]:
+        seen = real(self, key)
         with suppress(threading.BrokenBarrierError):
             barrier.wait(0.2)
-        return rivals
+        return seen
 
     def work(trial: optuna.Trial) -> None:
         trial.set_user_attr(KEY, "k")
@@ -279,7 +279,7 @@ def test_of_workers_in_step_one_measures(workers: int) -> None:
         trial.set_user_attr("evaluation", SIGNATURE.to_json())
         study.tell(trial, 1.0)
 
-    with mock.patch.object(KnownEvaluations, "_rivals", in_step), mock.patch.object(reuse, "_POLL_SECONDS", 0.01):
+    with mock.patch.object(KnownEvaluations, "_find", in_step), mock.patch.object(reuse, "_POLL_SECONDS", 0.01):
         threads = [threading.Thread(target=work, args=(trial,)) for trial in trials]
         for thread in threads:
             thread.start()
