@@ -146,6 +146,15 @@ class Evaluator:
         """
         return self.pruner.key(plan, " ".join(filter(None, (self.images.fingerprint, self.backend.text))))
 
+    def measures_as(self, other: "Evaluator") -> bool:
+        """Whether another one measures any plan the same way, so that one of the two is enough."""
+        return self.model is other.model and self._identity == other._identity
+
+    @cached_property
+    def _identity(self) -> tuple[object, ...]:
+        looked_at = None if self.calibration is None else self.calibration.fingerprint
+        return type(self), self.key(PruningPlan()), looked_at, self.on_batch, self.cache, self.measures
+
     @cached_property
     def sureness(self) -> np.ndarray:
         """By how much the unpruned model's largest logit of each image is above the second, float32 ``[N]``."""

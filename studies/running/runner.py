@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import optuna
@@ -103,6 +103,8 @@ class RunOptions:
         on_batch: Called after every batch of images with their number.
         on_table: Called while the table of a measure is made, with its name, the steps done, and all.
         evaluator_type: How plans are measured.
+        evaluators: What measured the plans of studies that were run with these options: studies of the same model and
+            images share what the unpruned model answered and what plans have in common.
     """
 
     trials: int | None = None
@@ -112,6 +114,7 @@ class RunOptions:
     on_batch: Callable[[int], None] = lambda _: None
     on_table: Callable[[str, int, int], None] = lambda _name, _done, _total: None
     evaluator_type: type[Evaluator] = Evaluator
+    evaluators: list[Evaluator] = field(default_factory=list)
 
     def evaluator(self, subject: Subject, settings: StudySettings, tables: Tables) -> Evaluator:
         """What measures the plans of a study, given the tables that it keeps.
@@ -119,7 +122,7 @@ class RunOptions:
         Raises:
             PrimeSVTError: There is no such device.
         """
-        return self.evaluator_type(
+        made = self.evaluator_type(
             subject.model,
             settings.selection(subject.data),
             self.on_batch,
@@ -128,6 +131,10 @@ class RunOptions:
             measures=settings.measures_knowing(tables),
             backend=Backend.named(self.device, settings.precision),
         )
+        known = next((one for one in self.evaluators if one.measures_as(made)), made)
+        if known is made:
+            self.evaluators.append(made)
+        return known
 
 
 def run_study(
@@ -169,8 +176,8 @@ def run_study(
         study = study or _created(name, storage, settings)
         study.sampler = sampler
         _claim(study, settings, study_identity(settings, subject.model, evaluator.images))
-        # Another worker that began at the same time may have been faster.
-        evaluator = replace(evaluator, measures=settings.measures_knowing(keep_tables(study, tables)))
+        if tables:  # another worker that began at the same time may have been faster
+            evaluator = replace(evaluator, measures=settings.measures_knowing(keep_tables(study, tables)))
         run, objective = _begin(study, settings, problem, evaluator)
         begin_start(run, evaluator.pruner, trials)
         try:

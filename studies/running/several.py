@@ -68,11 +68,11 @@ def run_studies(
     budgets = [Budget.of(each.name, each.settings, each.trials, subject) for each in studies]
     for line in [*(budget.text for budget in budgets), total(budgets)]:
         say(line)
-    pace, runs = Pace(budgets), []
+    options, pace, runs = options or RunOptions(), Pace(budgets), []
     for place, each in enumerate(studies):
         pace.begin(place)
         with bar(f"study {place + 1} of {len(studies)}, {each.name}") as progress:
-            own = replace(options or RunOptions(), trials=each.trials, on_status=_teller(progress, pace))
+            own = replace(options, trials=each.trials, on_status=_teller(progress, pace))
             run = run_study(each.name, storage, subject, each.settings, own)
         if run.interrupted:
             say("Stopped; all finished trials are kept. Run the same command again to go on.")

@@ -7,6 +7,7 @@ from optuna.storages import InMemoryStorage
 
 from primesvt.models import PrimeSVTError
 from primesvt.search.samplers import PrioritizedOptions
+from primesvt.studies.running.runner import RunOptions
 from primesvt.studies.running.settings import StudySettings
 from primesvt.studies.running.several import Arm, run_studies, studies_of
 from primesvt.studies.running.subject import Subject
@@ -44,3 +45,17 @@ def test_what_it_will_cost_is_said_before(capsys: pytest.CaptureFixture[str]) ->
     assert "--trials 1 may cut it short" in said
     assert "study 3 of 3, random-seed6: 2 of 2" in rest
     assert "all done in at most" in rest
+
+
+def test_the_unpruned_model_is_asked_once_for_all_studies_of_the_same_images() -> None:
+    seen: list[int] = []
+    subject, storage = Subject(tiny_model(), noisy_data()), InMemoryStorage()
+    whole = len(subject.data.selection)
+    halved = replace(DRAWN, name="half", settings=replace(DRAWN.settings, images=whole // 2))
+    runs = run_studies(storage, subject, studies_of([DRAWN, halved], seeds=2), RunOptions(on_batch=seen.append))
+    asked = sum(t.user_attrs["images"] for run in runs for t in run.finished if "reused" not in t.user_attrs)
+    assert sum(seen) == asked + whole + whole // 2
+    # Each alone finds the same.
+    for arm, run in zip(studies_of([DRAWN, halved], seeds=2), runs, strict=True):
+        (alone,) = run_studies(InMemoryStorage(), subject, [arm])
+        assert [t.values for t in alone.finished] == [t.values for t in run.finished]
