@@ -27,7 +27,7 @@ class History:
     Args:
         numbers: Number of every trial; failed ones are left out.
         points: Memory saving and accuracy of every trial.
-        whole: Whether each trial's plan was measured in full; if not, its accuracy is that of the images seen.
+        whole: Whether each trial's plan was measured in full; if not, its accuracy is an estimate.
         feasible: Whether each trial keeps the limits.
         violations: By how much each trial misses them, see :func:`~primesvt.search.violation`.
         images: Images forwarded up to and with each trial.

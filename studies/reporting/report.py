@@ -98,7 +98,7 @@ def _fronts(comparison: Comparison) -> list[str]:
         heading("Pareto fronts on the selection set"),
         note(
             "What the searches saw. Small dots are all trials; where one is open, the plan was rejected after a part "
-            "of the images, and its accuracy is that on those. The test set chooses nothing."
+            "of the images, and its accuracy is an estimate from those. The test set chooses nothing."
         ),
         figure_part(figures.fronts(comparison, test=False), "fronts-selection"),
     ]
