@@ -153,7 +153,7 @@ class Evaluator:
     @cached_property
     def _identity(self) -> tuple[object, ...]:
         looked_at = None if self.calibration is None else self.calibration.fingerprint
-        return type(self), self.key(PruningPlan()), looked_at, self.on_batch, self.cache, self.measures
+        return type(self), self.key(PruningPlan()), self.backend, looked_at, self.on_batch, self.cache, self.measures
 
     @cached_property
     def sureness(self) -> np.ndarray:

@@ -44,7 +44,7 @@ class StoppingRule:
             key: Of the plan: 24 hexadecimal digits.
             place: Of its trial.
             sureness: How sure the unpruned model is of its class of each image, float ``[N]``. It says what is asked
-                first, and changes no decision.
+                first, so how soon a plan is rejected, and not which ones keep the limit.
         """
         # The legacy generator's stream is frozen for ever: the same plan is asked the same images under every numpy.
         draw = np.random.RandomState(np.frombuffer(bytes.fromhex(key), "<u4"))

@@ -56,7 +56,7 @@ def trial_note(trial: FrozenTrial) -> str:
     if trial.state != TrialState.COMPLETE or "accuracy_drop" not in trial.user_attrs:
         return ""
     attrs = trial.user_attrs
-    stopped = ", where measuring stopped: the plan misses the limit" if decided_early(trial) else ""
+    stopped = ", an estimate, as measuring stopped there: the plan misses the limit" if decided_early(trial) else ""
     probe = f"It probes {attrs[LAYER]}. " if LAYER in attrs else ""
     reused = f" Taken from {attrs[REUSED]}, where it was measured." if REUSED in attrs else ""
     return (
@@ -81,6 +81,7 @@ def _result(inspected: Inspected) -> str:
         return "Nothing was measured yet."
     which = f"trial {trial.number} saves {saving_of(trial):.2%} of the bytes and loses"
     lost = f"{trial.user_attrs['accuracy_drop']:.2f} points on {trial.user_attrs['images']:,} selection images"
+    lost += ", by an estimate" if decided_early(trial) else ""
     if is_feasible(trial):
         return f"**So far {which} {lost}: the best within the limits.**"
     return f"**No plan keeps the limits so far.** The nearest, {which} {lost}: it misses by {_miss(trial)}."

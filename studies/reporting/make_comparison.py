@@ -172,7 +172,7 @@ def _telling(settings: StudySettings) -> dict[str, Any]:
 def _choose(run: StudyRun, limit: int) -> list[FrozenTrial]:
     """Trials to measure on the test set: the front near the limits, thinned, and the best or the nearest plan.
 
-    What was decided early is on no front: its accuracy is that of a few images.
+    What was decided early is on no front: its accuracy is an estimate from a part of the images.
     """
     least = run.baseline.accuracy - _WINDOW * max(run.settings.constraints.max_drop, 1.0) / 100
     near = [t for t in run.finished if accuracy_of(t) >= least and saving_of(t) > 0 and not decided_early(t)]

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import optuna
@@ -103,8 +103,9 @@ class RunOptions:
         on_batch: Called after every batch of images with their number.
         on_table: Called while the table of a measure is made, with its name, the steps done, and all.
         evaluator_type: How plans are measured.
-        evaluators: What measured the plans of studies that were run with these options: studies of the same model and
-            images share what the unpruned model answered and what plans have in common.
+        evaluators: What measured the plans of studies before this one, of studies that are run one after the other:
+            those of the same model and images share what the unpruned model answered and what plans have in common,
+            where no measure has a table. None shares nothing: activations that are kept serve one study at a time.
     """
 
     trials: int | None = None
@@ -114,7 +115,7 @@ class RunOptions:
     on_batch: Callable[[int], None] = lambda _: None
     on_table: Callable[[str, int, int], None] = lambda _name, _done, _total: None
     evaluator_type: type[Evaluator] = Evaluator
-    evaluators: list[Evaluator] = field(default_factory=list)
+    evaluators: list[Evaluator] | None = None
 
     def evaluator(self, subject: Subject, settings: StudySettings, tables: Tables) -> Evaluator:
         """What measures the plans of a study, given the tables that it keeps.
@@ -131,6 +132,8 @@ class RunOptions:
             measures=settings.measures_knowing(tables),
             backend=Backend.named(self.device, settings.precision),
         )
+        if self.evaluators is None:
+            return made
         known = next((one for one in self.evaluators if one.measures_as(made)), made)
         if known is made:
             self.evaluators.append(made)

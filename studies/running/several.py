@@ -68,7 +68,7 @@ def run_studies(
     budgets = [Budget.of(each.name, each.settings, each.trials, subject) for each in studies]
     for line in [*(budget.text for budget in budgets), total(budgets)]:
         say(line)
-    options, pace, runs = options or RunOptions(), Pace(budgets), []
+    options, pace, runs = replace(options or RunOptions(), evaluators=[]), Pace(budgets), []
     for place, each in enumerate(studies):
         pace.begin(place)
         with bar(f"study {place + 1} of {len(studies)}, {each.name}") as progress:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+import torch
 from optuna.storages import InMemoryStorage
 
 from primesvt.models import PrimeSVTError
@@ -59,3 +60,12 @@ def test_the_unpruned_model_is_asked_once_for_all_studies_of_the_same_images() -
     for arm, run in zip(studies_of([DRAWN, halved], seeds=2), runs, strict=True):
         (alone,) = run_studies(InMemoryStorage(), subject, [arm])
         assert [t.values for t in alone.finished] == [t.values for t in run.finished]
+
+
+def test_a_study_alone_shares_nothing_and_two_devices_do_not_share() -> None:
+    subject, settings = Subject(tiny_model(), noisy_data()), DRAWN.settings
+    alone, together = RunOptions(), RunOptions(evaluators=[])
+    assert alone.evaluator(subject, settings, {}) is not alone.evaluator(subject, settings, {})
+    first = together.evaluator(subject, settings, {})
+    assert together.evaluator(subject, replace(settings, seed=9), {}) is first
+    assert not first.measures_as(replace(first, backend=replace(first.backend, device=torch.device("cuda:1"))))
