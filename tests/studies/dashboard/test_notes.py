@@ -69,7 +69,8 @@ def test_trials_say_what_was_tried_saved_lost_and_kept() -> None:
     rejected, probe, kept, reused, near = map(trial_note, inspected().trials)
     assert rejected == (
         "**Limits missed by 47.00 points of accuracy.** Removes 80% of stem, 35% of head. Accuracy 40.00%. That saves "
-        "80.00% of the bytes and loses 50.00 points on 64 images, an estimate, as measuring stopped there: the plan misses the limit."
+        "80.00% of the bytes and loses 50.00 points on 64 images, an estimate, as measuring stopped there: the "
+        "plan misses the limit."
     )
     assert probe.startswith("**Limits missed by 15.00 points of memory.** It probes stem. Removes 10% of stem.")
     assert kept.startswith("**Limits kept.** Removes 60% of stem, 35% of head.")
