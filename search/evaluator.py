@@ -47,7 +47,8 @@ class Answers:
 
     Args:
         predictions: Its answers.
-        work: What it did for an image on average; None where no measure asks for it.
+        work: What it did for an image on average, of those drawn at random where it was rejected early; None where no
+            measure asks for it.
     """
 
     predictions: Predictions
@@ -182,7 +183,10 @@ class Evaluator:
                 enough=lambda classes, labels: bool(rejection.decide(classes == labels)),
                 forward=forward,
             )
-        return Answers(predictions, None if counter is None else counter.work())
+        stopped = rejection is not None and len(predictions.labels) < len(self.images)
+        # Those behind are the ones that the model is least sure of.
+        counted = rejection.drawn if rejection is not None and stopped else None
+        return Answers(predictions, None if counter is None else counter.work(counted))
 
     def _summary(
         self,

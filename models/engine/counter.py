@@ -1,7 +1,7 @@
 """Counting the work of a model on real images, while the engine answers, which knows its spikes anyway."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -28,8 +28,8 @@ class Counter:
         for one in self._synapses:
             first[one.reading] = min(steps[one.node], first.get(one.reading, len(steps)))
         self._readings = tuple(tuple(r for r, at in first.items() if at == n) for n in range(len(program.steps)))
-        self._totals: dict[Reading, Any] = {}
-        self._images: dict[Reading, int] = {}
+        # Of every reading, how many images were asked in turn, and their sums, float64 `[3, T]`.
+        self._counted: dict[Reading, list[tuple[int, np.ndarray]]] = {r: [] for r in first}
         self._lock = threading.Lock()
 
     def readings(self, number: int) -> tuple[Reading, ...]:
@@ -39,8 +39,7 @@ class Counter:
     def add(self, reading: Reading, counted: np.ndarray) -> None:
         """Add what was counted of some images, float64 ``[3, T, N]``."""
         with self._lock:
-            self._totals[reading] = self._totals.get(reading, 0.0) + counted.sum(-1)
-            self._images[reading] = self._images.get(reading, 0) + counted.shape[2]
+            self._counted[reading].append((counted.shape[2], counted.sum(-1)))
 
     def before(self, images: int) -> Callable[[int, Seen], None]:
         """What an engine that answers so many images calls before every step."""
@@ -51,14 +50,18 @@ class Counter:
 
         return count
 
-    def work(self) -> Work:
-        """The mean work for one image."""
-        return Work(max(self._images.values(), default=0), tuple(self._layers()), self._unknown)
+    def work(self, images: int | None = None) -> Work:
+        """The mean work for one image.
 
-    def _layers(self) -> Iterator[LayerWork]:
+        Args:
+            images: Of the first so many images that were asked, or a few more: batches count as wholes. None is all.
+        """
+        totals = {reading: _total(counted, images) for reading, counted in self._counted.items()}
+        return Work(max((seen for seen, _ in totals.values()), default=0), tuple(self._layers(totals)), self._unknown)
+
+    def _layers(self, totals: Mapping[Reading, tuple[int, np.ndarray]]) -> Iterator[LayerWork]:
         for one in self._synapses:
-            uses, spikes, neurons = self._totals[one.reading]
-            images = self._images[one.reading]
+            images, (uses, spikes, neurons) = totals[one.reading]
             # Whole numbers until here, which float64 holds exactly.
             done = one.row * uses / images
             yield LayerWork(
@@ -68,6 +71,15 @@ class Counter:
                 spikes=float(spikes.sum()) / images,
                 neurons=round(float(neurons.sum()) / images),
             )
+
+
+def _total(counted: Iterable[tuple[int, np.ndarray]], most: int | None) -> tuple[int, np.ndarray]:
+    seen, total = 0, np.zeros((3, 1))
+    for images, sums in counted:
+        if most is not None and seen >= most:
+            break
+        seen, total = seen + images, total + sums
+    return seen, total
 
 
 class CountCache:

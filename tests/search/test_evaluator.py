@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from primesvt.models import DataSet, PrimeSVTError, count_work, model_bytes, predict, wilson
+from primesvt.models import DataSet, PrimeSVTError, batch_size_of, config_of, count_work, model_bytes, predict, wilson
 from primesvt.pruning import PruningPlan, measure_named, prune, pruned_bytes
 from primesvt.search import Constraints, Evaluation, Evaluator, StoppingRule
 
@@ -207,14 +207,16 @@ def test_what_was_measured_without_counting_is_counted_later(data: DataSet) -> N
     assert evaluator.completed(without, PLAN).measures == evaluator.evaluate(PLAN).measures
 
 
-def test_a_plan_that_is_rejected_early_is_counted_on_the_images_seen() -> None:
+def test_a_plan_that_is_rejected_early_is_counted_on_the_images_drawn_at_random() -> None:
+    """Those behind them are the least sure ones, which are no sample of all."""
     model, data = told()
     evaluator = Evaluator(model, data.selection, measures=COUNTED)
-    stopped = evaluator.evaluate(
-        BAD, stopping(evaluator, risk=0.5, max_drop=3).rejection(evaluator.key(BAD), 0, evaluator.sureness)
-    )
-    assert stopped.images < len(data.selection)
-    assert stopped.measures["synops"] > 0
-    # What was counted of the images seen is not counted again.
+    rejection = stopping(evaluator, risk=0.5, max_drop=3).rejection(evaluator.key(BAD), 0, evaluator.sureness)
+    stopped = evaluator.evaluate(BAD, replace(rejection, drawn=1, risk=0))
+    first = batch_size_of(config_of(model))
+    assert first < stopped.images < len(data.selection)
+    drawn = replace(data.selection, indices=data.selection.indices[rejection.order[:first]])
+    assert stopped.measures["synops"] == pytest.approx(count_work(prune(model, BAD), drawn)[1].synops)
+    # What was counted then is not counted again.
     whole = evaluator.evaluate(BAD).measures["synops"]
     assert whole == pytest.approx(count_work(prune(model, BAD), data.selection)[1].synops)
