@@ -31,7 +31,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -40,6 +39,7 @@ from kept import add_options, machine, settle
 from layers import layer_times
 from layers import table as layer_table
 from limit import Limit, seconds
+from resident import forget_peak, resident
 from spikingjelly.activation_based import functional
 from spikingjelly.activation_based import model as zoo
 from torch import nn
@@ -208,7 +208,7 @@ def answer_once(name: str, way: str, batch: int) -> None:
     """In a process of its own: load, answer one batch by one way, and print the peak."""
     stock, images = zoo_model(name), images_for(name, batch)
     # The statistics of random images took memory, too: the peak begins anew.
-    Path("/proc/self/clear_refs").write_text("5")
+    forget_peak()
     with torch.inference_mode():
         if way == "stock":
             stock_way(stock, images)
@@ -216,8 +216,7 @@ def answer_once(name: str, way: str, batch: int) -> None:
             model = from_spikingjelly(stock, image_size=(images.shape[-2], images.shape[-1])).eval()
             del stock
             asked(forward_of(model, tuple(images.shape)))(images)
-    line = next(x for x in Path("/proc/self/status").read_text().splitlines() if x.startswith("VmHWM:"))
-    print(1024 * int(line.split()[1]))
+    print(resident("VmHWM"))
 
 
 def peak(name: str, way: str, batch: int) -> int:

@@ -12,12 +12,12 @@ import json
 import subprocess
 import sys
 import warnings
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import optuna
 from kept import add_options, machine, settle
+from resident import forget_peak, resident
 from torch import nn
 
 from primesvt.models import DataSet, build, model_bytes, named_config
@@ -58,12 +58,6 @@ def search(model: nn.Module, args: argparse.Namespace) -> None:
     )
 
 
-def status(name: str) -> int:
-    """A line of the process's status, in bytes."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
-
-
 def in_this_process(args: argparse.Namespace) -> dict[str, int]:
     """Base, peak and the model's bytes."""
     warnings.simplefilter("ignore")
@@ -81,11 +75,11 @@ def in_this_process(args: argparse.Namespace) -> dict[str, int]:
         std=config.std,
     )
     search(build(tiny), args)
-    Path("/proc/self/clear_refs").write_text("5")
-    base = status("VmRSS")
+    forget_peak()
+    base = resident("VmRSS")
     model = build(config)
     search(model, args)
-    return {"base": base, "peak": status("VmHWM") - base, "model": model_bytes(model)}
+    return {"base": base, "peak": resident("VmHWM") - base, "model": model_bytes(model)}
 
 
 def main() -> None:

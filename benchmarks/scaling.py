@@ -27,12 +27,12 @@ from multiprocessing.synchronize import Barrier
 from typing import Any
 
 import optuna
-from growth import HEADER, curves
+from growth import HEADER, config_of_size, curves
 from kept import add_options, machine, settle
 from stopwatch import Stopwatch
 from torch import nn
 
-from primesvt.models import DataSet, SpikeDrivenTransformerConfig, open_data
+from primesvt.models import DataSet, open_data
 from primesvt.pruning import prunable_layers
 from primesvt.pruning.family_contract import lively_model
 from primesvt.search import Constraints, Evaluator
@@ -51,21 +51,9 @@ SHARED_SAMPLERS, SHARED_DEPTH, SHARED_TRIALS, ROUNDS = ("tpe", PRIORITIZED.name)
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
 
 
-def model_of(depth: int, data: DataSet) -> nn.Module:
+def model_of(depth: int) -> nn.Module:
     """A model with lively neurons."""
-    config = SpikeDrivenTransformerConfig.uniform(
-        embed_dim=64,
-        depth=depth,
-        heads=8,
-        pooling="1101",
-        in_channels=1,
-        image_size=(28, 28),
-        classes=data.classes,
-        time_steps=4,
-        mean=(0.2883,),
-        std=(0.3541,),
-    )
-    return lively_model(config).float()
+    return lively_model(config_of_size(depth)).float()
 
 
 def settings_of(sampler: str, images: int, layers: tuple[str, ...] = ()) -> StudySettings:
@@ -121,7 +109,7 @@ def work(shared: Shared, ready: Barrier, spans: "SimpleQueue[tuple[float, float,
     warnings.simplefilter("ignore")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     data = open_data(None)
-    subject, settings = Subject(model_of(SHARED_DEPTH, data), data), settings_of(shared.sampler, shared.images)
+    subject, settings = Subject(model_of(SHARED_DEPTH), data), settings_of(shared.sampler, shared.images)
     # What a process does once.
     run_study("warm", optuna.storages.InMemoryStorage(), subject, settings, RunOptions(trials=1))
     ready.wait()
@@ -173,11 +161,11 @@ def trial_rows(args: argparse.Namespace) -> list[dict[str, Any]]:
     if args.quick:
         samplers = tuple(name for name in samplers if name != "gp")
     data = open_data(None)
-    few = tuple(layer.name for layer in prunable_layers(model_of(DEPTHS[0], data)))
+    few = tuple(layer.name for layer in prunable_layers(model_of(DEPTHS[0])))
     rows: list[dict[str, Any]] = []
     print(f"{'depth':>5}{'layers':>8}  {'sampler':<12}" + "".join(f"{name:>10}" for name in COLUMNS) + "   s per trial")
     for depth in DEPTHS[:2] if args.quick else DEPTHS:
-        model = model_of(depth, data)
+        model = model_of(depth)
         every = tuple(layer.name for layer in prunable_layers(model))
         for layers in dict.fromkeys((few, every)):
             for sampler in samplers:

@@ -43,7 +43,8 @@ class Measure:
             it, so that its trials are comparable wherever they run.
         told_by: From such data to what measures a model, instead of ``of``.
         digits: Decimal places worth showing.
-        units: How people may write a value, such as a limit; of a count, as in 1.5M, if nothing is said.
+        units: How people may write a value, such as a limit. If nothing is said, bytes and plain counts as in 1.5M, all
+            else alone or with its ``unit``.
         note: What is to be said of a value beside it, for a person, of the model and its work.
 
     Raises:
@@ -58,7 +59,7 @@ class Measure:
     table: Callable[[nn.Module, Tell], Mapping[str, Any]] | None = None
     told_by: Callable[[Mapping[str, Any]], Callable[[nn.Module], float]] | None = None
     digits: int = 0
-    units: Units = COUNTS
+    units: Units | None = None
     note: Callable[[nn.Module, Work], str] | None = None
 
     def __post_init__(self) -> None:
@@ -96,6 +97,15 @@ class Measure:
             PrimeSVTError: It needs the work, and there is none.
         """
         return float(self.of(model) if self.of_work is None or work is None else self.of_work(work))
+
+    def read(self, text: str) -> float:
+        """A value, such as a limit, as people write it.
+
+        Raises:
+            PrimeSVTError: It is no number above 0, or its unit is not known.
+        """
+        counted = COUNTS if self.unit in ("", "bytes") else Units({self.unit: 1}, f"3 or 3{self.unit}")
+        return (self.units or counted).read(text)
 
     def text(self, value: float) -> str:
         """A value for a person, with its unit."""

@@ -26,14 +26,15 @@ class Units:
             PrimeSVTError: It is none, or the unit is none of these.
         """
         # An exponent goes before a unit that begins with an E.
-        found = re.fullmatch(r"([0-9.]+(?:e[+-]?[0-9]+)?)\s*(\S*)", _plain(text))
+        found = re.fullmatch(r"\+?([0-9.]+(?:e[+-]?[0-9]+)?)\s*(\S*)", _plain(text))
         scales = {"": 1.0, **{_plain(unit): scale for unit, scale in self.scales.items()}}
         try:
             value = float(found[1]) * scales[found[2]] if found else 0.0
         except (KeyError, ValueError):
             value = 0.0
         if not 0 < value < float("inf"):
-            raise PrimeSVTError(f"expected a number above 0, such as {self.example}, got {text!r}")
+            known = ", ".join(unit for unit in self.scales if unit)
+            raise PrimeSVTError(f"expected a number above 0, such as {self.example}, got {text!r}; units are {known}")
         return value
 
 
@@ -42,6 +43,6 @@ def _plain(text: str) -> str:
     return text.strip().lower().replace("\u03bc", "\u00b5")
 
 
-_PREFIXES = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
+_PREFIXES = {"": 1, "k": 1e3, "M": 1e6, "G": 1e9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 # Of counts, and of bytes: thousands or 1,024s, with or without a B.
-COUNTS = Units({f"{prefix}{b}": scale for prefix, scale in _PREFIXES.items() for b in ("", "b")}, "1500000 or 1.5M")
+COUNTS = Units({f"{prefix}{b}": scale for prefix, scale in _PREFIXES.items() for b in ("", "B")}, "1500000 or 1.5M")

@@ -60,11 +60,11 @@ def most_of(measure: str) -> Callable[[str], tuple[str, float]]:
     Raises:
         PrimeSVTError: There is no such measure, or another package's cannot be used.
     """
-    units = measure_named(measure).units
+    reads = measure_named(measure).read
 
     def most(text: str) -> tuple[str, float]:
         try:
-            return measure, units.read(text)
+            return measure, reads(text)
         except PrimeSVTError as error:
             raise argparse.ArgumentTypeError(str(error)) from None
 

@@ -14,6 +14,18 @@ def test_a_value_has_its_unit_and_its_digits() -> None:
     assert count.text(count.of(nn.Sequential(nn.ReLU(), nn.ReLU()))) == "2"
 
 
+def test_a_value_is_read_as_it_is_counted() -> None:
+    """A thousand is no prefix of a unit that begins with the same letter: 5m of milliseconds is no 5,000,000."""
+
+    def measure(unit: str) -> Measure:
+        return Measure(name="joy", label="joy", unit=unit, of=lambda _model: 0.0)
+
+    assert [measure(unit).read("1.5M") for unit in ("", "bytes")] == [1.5e6, 1.5e6]
+    assert [measure("ms").read(text) for text in ("5", "5ms", "+5 MS")] == [5, 5, 5]
+    with pytest.raises(PrimeSVTError, match=r"such as 3 or 3ms, got '5m'; units are ms$"):
+        measure("ms").read("5m")
+
+
 @pytest.mark.parametrize("name", ["accuracy", "bytes", "images", "memory_saving", "Joy", "a b", ""])
 def test_names_that_every_trial_has_are_refused(name: str) -> None:
     with pytest.raises(PrimeSVTError, match=f"cannot be called '{name}'"):

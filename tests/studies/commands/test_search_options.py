@@ -115,7 +115,8 @@ def test_a_limit_has_the_units_of_its_measure(another_measure, capsys) -> None:
     with pytest.raises(SystemExit):
         made.parse_args(["--limit", "busiest=2.5ms"])
     error = capsys.readouterr().err.splitlines()[-1]
-    assert error.endswith(": error: argument --limit: expected a number above 0, such as 90 or 2bursts, got '2.5ms'")
+    said = "expected a number above 0, such as 90 or 2bursts, got '2.5ms'; units are bursts, spikes"
+    assert error.endswith(f": error: argument --limit: {said}")
 
 
 def test_a_sampler_goes_by_its_name() -> None:
