@@ -167,7 +167,7 @@ def _normalize(sums, entries, scale, shift):  # type: ignore[no-untyped-def]  # 
 
 
 @compiled(parallel=False, inline="always")
-def _fire(v, current, neuron, bits):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def fire_row(v, current, neuron, bits):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """One time step of a row of neurons, potentials ``v`` and currents eight to a byte of ``bits``."""
     tau, inverse, threshold = neuron
     for b in range(bits.shape[0]):
@@ -199,7 +199,7 @@ def _emit(sums, start, stop, frames, steps, neuron, fired, out, stream, channels
         for t in range(steps):
             row = sums[(q - start) * frames + (t if frames > 1 else 0)]
             if spiking:
-                _fire(v, row, neuron, own)
+                fire_row(v, row, neuron, own)
                 for j in range(channels.shape[0]):
                     row[j] = np.float32((own[j // BYTE] >> np.uint8(j % BYTE)) & np.uint8(1))
             if adds:
@@ -208,7 +208,7 @@ def _emit(sums, start, stop, frames, steps, neuron, fired, out, stream, channels
                 for j in range(out.shape[2]):
                     out[t, q, j] = row[j]
             if fires:
-                _fire(v, current if adds else row, neuron, fired[t, q])
+                fire_row(v, current if adds else row, neuron, fired[t, q])
 
 
 @compiled

@@ -7,9 +7,9 @@ from torch.nn import functional as F
 
 from ..layers.fused_neuron import charged
 from ..layers.kernels import LOCK, compiled
-from . import simd
 from .activations import BYTE, Frames, Plain, Spikes, byte_count
 from .spike_conv import Neuron
+from .spike_kernels import fire_row
 
 # Neurons of one channel that a task handles before it goes on to the next channel.
 _RUN = 512
@@ -92,7 +92,6 @@ def _fire_planes(x, tau, threshold, bits):  # type: ignore[no-untyped-def]  # pr
 
 @compiled
 def _fire_rows(x, neuron, bits):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    tau, inverse, threshold = neuron
     frames, positions, channels = x.shape
     steps, width = bits.shape[0], bits.shape[2]
     runs = (positions + 63) // 64
@@ -105,11 +104,7 @@ def _fire_rows(x, neuron, bits):  # type: ignore[no-untyped-def]  # pragma: no c
                 source = x[t if frames > 1 else 0, q]
                 for j in range(channels):
                     current[j] = source[j]
-                for b in range(width):
-                    at = b * BYTE * 4
-                    bits[t, q, b] = simd.integrate(
-                        v.ctypes.data + at, current.ctypes.data + at, tau, inverse, threshold
-                    )
+                fire_row(v, current, neuron, bits[t, q])
 
 
 @compiled
