@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -156,8 +157,8 @@ def run_study(
         options: How to run it; the defaults where it is None.
 
     Raises:
-        PrimeSVTError: The settings make no sense for this model, the study exists with other ones, or the storage
-            fails.
+        PrimeSVTError: The settings make no sense for this model, the study exists with other ones, or is deleted
+            meanwhile, or the storage fails.
     """
     # The progress bar says what Optuna's log would, and a trial that is interrupted is no reason for a traceback.
     optuna.logging.set_verbosity(logging.ERROR)
@@ -175,7 +176,7 @@ def run_study(
     settings = settings.for_trials(trials)
     check_reachable(settings, subject.model, problem.space)
     sampler = make_sampler(settings.sampler, problem, settings.options, seed=settings.seed)
-    with storage_errors(f"study {name!r}"):
+    with storage_errors(f"study {name!r}"), _noticing_deletion(name, storage):
         study = study or _created(name, storage, settings)
         study.sampler = sampler
         _claim(study, settings, study_identity(settings, subject.model, evaluator.images))
@@ -197,6 +198,20 @@ def _created(name: str, storage: BaseStorage, settings: StudySettings) -> optuna
     return optuna.create_study(
         study_name=name, storage=storage, directions=settings.goals.directions, load_if_exists=True
     )
+
+
+@contextmanager
+def _noticing_deletion(name: str, storage: BaseStorage) -> Iterator[None]:
+    """Say that somebody deleted the study, where a storage says only that there is no such number."""
+    try:
+        yield
+    except KeyError:
+        if existing(name, storage) is not None:
+            raise
+        raise PrimeSVTError(
+            f"The study {name!r} is gone from its storage: somebody has deleted it while it ran. The same command "
+            "begins it anew."
+        ) from None
 
 
 def _claim(study: optuna.Study, settings: StudySettings, identity: Mapping[str, Any]) -> None:

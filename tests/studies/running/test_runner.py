@@ -684,6 +684,26 @@ def test_a_storage_that_fails_on_the_way_and_recovers(method: str) -> None:
     assert run(storage).over
 
 
+@pytest.mark.parametrize("moment", ["in a trial", "between trials"])
+@pytest.mark.parametrize("kind", STORAGES)
+def test_a_study_that_is_deleted_while_it_runs(kind: str, moment: str, tmp_path: Path) -> None:
+    storage, status = Store(kind, tmp_path), list[Status]()
+
+    def delete() -> None:
+        if len(status) == 3:
+            optuna.delete_study(study_name="s", storage=storage.open())
+
+    def on_status(now: Status) -> None:
+        status.append(now)
+        if moment == "between trials":
+            delete()
+
+    options = RunOptions(trials=9, on_status=on_status, on_batch=lambda _: delete() if moment == "in a trial" else None)
+    with pytest.raises(PrimeSVTError, match=r"^The study 's' is gone from its storage: somebody has deleted it"):
+        run_study("s", storage.open(), Subject(tiny_model(), noisy_data()), settings_of("random"), options)
+    assert len(status) == 3
+
+
 def test_a_database_that_may_only_be_read(tmp_path: Path) -> None:
     open_storage(f"{tmp_path}/s.db")
     storage = open_storage(f"sqlite:///file:{tmp_path}/s.db?mode=ro&uri=true")
