@@ -6,7 +6,7 @@ the group ``primesvt.measures``. It can be a column of tables and reports, an ob
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from torch import nn
@@ -27,6 +27,18 @@ RESERVED = frozenset(
 
 def _unsaid(_model: nn.Module) -> float:
     raise PrimeSVTError("This measure looks at images or at a table: it says nothing of a model alone.")
+
+
+@dataclass(frozen=True)
+class _Told:
+    """Measures a model by what is known of the unpruned one; equal to another that knows the same."""
+
+    told_by: Callable[[Mapping[str, Any]], Callable[[nn.Module], float]]
+    table: Mapping[str, Any] = field(hash=False)
+    of: Callable[[nn.Module], float] = field(compare=False)
+
+    def __call__(self, model: nn.Module) -> float:
+        return self.of(model)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,8 +95,10 @@ class Measure:
         return self.told_by is not None
 
     def knowing(self, table: Mapping[str, Any]) -> Self:
-        """The measure with its table: from then on it measures a model alone."""
-        return self if self.told_by is None else replace(self, of=self.told_by(table), table=None, told_by=None)
+        """The measure with its table: from then on it measures a model alone. Equal where the tables are."""
+        if self.told_by is None:
+            return self
+        return replace(self, of=_Told(self.told_by, table, self.told_by(table)), table=None, told_by=None)
 
     def value(self, model: nn.Module, work: Work | None) -> float:
         """The number of a model.

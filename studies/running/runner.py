@@ -105,8 +105,8 @@ class RunOptions:
         on_table: Called while the table of a measure is made, with its name, the steps done, and all.
         evaluator_type: How plans are measured.
         evaluators: What measured the plans of studies before this one, of studies that are run one after the other:
-            those of the same model and images share what the unpruned model answered and what plans have in common,
-            where no measure has a table. None shares nothing: activations that are kept serve one study at a time.
+            those of the same model and images share what the unpruned model answered and what plans have in common.
+            None shares nothing: activations that are kept serve one study at a time.
     """
 
     trials: int | None = None
@@ -180,8 +180,9 @@ def run_study(
         study = study or _created(name, storage, settings)
         study.sampler = sampler
         _claim(study, settings, study_identity(settings, subject.model, evaluator.images))
-        if tables:  # another worker that began at the same time may have been faster
-            evaluator = replace(evaluator, measures=settings.measures_knowing(keep_tables(study, tables)))
+        # Another worker that began at the same time may have been faster.
+        if tables and (measures := settings.measures_knowing(keep_tables(study, tables))) != evaluator.measures:
+            evaluator = replace(evaluator, measures=measures)
         run, objective = _begin(study, settings, problem, evaluator)
         begin_start(run, evaluator.pruner, trials)
         try:

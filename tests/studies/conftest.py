@@ -1,6 +1,8 @@
 """A small trained model and its data on disk."""
 
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,20 +16,24 @@ from ..conftest import noisy_data
 
 
 @pytest.fixture
-def another_measure(monkeypatch: pytest.MonkeyPatch) -> Measure:
+def add_measure(monkeypatch: pytest.MonkeyPatch) -> Callable[[Measure], None]:
+    """Adds a measure as another package does."""
+
+    def add(measure: Measure) -> None:
+        point = SimpleNamespace(name=measure.name, value=f"somewhere:{measure.name.upper()}", load=lambda: measure)
+        monkeypatch.setattr(plugins, "entry_points", lambda group: [point] if group == "primesvt.measures" else [])
+
+    return add
+
+
+@pytest.fixture
+def another_measure(add_measure: Callable[[Measure], None]) -> Measure:
     """A measure that another package adds."""
     units = Units({"bursts": 100, "spikes": 1}, "90 or 2bursts")
     measure = Measure(
         name="busiest", label="busiest layer", unit="spikes", of_work=_busiest, digits=1, units=units, note=_which
     )
-
-    class Point:
-        name, value = "busiest", "somewhere:BUSIEST"
-
-        def load(self) -> Measure:
-            return measure
-
-    monkeypatch.setattr(plugins, "entry_points", lambda group: [Point()] if group == "primesvt.measures" else [])
+    add_measure(measure)
     return measure
 
 

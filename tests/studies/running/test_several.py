@@ -1,5 +1,6 @@
 """The studies of a comparison, one after the other."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 from optuna.storages import InMemoryStorage
 
 from primesvt.models import PrimeSVTError
+from primesvt.pruning import Measure
 from primesvt.search.samplers import PrioritizedOptions
 from primesvt.studies.running.runner import RunOptions
 from primesvt.studies.running.settings import StudySettings
@@ -19,6 +21,13 @@ from .test_runner import LAYERS, LIMITS
 
 COMMON = {"layers": LAYERS, "constraints": LIMITS, "step": 0.25, "max_ratio": 0.75, "seed": 5}
 FIXED = Arm("mine", StudySettings(**COMMON, options=PrioritizedOptions(rates=(0.25, 0.5))))
+TOLD = Measure(
+    name="joy",
+    label="joy",
+    unit="",
+    table=lambda _model, _tell: {"points": [40, 2.5]},
+    told_by=lambda table: lambda _model: sum(table["points"]),
+)
 DRAWN = Arm("random", StudySettings(**COMMON, sampler="random"), trials=2)
 
 
@@ -60,6 +69,18 @@ def test_the_unpruned_model_is_asked_once_for_all_studies_of_the_same_images() -
     for arm, run in zip(studies_of([DRAWN, halved], seeds=2), runs, strict=True):
         (alone,) = run_studies(InMemoryStorage(), subject, [arm])
         assert [t.values for t in alone.finished] == [t.values for t in run.finished]
+
+
+def test_studies_with_a_table_share_it_and_what_measures_them(add_measure: Callable[[Measure], None]) -> None:
+    """Such as with predicted latency: what measures by equal tables is equal."""
+    add_measure(TOLD)
+    seen: list[int] = []
+    subject, storage = Subject(tiny_model(), noisy_data()), InMemoryStorage()
+    limited = replace(DRAWN, settings=replace(DRAWN.settings, measures=(TOLD.name,)))
+    runs = run_studies(storage, subject, studies_of([limited], seeds=3), RunOptions(on_batch=seen.append))
+    asked = sum(t.user_attrs["images"] for run in runs for t in run.finished if "reused" not in t.user_attrs)
+    assert sum(seen) == asked + len(subject.data.selection)
+    assert {t.user_attrs["joy"] for run in runs for t in run.finished} == {42.5}
 
 
 def test_a_study_alone_shares_nothing_and_two_devices_do_not_share() -> None:
