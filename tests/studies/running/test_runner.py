@@ -77,7 +77,7 @@ def run(
     *,
     model: nn.Module | None = None,
     data: DataSet | None = None,
-    trials: int = 100,
+    trials: int | None = 100,
     name: str = "s",
     on_batch: Callable[[int], None] = lambda _: None,
     **changes: Any,
@@ -362,14 +362,17 @@ def test_two_threads_end_with_the_plan_of_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "sampler", "trials"),
+    ("kind", "sampler", "trials", "changes"),
     [
-        ("memory", "tpe", 13),
-        ("memory", "prioritized", 100),
-        pytest.param("postgresql", "random", 12, marks=pytest.mark.slow),
+        ("memory", "tpe", 13, {}),
+        ("memory", "prioritized", 100, {}),
+        ("memory", "prioritized", None, {"probe_first": False, "exhaust": True}),
+        pytest.param("postgresql", "random", 12, {}, marks=pytest.mark.slow),
     ],
 )
-def test_eight_workers(kind: str, sampler: str, trials: int, request: pytest.FixtureRequest) -> None:
+def test_eight_workers(
+    kind: str, sampler: str, trials: int | None, changes: Mapping[str, bool], request: pytest.FixtureRequest
+) -> None:
     """So many trials, no plan measured twice, and the policy's plan is that of one worker."""
     memory = InMemoryStorage()
     url = request.getfixturevalue("database") if kind == "postgresql" else None
@@ -377,7 +380,7 @@ def test_eight_workers(kind: str, sampler: str, trials: int, request: pytest.Fix
 
     def work(model: nn.Module) -> None:
         storage = memory if url is None else open_storage(url)
-        results.append(run(storage, model=model, sampler=sampler, trials=trials))
+        results.append(run(storage, model=model, sampler=sampler, trials=trials, **changes))
 
     with counted() as seen, mock.patch("primesvt.studies.running.runner._POLL_SECONDS", 0.02):
         threads = [threading.Thread(target=work, args=(model,)) for model in models]
@@ -391,7 +394,7 @@ def test_eight_workers(kind: str, sampler: str, trials: int, request: pytest.Fix
     assert len(keys) == len(set(keys))
     assert "RUNNING" not in states(results[0])
     if sampler == "prioritized":
-        assert [final(result) for result in results] == [final(run(InMemoryStorage()))] * 8
+        assert [final(result) for result in results] == [final(run(InMemoryStorage(), **changes))] * 8
     else:
         assert [len(result.finished) for result in results] == [trials] * 8
 
