@@ -157,9 +157,10 @@ def speedups(args: argparse.Namespace) -> list[dict[str, Any]]:
     os.environ |= ONE_THREAD  # of processes that begin from now on
     rows = []
     for sampler in SHARED_SAMPLERS:
-        trials, layers, what = args.shared_trials, (), f"{args.shared_trials} trials"
-        if sampler == PRIORITIZED.name:
-            trials, layers, what = 2 * SHARED_TRIALS, SHARED_LAYERS[: 1 if args.quick else 2], "to its end"
+        to_end = sampler == PRIORITIZED.name
+        layers = SHARED_LAYERS[: 1 if args.quick else 2] if to_end else ()
+        trials = 2 * SHARED_TRIALS if to_end else args.shared_trials
+        what = "to its end" if to_end else f"{trials} trials"
         seconds: dict[int, list[tuple[float, float]]] = {1: [], args.workers: []}
         with tempfile.TemporaryDirectory() as folder:
             for _ in range(1 if args.quick else ROUNDS):

@@ -35,8 +35,8 @@ while another measures the next step is a guess: the step that comes after it, i
 and so on through all plans that run. The likeliest way is taken, to the first step that nobody takes. A layer alone
 surely stands what it stood on top of others; any other plan keeps the limit as probably as those of several layers did
 that are known. A guess that proves wrong was measured for nothing. Rates are tried from the largest down and most are
-refuted, so what is guessed wrong is mostly the one that is kept, once a layer: on recorded answers two workers are 1.6 to
-1.7 times as fast as one, and 1.9 to 2 times if they knew every answer (``docs/cluster.md``).
+refuted, so what is guessed wrong is mostly the one that is kept, once a layer: on recorded answers two workers are 1.6
+to 1.7 times as fast as one, and 1.9 to 2 times if they knew every answer (``docs/cluster.md``).
 """
 
 import math

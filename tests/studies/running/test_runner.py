@@ -1,5 +1,6 @@
 """Real small studies, from the first trial to the last, and through whatever happens in between."""
 
+import itertools
 import json
 import os
 import signal
@@ -397,6 +398,18 @@ def test_eight_workers(
         assert [final(result) for result in results] == [final(run(InMemoryStorage(), **changes))] * 8
     else:
         assert [len(result.finished) for result in results] == [trials] * 8
+
+
+def test_without_trials_the_policy_comes_to_its_end_however_many_trials_it_did_not_need() -> None:
+    storage = InMemoryStorage()
+    result = run(storage, trials=1)
+    others = list(itertools.product([0.75], [0.0, 0.25, 0.5, 0.75], [0.0, 0.25, 0.5, 0.75]))
+    for plan in others:  # none is the policy's
+        result.study.enqueue_trial(dict(zip(LAYERS, plan, strict=True)))
+    alone = run(InMemoryStorage(), trials=None)
+    result = run(storage, trials=None)
+    assert len(result.finished) == len(alone.finished) + len(others)
+    assert final(result) == final(alone) is not None
 
 
 SHARED = [("sqlite", "tpe", 13), ("journal", "sensitivity", 12), ("postgresql", "prioritized", 100)]
