@@ -53,14 +53,14 @@ class Places:
                 return place
             after = sum(number < trial.number for number in rivals)
 
-    def has_room(self, trials: int) -> bool:
+    def has_room(self, trials: float) -> bool:
         """Whether a study that shall have so many trials lacks one, beside those that are finished or run."""
         taken = self._taken().values()
         # Trials that are pruned hold a place and count for nothing.
         trials += len(self._pruned)
         return sum(place < trials for place in taken) < trials
 
-    def is_surplus(self, trial: optuna.Trial, trials: int) -> bool:
+    def is_surplus(self, trial: optuna.Trial, trials: float) -> bool:
         """Whether a trial that has begun would be one too many: others began at the same moment, with all places."""
         place = self._taken().get(trial.number, 0)
         return place >= trials + len(self._pruned)

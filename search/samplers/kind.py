@@ -87,6 +87,10 @@ class NoOptions:
     """A sampler without options."""
 
 
+def _never_ends(_sampler: BaseSampler, _study: optuna.Study) -> None:
+    """No plan that a study ended with."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class SamplerKind:
     """A sampler by name. Its functions get the options that a study was given, an object of the class ``options``.
@@ -121,7 +125,7 @@ class SamplerKind:
     options: type[Any] = NoOptions
     deterministic: bool = False
     trials: Callable[[Problem, Any], int] = lambda _problem, _options: DEFAULT_TRIALS
-    result: Callable[[BaseSampler, optuna.Study], Mapping[str, float] | None] = lambda _sampler, _study: None
+    result: Callable[[BaseSampler, optuna.Study], Mapping[str, float] | None] = _never_ends
     leeway: Callable[[Any], float] = lambda _options: 0.0
     largest_ratio: Callable[[SearchSpace, Any], float] = lambda space, _options: space.max_ratio
     at_its_best: Callable[[Any], Any] = lambda options: options
@@ -137,3 +141,8 @@ class SamplerKind:
             raise PrimeSVTError(
                 f"The sampler {self.name} cannot have an option {taken[0]!r}: every study has a setting of that name."
             )
+
+    @property
+    def ends_by_itself(self) -> bool:
+        """Whether its studies come to an end, however many trials they may have."""
+        return self.result is not _never_ends

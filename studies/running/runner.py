@@ -1,6 +1,7 @@
 """Running one study: one sampler on one model, data set and constraint set."""
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -55,7 +56,7 @@ class Status:
 
     Args:
         done: Trials finished.
-        total: Trials it shall have.
+        total: Trials it shall have, or that one worker of a study which ends by itself needs at most.
         feasible: Finished trials that keep the limits.
         best: The feasible trial that saves most, or None.
     """
@@ -186,7 +187,9 @@ def run_study(
         run, objective = _begin(study, settings, problem, evaluator)
         begin_start(run, evaluator.pruner, trials)
         try:
-            _optimize(run, objective, trials, options.on_status)
+            # As many as it needs where it ends by itself: several workers also measure guesses.
+            needed = options.trials is None and settings.kind.ends_by_itself
+            _optimize(run, objective, trials, math.inf if needed else trials, options.on_status)
         except KeyboardInterrupt:
             run = replace(run, interrupted=True)
         # Also those of workers that were killed meanwhile: there may be nobody who begins another trial.
@@ -249,11 +252,13 @@ def _begin(
     return StudyRun(study, settings, problem, baseline.evaluation), objective
 
 
-def _optimize(run: StudyRun, objective: Objective, trials: int, on_status: Callable[[Status], None]) -> None:
+def _optimize(
+    run: StudyRun, objective: Objective, expected: int, trials: float, on_status: Callable[[Status], None]
+) -> None:
     places, standing = Places(run.study), _Standing(run.study)
 
     def report() -> int:
-        status = standing.status(trials)
+        status = standing.status(expected)
         on_status(status)
         return status.done
 

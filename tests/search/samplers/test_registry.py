@@ -32,6 +32,7 @@ def test_all_names_make_a_sampler() -> None:
 
 def test_what_is_said_of_them() -> None:
     assert [name for name in SAMPLERS if sampler_kind(name).deterministic] == ["prioritized", "uniform", "global"]
+    assert [name for name in SAMPLERS if sampler_kind(name).ends_by_itself] == ["prioritized", "uniform", "global"]
     for name, kind in SAMPLERS.items():
         assert kind.name == name
         assert kind.summary

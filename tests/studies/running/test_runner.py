@@ -1,5 +1,6 @@
 """Real small studies, from the first trial to the last, and through whatever happens in between."""
 
+import itertools
 import json
 import os
 import signal
@@ -77,7 +78,7 @@ def run(
     *,
     model: nn.Module | None = None,
     data: DataSet | None = None,
-    trials: int = 100,
+    trials: int | None = 100,
     name: str = "s",
     on_batch: Callable[[int], None] = lambda _: None,
     **changes: Any,
@@ -362,14 +363,17 @@ def test_two_threads_end_with_the_plan_of_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "sampler", "trials"),
+    ("kind", "sampler", "trials", "changes"),
     [
-        ("memory", "tpe", 13),
-        ("memory", "prioritized", 100),
-        pytest.param("postgresql", "random", 12, marks=pytest.mark.slow),
+        ("memory", "tpe", 13, {}),
+        ("memory", "prioritized", 100, {}),
+        ("memory", "prioritized", None, {"probe_first": False, "exhaust": True}),
+        pytest.param("postgresql", "random", 12, {}, marks=pytest.mark.slow),
     ],
 )
-def test_eight_workers(kind: str, sampler: str, trials: int, request: pytest.FixtureRequest) -> None:
+def test_eight_workers(
+    kind: str, sampler: str, trials: int | None, changes: Mapping[str, bool], request: pytest.FixtureRequest
+) -> None:
     """So many trials, no plan measured twice, and the policy's plan is that of one worker."""
     memory = InMemoryStorage()
     url = request.getfixturevalue("database") if kind == "postgresql" else None
@@ -377,7 +381,7 @@ def test_eight_workers(kind: str, sampler: str, trials: int, request: pytest.Fix
 
     def work(model: nn.Module) -> None:
         storage = memory if url is None else open_storage(url)
-        results.append(run(storage, model=model, sampler=sampler, trials=trials))
+        results.append(run(storage, model=model, sampler=sampler, trials=trials, **changes))
 
     with counted() as seen, mock.patch("primesvt.studies.running.runner._POLL_SECONDS", 0.02):
         threads = [threading.Thread(target=work, args=(model,)) for model in models]
@@ -391,9 +395,21 @@ def test_eight_workers(kind: str, sampler: str, trials: int, request: pytest.Fix
     assert len(keys) == len(set(keys))
     assert "RUNNING" not in states(results[0])
     if sampler == "prioritized":
-        assert [final(result) for result in results] == [final(run(InMemoryStorage()))] * 8
+        assert [final(result) for result in results] == [final(run(InMemoryStorage(), **changes))] * 8
     else:
         assert [len(result.finished) for result in results] == [trials] * 8
+
+
+def test_without_trials_the_policy_comes_to_its_end_however_many_trials_it_did_not_need() -> None:
+    storage = InMemoryStorage()
+    result = run(storage, trials=1)
+    others = list(itertools.product([0.75], [0.0, 0.25, 0.5, 0.75], [0.0, 0.25, 0.5, 0.75]))
+    for plan in others:  # none is the policy's
+        result.study.enqueue_trial(dict(zip(LAYERS, plan, strict=True)))
+    alone = run(InMemoryStorage(), trials=None)
+    result = run(storage, trials=None)
+    assert len(result.finished) == len(alone.finished) + len(others)
+    assert final(result) == final(alone) is not None
 
 
 SHARED = [("sqlite", "tpe", 13), ("journal", "sensitivity", 12), ("postgresql", "prioritized", 100)]
