@@ -17,8 +17,9 @@ from torch import nn
 from ..hooks import Hooks
 from ..kept import Kept
 from .reference import Reference
+from .rounding import rounded
 from .step import NewTensors
-from .twin import twin_of
+from .twin import precise_twin_of
 
 
 @dataclass(frozen=True)
@@ -30,14 +31,15 @@ class Norm:
     def repair(self, reference: Reference, pruned: nn.Module, kept: Kept) -> NewTensors:
         """Running means and variances of every BatchNorm."""
         del kept  # The statistics are those of the pruned model, whatever it was.
-        twin, tensors, layers = twin_of(pruned), {}, []
+        twin, tensors, layers = precise_twin_of(pruned), {}, []
         names = {module: name for name, module in twin.named_modules()}
+        dtype = next(pruned.parameters()).dtype
 
         def measure(frames: torch.Tensor, norm: nn.Module) -> None:
             variance, mean = torch.var_mean(frames, (0, 2, 3), unbiased=False)
             for kind, value in (("running_mean", mean), ("running_var", variance)):
-                setattr(norm, kind, value)
-                tensors[f"{names[norm]}.{kind}"] = value
+                setattr(norm, kind, rounded(value, dtype))
+                tensors[f"{names[norm]}.{kind}"] = getattr(norm, kind).to(dtype)
             layers.append(names[norm])
 
         with torch.no_grad(), Hooks() as hooks:
@@ -51,5 +53,5 @@ class Norm:
                 else:
                     # What a RepConv's BatchNorm reads has a border, which is no part of the statistics.
                     hooks.after(conv, lambda _c, _i, output, norm=norm: measure(output, norm))
-            twin(reference.images)
+            twin(reference.images.double())
         return NewTensors(tensors, tuple(layers))

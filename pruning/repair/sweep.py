@@ -22,8 +22,9 @@ from ..rows import patches, sampled
 from .affine import Affine
 from .classifier import classifier_change
 from .reference import Layer, Reference, Signal, per_image
+from .rounding import rounded
 from .step import NewTensors
-from .twin import twin_of
+from .twin import precise_twin_of
 
 # A filter whose output differs from what is wanted by less than this share of its deviation needs nothing.
 _NEGLIGIBLE = 1e-3
@@ -47,7 +48,8 @@ class Sweep:
 
     def __init__(self, reference: Reference, pruned: nn.Module, kept: Kept, fit: Fit | None) -> None:
         self._reference, self._recording = reference, reference.recording
-        self._model, self._kept, self._fit = twin_of(pruned), kept, fit
+        self._model, self._kept, self._fit = precise_twin_of(pruned), kept, fit
+        self._dtype = next(pruned.parameters()).dtype
         self._names = {module: name for name, module in self._model.named_modules()}
         self._groups = {leaf: group for group in channel_groups(pruned) for leaf in group.filters}
         self._tensors: dict[str, torch.Tensor] = {}
@@ -69,7 +71,7 @@ class Sweep:
                     hooks.after(module, self._classified)
                 elif isinstance(module, StreamIndex):
                     hooks.before(module, self._adding)
-            self._model(self._reference.images)
+            self._model(self._reference.images.double())
         return NewTensors(self._tensors, tuple(self._layers), self._untreated)
 
     def _convolved(self, conv: nn.Conv2d, inputs: tuple[torch.Tensor], output: torch.Tensor) -> torch.Tensor | None:
@@ -100,7 +102,7 @@ class Sweep:
         goal = layer.stream[self._kept[str(self._groups[self._names[conv]].stream)][channels]]
         before = stream.index_select(2, channels)
         rows = goal.rows - sampled(before, layer.where)
-        mean = goal.mean - before.mean((0, 1, 3, 4)).double()
+        mean = goal.mean - before.mean((0, 1, 3, 4))
         output = self._mended(conv, read, output, self._affine(conv, layer).before(Signal(rows, mean)).rows, mean)
         for norm in layer.norms:
             output = self._model.get_submodule(norm)(output)
@@ -113,8 +115,8 @@ class Sweep:
         layer = self._recording.layers[self._names[conv]]
         self._layers.append(self._names[conv])
         aim = aim.flatten(0, 1)
-        lacking, deviation = aim - self._rows(output, layer), aim.double().std(0, unbiased=False)
-        size = lacking.double().square().mean(0).sqrt()
+        lacking, deviation = aim - self._rows(output, layer), aim.std(0, unbiased=False)
+        size = lacking.square().mean(0).sqrt()
         needy = size > _NEGLIGIBLE * deviation.clamp_min(torch.finfo(torch.float32).eps)
         if not bool(needy.any()):
             return output
@@ -124,29 +126,19 @@ class Sweep:
             if change is None:
                 self._untreated[self._names[conv]] = "its equations have no solution"
             else:
-                output = self._changed(conv, read, output, change.flatten(0, 1) * needy.unsqueeze(1))
-                found = self._rows(output, layer).double().std(0, unbiased=False)
-                scale = (deviation / found.clamp_min(1e-12)).clamp(_LEAST_SCALE, _LARGEST_SCALE)
-                output = self._scaled(conv, output, torch.where(needy, scale, 1.0))
+                change = change * needy.view(conv.groups, -1, 1)
+                found = self._rows(output, layer) + (inputs @ change.mT).movedim(0, 1).flatten(1)
+                # A fit varies less than what it is fitted to, and a neuron behind it would fire less.
+                scale = (deviation / found.std(0, unbiased=False).clamp_min(1e-12)).clamp(_LEAST_SCALE, _LARGEST_SCALE)
+                weight = conv.weight + change.view(conv.weight.shape)
+                self._put(conv, "weight", weight * torch.where(needy, scale, 1.0).view(-1, 1, 1, 1))
+                # Not by calling the module, which would mend it again.
+                output = F.conv2d(read, conv.weight, conv.bias, conv.stride, conv.padding, conv.dilation, conv.groups)
         if layer.norms:
             norm = self._model.get_submodule(layer.norms[-1])
-            shift = mean - self._affine(conv, layer)(output.mean((0, 2, 3)).double())
+            shift = mean - self._affine(conv, layer)(output.mean((0, 2, 3)))
             self._put(norm, "bias", norm.get_parameter("bias") + torch.where(needy, shift, 0.0))
         return output
-
-    def _changed(self, conv: nn.Conv2d, read: torch.Tensor, output: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
-        change = change.view(conv.weight.shape).to(conv.weight.dtype)
-        self._put(conv, "weight", conv.weight + change)
-        return output + F.conv2d(read, change, None, conv.stride, conv.padding, conv.dilation, conv.groups)
-
-    def _scaled(self, conv: nn.Conv2d, output: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
-        """A fit varies less than what it is fitted to, and a neuron behind it would fire less."""
-        scale = scale.to(output.dtype).view(-1, 1, 1)
-        self._put(conv, "weight", conv.weight * scale.unsqueeze(1))
-        if conv.bias is None:
-            return output * scale
-        bias = conv.bias.view(-1, 1, 1)
-        return (output - bias) * scale + bias
 
     def _classified(self, linear: nn.Linear, inputs: tuple[torch.Tensor], output: torch.Tensor) -> torch.Tensor:
         name = self._names[linear]
@@ -170,7 +162,8 @@ class Sweep:
         return Affine.of(self._model, layer.norms, conv.out_channels)
 
     def _put(self, module: nn.Module, kind: str, tensor: torch.Tensor) -> None:
-        """Replace a parameter of the twin; the tensor that it was stays as it is."""
-        tensor = tensor.to(module.get_parameter(kind).dtype)
+        """Replace a parameter of the twin, where it changes; the tensor that it was stays as it is."""
+        before = module.get_parameter(kind)
+        tensor = torch.where(tensor == before, before, rounded(tensor, self._dtype))
         setattr(module, kind, nn.Parameter(tensor, requires_grad=False))
-        self._tensors[f"{self._names[module]}.{kind}"] = tensor
+        self._tensors[f"{self._names[module]}.{kind}"] = tensor.to(self._dtype)

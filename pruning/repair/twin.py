@@ -14,6 +14,11 @@ def twin_of(model: nn.Module) -> nn.Module:
     return assembled(config_of(model).independent(), model.state_dict()).eval().requires_grad_(False)
 
 
+def precise_twin_of(model: nn.Module) -> nn.Module:
+    """A twin in float64, with tensors of its own: what it says does not depend on the processor, but for rounding."""
+    return twin_of(model).double()
+
+
 def placed(model: nn.Module, device: torch.device) -> nn.Module:
     """The model itself where it is on the device, or else one with copies of its tensors there, in its mode."""
     if device_of(model) == device:

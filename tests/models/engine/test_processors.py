@@ -1,24 +1,13 @@
 """The engine's answers are the same bit for bit on other processors, whose machine code is compiled for itself."""
 
 import hashlib
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from primesvt.models import MetaSpikeFormerConfig, SpikformerConfig, build, forward_of
 
-ROOT = Path(__file__).parents[3]
-# Of 2008: no AVX, and no fused multiply-add, which is a function of the C library there.
-OLD = {
-    "NUMBA_CPU_NAME": "nehalem",
-    "NUMBA_CPU_FEATURES": "",
-    "ONEDNN_MAX_CPU_ISA": "SSE41",
-    "ATEN_CPU_CAPABILITY": "default",
-}
+from ...processors import said_on_an_old_processor
 
 
 def digest() -> str:
@@ -46,6 +35,4 @@ def test_on_an_old_processor() -> None:
     # What numba keeps machine code by, so that no processor loads another's.
     key = "from numba.core.registry import cpu_target; print(cpu_target.target_context.codegen().magic_tuple()[1])"
     code = f"{key}; from tests.models.engine.test_processors import digest; print(digest())"
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, cwd=ROOT, env=os.environ | OLD, stdout=subprocess.PIPE, text=True, check=True)
-    assert done.stdout.split() == ["nehalem", digest()]
+    assert said_on_an_old_processor(code) == ["nehalem", digest()]
