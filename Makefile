@@ -13,8 +13,9 @@ demo: $(VENV)/.installed
 	$(BIN)/primesvt demo -o demo-result
 
 test: $(VENV)/.installed
-	@# Two processes of one thread each: more threads than cores slow each other down.
-	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS)
+	@# A process of one thread for each core: more threads slow each other down. Each goes through files that lie side by
+	@# side, whose tests share what they prepare, and takes tests of another only at the end.
+	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

@@ -143,7 +143,8 @@ class Pruner:
             PrimeSVTError: As :meth:`version`.
         """
         model = self.version(plan).model
-        model.load_state_dict({name: tensor.clone() for name, tensor in model.state_dict().items()}, assign=True)
+        for tensor in (*model.parameters(), *model.buffers()):
+            tensor.data = tensor.data.clone()
         return model
 
     def _is_repaired(self, plan: PruningPlan) -> bool:

@@ -7,9 +7,9 @@ dict of theirs becomes a model, and a model becomes a state dict of theirs.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import torch
@@ -259,10 +259,10 @@ def renamed(state: State, layout: Layout) -> dict[str, torch.Tensor]:
     return written
 
 
-def _templates(name: str) -> Iterator[tuple[str, str]]:
+# Every layout is asked for every key of a file whose layout is sought.
+@lru_cache(2**14)
+def _templates(name: str) -> tuple[tuple[str, str], ...]:
     """A module's name as a template may have it, with the number of the block that it then has: of each number one."""
-    yield name, ""
     parts = name.split(".")
-    for i, part in enumerate(parts):
-        if _NUMBER.fullmatch(part):
-            yield ".".join([*parts[:i], _BLOCK, *parts[i + 1 :]]), part
+    numbers = [i for i, part in enumerate(parts) if _NUMBER.fullmatch(part)]
+    return (name, ""), *((".".join([*parts[:i], _BLOCK, *parts[i + 1 :]]), parts[i]) for i in numbers)

@@ -11,6 +11,11 @@ class FrameConv(nn.Conv2d):
     convolutions are faster with, and :mod:`~primesvt.models.layers.sparse_conv` leaves out what is zero.
     """
 
+    def reset_parameters(self) -> None:
+        """Draw weights; without memory to draw them into, which takes a third of building a model, leave it."""
+        if not self.weight.is_meta:
+            super().reset_parameters()
+
     def forward(self, frames: torch.Tensor) -> torch.Tensor:
         """``[B, C, H, W]`` to ``[B, C', H', W']``."""
         if not (self.training and trains_on_cpu(frames)):

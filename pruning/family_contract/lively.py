@@ -1,6 +1,7 @@
 """Models whose neurons fire, images, and plans, all drawn at random: what a proof of pruning needs."""
 
 import copy
+from functools import lru_cache
 
 import torch
 from hypothesis import HealthCheck, settings
@@ -44,6 +45,12 @@ def lively_model(config: ModelConfig, seed: int = 0) -> nn.Module:
         config: Any configuration.
         seed: Of weights and images.
     """
+    return copy.deepcopy(_lively(config, seed))
+
+
+# The tests of a family ask for the same one again and again, and some change it.
+@lru_cache(8)
+def _lively(config: ModelConfig, seed: int) -> nn.Module:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = build(config).double()

@@ -188,7 +188,7 @@ def test_every_family(family: str, pruned: bool, tmp_path: Path) -> None:
 @pytest.mark.parametrize("export", [export_onnx, export_pt2])
 def test_a_model_whose_images_meet_needs_a_fixed_batch(export, tmp_path: Path) -> None:
     """PyTorch's exporters would fall back to the batch that they saw, and say nothing."""
-    sizes = {**COMMON, "embed_dim": 32, "depth": 3, "variant": "cifar", "batch_coupling": True}
+    sizes = {**COMMON, "embed_dim": 32, "depth": 3, "variant": "cifar", "time_steps": 1, "batch_coupling": True}
     model = lively_model(config_type("qkformer").uniform(**sizes)).float()
     with pytest.raises(
         PrimeSVTError, match="for batches of any size; fix it with --batch-size 1: Constraints violated"
