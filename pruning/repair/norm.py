@@ -19,7 +19,7 @@ from ..kept import Kept
 from .reference import Reference
 from .rounding import rounded
 from .step import NewTensors
-from .twin import precise_twin_of
+from .twin import dtype_of, precise_twin_of
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,12 @@ class Norm:
         del kept  # The statistics are those of the pruned model, whatever it was.
         twin, tensors, layers = precise_twin_of(pruned), {}, []
         names = {module: name for name, module in twin.named_modules()}
-        dtype = next(pruned.parameters()).dtype
+        dtype = dtype_of(pruned)
 
         def measure(frames: torch.Tensor, norm: nn.Module) -> None:
             variance, mean = torch.var_mean(frames, (0, 2, 3), unbiased=False)
             for kind, value in (("running_mean", mean), ("running_var", variance)):
-                setattr(norm, kind, rounded(value, dtype))
+                setattr(norm, kind, rounded(value, dtype).to(value.dtype))
                 tensors[f"{names[norm]}.{kind}"] = getattr(norm, kind).to(dtype)
             layers.append(names[norm])
 
@@ -53,5 +53,5 @@ class Norm:
                 else:
                     # What a RepConv's BatchNorm reads has a border, which is no part of the statistics.
                     hooks.after(conv, lambda _c, _i, output, norm=norm: measure(output, norm))
-            twin(reference.images.double())
+            twin(reference.images.to(dtype_of(twin)))
         return NewTensors(tensors, tuple(layers))

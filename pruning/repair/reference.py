@@ -14,7 +14,7 @@ from primesvt.models import Backend, ConvBN, StreamIndex, batch_size_of, build, 
 from ..calibration import Calibration
 from ..hooks import Hooks
 from ..rows import positions, sampled
-from .twin import placed, precise_twin_of
+from .twin import dtype_of, placed, precise_twin_of
 
 # Numbers of the largest activation of all images of one pass, 2 GB in float64: a few such are alive at a time.
 _LARGEST = 2**28
@@ -114,10 +114,11 @@ class Reference:
 
 
 class _Recorder:
-    """One pass of the images through the original, some at a time, in float64."""
+    """One pass of the images through the original, some at a time, in float64 on a CPU."""
 
     def __init__(self, model: nn.Module, images: torch.Tensor) -> None:
-        self.model, self.images = precise_twin_of(model), images.double()
+        self.model = precise_twin_of(model)
+        self.images = images.to(dtype_of(self.model))
         self.names = {module: name for name, module in self.model.named_modules()}
         self.count = images.shape[-4]
         self.where: dict[str, torch.Tensor] = {}

@@ -15,12 +15,12 @@ SPARE = 8
 
 
 def rounded(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    """The nearest numbers whose last :data:`SPARE` bits are zero.
+    """The nearest numbers whose last :data:`SPARE` bits are zero, float64.
 
     Args:
-        tensor: Float64.
+        tensor: Floating-point numbers.
         dtype: What they will be stored in.
     """
     steps = 2 ** (round(-math.log2(torch.finfo(dtype).eps)) + 1 - SPARE)
-    mantissa, exponent = torch.frexp(tensor)
+    mantissa, exponent = torch.frexp(tensor.double())
     return torch.ldexp((mantissa * steps).round() / steps, exponent)

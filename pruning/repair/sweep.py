@@ -24,7 +24,7 @@ from .classifier import classifier_change
 from .reference import Layer, Reference, Signal, per_image
 from .rounding import rounded
 from .step import NewTensors
-from .twin import precise_twin_of
+from .twin import dtype_of, precise_twin_of
 
 # A filter whose output differs from what is wanted by less than this share of its deviation needs nothing.
 _NEGLIGIBLE = 1e-3
@@ -49,7 +49,7 @@ class Sweep:
     def __init__(self, reference: Reference, pruned: nn.Module, kept: Kept, fit: Fit | None) -> None:
         self._reference, self._recording = reference, reference.recording
         self._model, self._kept, self._fit = precise_twin_of(pruned), kept, fit
-        self._dtype = next(pruned.parameters()).dtype
+        self._dtype = dtype_of(pruned)
         self._names = {module: name for name, module in self._model.named_modules()}
         self._groups = {leaf: group for group in channel_groups(pruned) for leaf in group.filters}
         self._tensors: dict[str, torch.Tensor] = {}
@@ -71,7 +71,7 @@ class Sweep:
                     hooks.after(module, self._classified)
                 elif isinstance(module, StreamIndex):
                     hooks.before(module, self._adding)
-            self._model(self._reference.images.double())
+            self._model(self._reference.images.to(dtype_of(self._model)))
         return NewTensors(self._tensors, tuple(self._layers), self._untreated)
 
     def _convolved(self, conv: nn.Conv2d, inputs: tuple[torch.Tensor], output: torch.Tensor) -> torch.Tensor | None:
@@ -115,8 +115,8 @@ class Sweep:
         layer = self._recording.layers[self._names[conv]]
         self._layers.append(self._names[conv])
         aim = aim.flatten(0, 1)
-        lacking, deviation = aim - self._rows(output, layer), aim.std(0, unbiased=False)
-        size = lacking.square().mean(0).sqrt()
+        lacking, deviation = aim - self._rows(output, layer), aim.double().std(0, unbiased=False)
+        size = lacking.double().square().mean(0).sqrt()
         needy = size > _NEGLIGIBLE * deviation.clamp_min(torch.finfo(torch.float32).eps)
         if not bool(needy.any()):
             return output
@@ -127,9 +127,10 @@ class Sweep:
                 self._untreated[self._names[conv]] = "its equations have no solution"
             else:
                 change = change * needy.view(conv.groups, -1, 1)
-                found = self._rows(output, layer) + (inputs @ change.mT).movedim(0, 1).flatten(1)
+                more = (inputs @ change.mT.to(inputs.dtype)).movedim(0, 1).flatten(1)
+                found = (self._rows(output, layer) + more).double().std(0, unbiased=False)
                 # A fit varies less than what it is fitted to, and a neuron behind it would fire less.
-                scale = (deviation / found.std(0, unbiased=False).clamp_min(1e-12)).clamp(_LEAST_SCALE, _LARGEST_SCALE)
+                scale = (deviation / found.clamp_min(1e-12)).clamp(_LEAST_SCALE, _LARGEST_SCALE)
                 weight = conv.weight + change.view(conv.weight.shape)
                 self._put(conv, "weight", weight * torch.where(needy, scale, 1.0).view(-1, 1, 1, 1))
                 # Not by calling the module, which would mend it again.
@@ -164,6 +165,6 @@ class Sweep:
     def _put(self, module: nn.Module, kind: str, tensor: torch.Tensor) -> None:
         """Replace a parameter of the twin, where it changes; the tensor that it was stays as it is."""
         before = module.get_parameter(kind)
-        tensor = torch.where(tensor == before, before, rounded(tensor, self._dtype))
+        tensor = torch.where(tensor == before, before, rounded(tensor, self._dtype).to(before.dtype))
         setattr(module, kind, nn.Parameter(tensor, requires_grad=False))
         self._tensors[f"{self._names[module]}.{kind}"] = tensor.to(self._dtype)

@@ -15,8 +15,12 @@ def twin_of(model: nn.Module) -> nn.Module:
 
 
 def precise_twin_of(model: nn.Module) -> nn.Module:
-    """A twin in float64, with tensors of its own: what it says does not depend on the processor, but for rounding."""
-    return twin_of(model).double()
+    """A twin in float64, with tensors of its own: what it says does not depend on the processor, but for rounding.
+
+    On a GPU it is the twin as it is: SpikingJelly's neurons integrate in float32 there.
+    """
+    twin = twin_of(model)
+    return twin.double() if device_of(model).type == "cpu" else twin
 
 
 def placed(model: nn.Module, device: torch.device) -> nn.Module:
@@ -25,6 +29,11 @@ def placed(model: nn.Module, device: torch.device) -> nn.Module:
         return model
     state = {name: tensor.to(device) for name, tensor in model.state_dict().items()}
     return assembled(config_of(model), state).train(model.training)
+
+
+def dtype_of(model: nn.Module) -> torch.dtype:
+    """Of the tensors of a model."""
+    return next(model.parameters()).dtype
 
 
 def device_of(model: nn.Module) -> torch.device:
