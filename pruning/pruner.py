@@ -23,6 +23,7 @@ from .kept import Kept, Scores, kept_channels, layer_scores, scores_of
 from .layers import check_layers
 from .plan import PruningPlan
 from .repair import Reference, StepReport, repair_steps, run_repair
+from .repair.rounding import ARITHMETIC
 from .stored_bytes import kept_bytes
 from .surgery import remove, version_of
 
@@ -120,7 +121,7 @@ class Pruner:
             digest.update(layer.encode())
             digest.update(channels.numpy().tobytes())
         if self._is_repaired(plan):
-            digest.update(repr((plan.repair, self._reference.calibration.fingerprint)).encode())
+            digest.update(repr((plan.repair, self._reference.calibration.fingerprint, ARITHMETIC)).encode())
         return digest.hexdigest()[:24]
 
     def version(self, plan: PruningPlan) -> Version:

@@ -19,6 +19,7 @@ from primesvt.models import (
     PrimeSVTError,
     SharedForward,
     Work,
+    batch_size_of,
     config_of,
     predict,
 )
@@ -184,8 +185,9 @@ class Evaluator:
                 forward=forward,
             )
         stopped = rejection is not None and len(predictions.labels) < len(self.images)
-        # Those behind are the ones that the model is least sure of.
-        counted = rejection.drawn if rejection is not None and stopped else None
+        # Those behind are the ones that the model is least sure of. Of a batch, what is known is counted first.
+        size = batch_size_of(config_of(version.model))
+        counted = -(-rejection.drawn // size) * size if rejection is not None and stopped else None
         return Answers(predictions, None if counter is None else counter.work(counted))
 
     def _summary(

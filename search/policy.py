@@ -191,7 +191,8 @@ class PrioritizedPolicy:
     def _guess(self, measured: Mapping[Ratios, Outcome], is_running: Callable[[Ratios], bool]) -> Step | None:
         """The likeliest of the steps that nobody takes and that may come after those that run; None where none does.
 
-        No plan of the pass is reached by two ways, so no more ways are looked at than plans run, and one.
+        A plan of several layers is reached by one way, a layer alone by some: the ways that are looked at stay a small
+        multiple of the plans that run.
         """
         ways: list[tuple[float, int, Mapping[Ratios, Outcome]]] = [(-1.0, 0, measured)]
         turn = count(1)  # of equally likely ways that of the plan that misses first

@@ -54,7 +54,7 @@ class Counter:
         """The mean work for one image.
 
         Args:
-            images: Of the first so many images that were asked, or a few more: batches count as wholes. None is all.
+            images: Of the first so many images that were asked, a number of whole batches. None is all.
         """
         totals = {reading: _total(counted, images) for reading, counted in self._counted.items()}
         return Work(max((seen for seen, _ in totals.values()), default=0), tuple(self._layers(totals)), self._unknown)

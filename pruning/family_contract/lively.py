@@ -1,7 +1,9 @@
 """Models whose neurons fire, images, and plans, all drawn at random: what a proof of pruning needs."""
 
 import copy
+import json
 from functools import lru_cache
+from typing import Any
 
 import torch
 from hypothesis import HealthCheck, settings
@@ -45,12 +47,15 @@ def lively_model(config: ModelConfig, seed: int = 0) -> nn.Module:
         config: Any configuration.
         seed: Of weights and images.
     """
-    return copy.deepcopy(_lively(config, seed))
+    family: Any = type(config)
+    return copy.deepcopy(_lively(family, json.dumps(config.to_json()), seed))
 
 
-# The tests of a family ask for the same one again and again, and some change it.
+# The tests of a family ask for the same one again and again, and some change it. By what a configuration says: one of
+# another package may hold a list.
 @lru_cache(8)
-def _lively(config: ModelConfig, seed: int) -> nn.Module:
+def _lively(family: Any, said: str, seed: int) -> nn.Module:
+    config = family.from_json(json.loads(said))
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = build(config).double()

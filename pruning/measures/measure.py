@@ -118,7 +118,7 @@ class Measure:
         Raises:
             PrimeSVTError: It is no number above 0, or its unit is not known.
         """
-        counted = COUNTS if self.unit in ("", "bytes") else Units({self.unit: 1}, f"3 or 3{self.unit}")
+        counted = COUNTS if self.unit in ("", "bytes") else Units({self.unit: 1}, f"3 or 3 {self.unit}")
         return (self.units or counted).read(text)
 
     def text(self, value: float) -> str:

@@ -26,7 +26,7 @@ class Units:
             PrimeSVTError: It is none, or the unit is none of these.
         """
         # An exponent goes before a unit that begins with an E.
-        found = re.fullmatch(r"\+?([0-9.]+(?:e[+-]?[0-9]+)?)\s*(\S*)", _plain(text))
+        found = re.fullmatch(r"\+?([0-9.]+(?:e[+-]?[0-9]+)?)\s*(.*)", _plain(text))
         scales = {"": 1.0, **{_plain(unit): scale for unit, scale in self.scales.items()}}
         try:
             value = float(found[1]) * scales[found[2]] if found else 0.0

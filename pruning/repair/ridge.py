@@ -15,7 +15,7 @@ import torch
 _ROUNDS = 3
 # Relative to the mean variance of the inputs: just enough to factorize a singular matrix.
 _NO_RIDGE = 1e-9
-# Of the variance of what is missing; in float32, sums of thousands of rows are known to about this.
+# Of the variance of what is missing; in float32, as on a GPU, sums of thousands of rows are known to about this.
 _EXACT = 1e-6
 # Fewer rows per input can be met exactly by chance.
 _ROWS_PER_INPUT = 4

@@ -24,7 +24,7 @@ from .classifier import classifier_change
 from .reference import Layer, Reference, Signal, per_image
 from .rounding import rounded
 from .step import NewTensors
-from .twin import dtype_of, precise_twin_of
+from .twin import convolved, dtype_of, precise_twin_of
 
 # A filter whose output differs from what is wanted by less than this share of its deviation needs nothing.
 _NEGLIGIBLE = 1e-3
@@ -134,7 +134,7 @@ class Sweep:
                 weight = conv.weight + change.view(conv.weight.shape)
                 self._put(conv, "weight", weight * torch.where(needy, scale, 1.0).view(-1, 1, 1, 1))
                 # Not by calling the module, which would mend it again.
-                output = F.conv2d(read, conv.weight, conv.bias, conv.stride, conv.padding, conv.dilation, conv.groups)
+                output = convolved(conv, read)
         if layer.norms:
             norm = self._model.get_submodule(layer.norms[-1])
             shift = mean - self._affine(conv, layer)(output.mean((0, 2, 3)))

@@ -87,10 +87,6 @@ class NoOptions:
     """A sampler without options."""
 
 
-def _never_ends(_sampler: BaseSampler, _study: optuna.Study) -> None:
-    """No plan that a study ended with."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class SamplerKind:
     """A sampler by name. Its functions get the options that a study was given, an object of the class ``options``.
@@ -101,7 +97,9 @@ class SamplerKind:
         make: Makes the sampler from a problem, options, and the seed of its random draws.
         options: A frozen dataclass whose fields are its options, with defaults, all values of JSON.
         deterministic: Whether it draws nothing at random, so that one study stands for every seed.
-        trials: How many trials it shall have where the user does not say.
+        ends_by_itself: Whether its studies end, with a ``result``, however many trials they may have. Where the user
+            does not say, they get as many as they need: several workers also measure guesses.
+        trials: How many trials it shall have where the user does not say; one worker at most, where it ends by itself.
         result: The ratios of the plan that it ended with, where it ends by itself; None while it goes on.
         leeway: Points beyond the limit of accuracy up to which its decisions need a plan measured in full.
         largest_ratio: The largest ratio that it tries.
@@ -124,8 +122,9 @@ class SamplerKind:
     make: Callable[[Problem, Any, int], BaseSampler]
     options: type[Any] = NoOptions
     deterministic: bool = False
+    ends_by_itself: bool = False
     trials: Callable[[Problem, Any], int] = lambda _problem, _options: DEFAULT_TRIALS
-    result: Callable[[BaseSampler, optuna.Study], Mapping[str, float] | None] = _never_ends
+    result: Callable[[BaseSampler, optuna.Study], Mapping[str, float] | None] = lambda _sampler, _study: None
     leeway: Callable[[Any], float] = lambda _options: 0.0
     largest_ratio: Callable[[SearchSpace, Any], float] = lambda space, _options: space.max_ratio
     at_its_best: Callable[[Any], Any] = lambda options: options
@@ -141,8 +140,3 @@ class SamplerKind:
             raise PrimeSVTError(
                 f"The sampler {self.name} cannot have an option {taken[0]!r}: every study has a setting of that name."
             )
-
-    @property
-    def ends_by_itself(self) -> bool:
-        """Whether its studies come to an end, however many trials they may have."""
-        return self.result is not _never_ends

@@ -99,6 +99,7 @@ def ladder_kind(name: str, summary: str, rungs: Callable[[Problem], Sequence[Map
         summary=summary,
         make=lambda problem, _options, _seed: LadderSampler(problem.space, rungs(problem), phase=name),
         deterministic=True,
+        ends_by_itself=True,
         trials=lambda problem, _options: len(problem.space.levels) - 1,
         result=result_of,
     )

@@ -195,6 +195,7 @@ PRIORITIZED = SamplerKind(
     make=_make,
     options=PrioritizedOptions,
     deterministic=True,
+    ends_by_itself=True,
     trials=lambda problem, options: options.policy(problem.space).most_trials,
     result=result_of,
     leeway=lambda options: max(options.slack, 0.0),

@@ -48,7 +48,7 @@ class Budget:
             study=study,
             trials=own if trials is None else trials,
             images=len(settings.selection(subject.data)),
-            needed=own if kind.deterministic else None,
+            needed=own if kind.ends_by_itself else None,
         )
 
     @property

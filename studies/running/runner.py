@@ -177,8 +177,9 @@ def run_study(
     settings = settings.for_trials(trials)
     check_reachable(settings, subject.model, problem.space)
     sampler = make_sampler(settings.sampler, problem, settings.options, seed=settings.seed)
-    with storage_errors(f"study {name!r}"), _noticing_deletion(name, storage):
+    with storage_errors(f"study {name!r}"):
         study = study or _created(name, storage, settings)
+    with storage_errors(f"study {name!r}"), _noticing_deletion(name, study, storage):
         study.sampler = sampler
         _claim(study, settings, study_identity(settings, subject.model, evaluator.images))
         # Another worker that began at the same time may have been faster.
@@ -205,12 +206,13 @@ def _created(name: str, storage: BaseStorage, settings: StudySettings) -> optuna
 
 
 @contextmanager
-def _noticing_deletion(name: str, storage: BaseStorage) -> Iterator[None]:
+def _noticing_deletion(name: str, study: optuna.Study, storage: BaseStorage) -> Iterator[None]:
     """Say that somebody deleted the study, where a storage says only that there is no such number."""
     try:
         yield
     except KeyError:
-        if existing(name, storage) is not None:
+        now = existing(name, storage)  # perhaps another one, begun anew
+        if now is not None and now._study_id == study._study_id:
             raise
         raise PrimeSVTError(
             f"The study {name!r} is gone from its storage: somebody has deleted it while it ran. The same command "

@@ -109,7 +109,9 @@ def repairing(model: nn.Module, data: DataSet, count: int = 6) -> Pruner:
     return Pruner(model, Calibration(data.calibration, count))
 
 
-def test_a_repaired_and_an_unrepaired_plan_have_keys_of_their_own(make_model, data: DataSet) -> None:
+def test_a_repaired_and_an_unrepaired_plan_have_keys_of_their_own(
+    make_model, data: DataSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Or one would be taken for the other in a storage."""
     model = make_model()
     pruner = repairing(model, data)
@@ -124,6 +126,9 @@ def test_a_repaired_and_an_unrepaired_plan_have_keys_of_their_own(make_model, da
     assert len(set(keys)) == len(keys)
     assert keys[0] == Pruner(model).key(PLAN, IMAGES), "who repairs nothing need not know the calibration images"
     assert keys[1] == repairing(make_model(), data).key(REPAIRED, IMAGES), "the same in another process"
+    monkeypatch.setattr("primesvt.pruning.pruner.ARITHMETIC", "another version's")
+    assert pruner.key(PLAN, IMAGES) == keys[0]
+    assert pruner.key(REPAIRED, IMAGES) not in keys, "the same plan has other weights then"
 
 
 def test_changed_weights_are_told_from_those_before(make_model, data: DataSet) -> None:

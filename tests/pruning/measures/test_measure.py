@@ -22,7 +22,7 @@ def test_a_value_is_read_as_it_is_counted() -> None:
 
     assert [measure(unit).read("1.5M") for unit in ("", "bytes")] == [1.5e6, 1.5e6]
     assert [measure("ms").read(text) for text in ("5", "5ms", "+5 MS")] == [5, 5, 5]
-    with pytest.raises(PrimeSVTError, match=r"such as 3 or 3ms, got '5m'; units are ms$"):
+    with pytest.raises(PrimeSVTError, match=r"such as 3 or 3 ms, got '5m'; units are ms$"):
         measure("ms").read("5m")
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -700,18 +701,23 @@ def test_a_storage_that_fails_on_the_way_and_recovers(method: str) -> None:
     assert run(storage).over
 
 
-@pytest.mark.parametrize("moment", ["in a trial", "between trials"])
-@pytest.mark.parametrize("kind", STORAGES)
+# One that is begun anew has the number of the old one in SQLite, and is simply gone on with.
+@pytest.mark.parametrize(
+    ("kind", "moment"),
+    [*product(STORAGES, ["in a trial", "between trials"]), ("memory", "begun anew"), ("journal", "begun anew")],
+)
 def test_a_study_that_is_deleted_while_it_runs(kind: str, moment: str, tmp_path: Path) -> None:
     storage, status = Store(kind, tmp_path), list[Status]()
 
     def delete() -> None:
         if len(status) == 3:
             optuna.delete_study(study_name="s", storage=storage.open())
+            if moment == "begun anew":
+                optuna.create_study(study_name="s", storage=storage.open())
 
     def on_status(now: Status) -> None:
         status.append(now)
-        if moment == "between trials":
+        if moment != "in a trial":
             delete()
 
     options = RunOptions(trials=9, on_status=on_status, on_batch=lambda _: delete() if moment == "in a trial" else None)
