@@ -184,11 +184,14 @@ class Evaluator:
                 enough=lambda classes, labels: bool(rejection.decide(classes == labels)),
                 forward=forward,
             )
-        stopped = rejection is not None and len(predictions.labels) < len(self.images)
-        # Those behind are the ones that the model is least sure of. Of a batch, what is known is counted first.
-        size = batch_size_of(config_of(version.model))
-        counted = -(-rejection.drawn // size) * size if rejection is not None and stopped else None
-        return Answers(predictions, None if counter is None else counter.work(counted))
+        if counter is None:
+            return Answers(predictions, None)
+        counted = None
+        if rejection is not None and len(predictions.labels) < len(self.images):
+            # Those behind are the ones that the model is least sure of. Of a batch, what is known is counted first.
+            size = batch_size_of(config_of(version.model))
+            counted = -(-rejection.drawn // size) * size
+        return Answers(predictions, counter.work(counted))
 
     def _summary(
         self,

@@ -92,7 +92,7 @@ class Reference:
     @cached_property
     def images(self) -> torch.Tensor:
         """The images of a repair's pass, all at once: fewer than those of the calibration where they are large."""
-        config, dtype = config_of(self.original), next(self.original.parameters()).dtype
+        config, dtype = config_of(self.original), dtype_of(self.original)
         limit = max(1, _LARGEST // self._largest())
         return self.calibration.first(limit).read(config).to(self.backend.device, dtype)
 

@@ -37,8 +37,8 @@ class Proposal:
 class PlanSampler(BaseSampler):
     """Proposes one plan a trial; parameters that are no layers are drawn at random.
 
-    A trial that failed says nothing, and gives its place back. What it proposes
-    follows from the trials alone; what finished trials say is remembered only to be read once.
+    A trial that failed says nothing, and gives its place back. What it proposes follows from the trials alone; what
+    finished trials say is remembered only to be read once.
 
     Args:
         layers: The parameters that are layers.

@@ -28,8 +28,9 @@ def test_counts_and_bytes(text: str, number: float) -> None:
 def test_what_is_no_number_above_zero(text: str) -> None:
     with pytest.raises(PrimeSVTError) as failure:
         COUNTS.read(text)
-    said = f"expected a number above 0, such as 1500000 or 1.5M, got {text!r}; units are B, k, kB, "
-    assert str(failure.value).startswith(said)
+    units = "B, k, kB, M, MB, G, GB, Ki, KiB, Mi, MiB, Gi, GiB"
+    said = f"expected a number above 0, such as 1500000 or 1.5M, got {text!r}; units are {units}"
+    assert str(failure.value) == said
 
 
 def test_units_of_ones_own() -> None:

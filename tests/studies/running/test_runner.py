@@ -1,6 +1,5 @@
 """Real small studies, from the first trial to the last, and through whatever happens in between."""
 
-import itertools
 import json
 import os
 import signal
@@ -404,7 +403,7 @@ def test_eight_workers(
 def test_without_trials_the_policy_comes_to_its_end_however_many_trials_it_did_not_need() -> None:
     storage = InMemoryStorage()
     result = run(storage, trials=1)
-    others = list(itertools.product([0.75], [0.0, 0.25, 0.5, 0.75], [0.0, 0.25, 0.5, 0.75]))
+    others = list(product([0.75], [0.0, 0.25, 0.5, 0.75], [0.0, 0.25, 0.5, 0.75]))
     for plan in others:  # none is the policy's
         result.study.enqueue_trial(dict(zip(LAYERS, plan, strict=True)))
     alone = run(InMemoryStorage(), trials=None)
