@@ -51,10 +51,7 @@ def patches(conv: nn.Conv2d, frames: torch.Tensor, where: torch.Tensor) -> torch
     """
     (high, wide), (down, right) = conv.kernel_size, conv.stride
     above, left = (int(side) for side in conv.padding)
-    rows, columns = (
-        (size + 2 * pad - kernel) // step + 1
-        for size, pad, kernel, step in zip(frames.shape[2:], (above, left), conv.kernel_size, conv.stride, strict=True)
-    )
+    rows, columns = written_size(conv, frames)
     padded = F.pad(frames, (left, left, above, above)) if above or left else frames
     padded = padded.unflatten(0, (-1, len(where)))
     image = torch.arange(len(where), device=where.device).view(-1, 1, 1, 1)
@@ -65,3 +62,13 @@ def patches(conv: nn.Conv2d, frames: torch.Tensor, where: torch.Tensor) -> torch
     read: torch.Tensor = padded[step[..., None, None], image, :, y, x].movedim(-1, 2).flatten(0, 1)
     rows_of: torch.Tensor = read.unflatten(1, (conv.groups, -1)).flatten(2).movedim(1, 0)
     return rows_of
+
+
+def written_size(conv: nn.Conv2d, frames: torch.Tensor) -> tuple[int, int]:
+    """Height and width of what a convolution makes of ``frames [B, C, H, W]``."""
+    padding = tuple(int(side) for side in conv.padding)
+    height, width = (
+        (size + 2 * pad - kernel) // step + 1
+        for size, pad, kernel, step in zip(frames.shape[2:], padding, conv.kernel_size, conv.stride, strict=True)
+    )
+    return height, width

@@ -1,4 +1,4 @@
-"""The neuron on the CPU in float32: all time steps in one pass over memory, forward and backward, compiled by numba.
+"""The neuron on the CPU: all time steps in one pass over memory, forward and, in float32, backward, compiled by numba.
 
 The arithmetic is SpikingJelly's in the same order, so that the spikes are equal bit for bit: see :mod:`.neuron`.
 """
@@ -46,7 +46,9 @@ class _FusedLIF(torch.autograd.Function):
         frames = (x[:1] if x.stride(0) == 0 else x).contiguous()
         spikes = torch.empty((steps, *x.shape[1:]), dtype=x.dtype)
         with LOCK:
-            _integrate(_rows(frames), np.float32(tau), np.float32(threshold), _rows(spikes))
+            current = _rows(frames)
+            number = current.dtype.type
+            _integrate(current, number(tau), number(threshold), _rows(spikes))
         # Backward integrates the current once more: that is cheaper than to write and read what the neuron was charged.
         ctx.save_for_backward(frames)
         ctx.parameters = (x.shape[0], tau, threshold, alpha)
@@ -96,7 +98,7 @@ def _integrate(x, tau, threshold, spikes):  # type: ignore[no-untyped-def]  # pr
     for chunk in prange((size + _CHUNK - 1) // _CHUNK):
         start = chunk * _CHUNK
         stop = min(start + _CHUNK, size)
-        v = np.zeros(stop - start, np.float32)
+        v = np.zeros(stop - start, x.dtype)
         for t in range(steps):
             source, target = x[0 if static else t, start:stop], spikes[t, start:stop]
             for i in range(stop - start):

@@ -12,8 +12,9 @@ Deviations:
 
 * **Stateless between calls.** Every call starts from ``V = 0``, so a model called twice answers twice the same and
   nobody has to remember ``reset_net``.
-* **One pass over memory.** On the CPU in float32 a numba kernel (:mod:`.fused_neuron`) integrates all T steps while a
-  value is in a register. Its arithmetic is that of SpikingJelly in the same order, so the spikes are equal bit for bit.
+* **One pass over memory.** On the CPU in float32, and in float64 where no gradient is asked for, a numba kernel
+  (:mod:`.fused_neuron`) integrates all T steps while a value is in a register. Its arithmetic is that of SpikingJelly
+  in the same order, so the spikes are equal bit for bit.
   Any other device or dtype runs SpikingJelly's own implementation (:mod:`.stock_neuron`): on CUDA, in float32 and
   narrower types, the best of its fused kernels that is there (its CUDA extension, else Triton, else plain PyTorch,
   which is slow, and said once). They integrate in float32, so their spikes are the same bit for bit, too.
@@ -58,7 +59,7 @@ class LIFNode(nn.Module):
         if x.shape[0] not in (1, steps):
             raise PrimeSVTError(f"The current has {x.shape[0]} steps, expected 1 or {steps}.")
         # numba and SpikingJelly are imported by the first current: a model that is only looked at needs neither.
-        if x.device.type == "cpu" and x.dtype == torch.float32 and not torch.compiler.is_exporting():
+        if _fused(x) and not torch.compiler.is_exporting():
             from . import fused_neuron
 
             return fused_neuron.spikes(x, steps, self.tau, self.v_threshold)
@@ -73,6 +74,11 @@ class LIFNode(nn.Module):
     def extra_repr(self) -> str:
         """What is printed of it."""
         return f"tau={self.tau}, v_threshold={self.v_threshold}"
+
+
+def _fused(x: torch.Tensor) -> bool:
+    """Whether our kernel integrates a current."""
+    return x.device.type == "cpu" and (x.dtype == torch.float32 or (x.dtype == torch.float64 and not x.requires_grad))
 
 
 def _unrolled(x: torch.Tensor, tau: float, threshold: float) -> torch.Tensor:

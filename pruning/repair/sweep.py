@@ -9,6 +9,7 @@ statistics stay. Nothing is written in place.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import nn
@@ -18,7 +19,7 @@ from primesvt.models import StreamIndex, channel_groups, config_of
 
 from ..hooks import Hooks
 from ..kept import Kept
-from ..rows import patches, sampled
+from ..rows import patches, sampled, written_size
 from .affine import Affine
 from .classifier import classifier_change
 from .reference import Layer, Reference, Signal, per_image
@@ -30,6 +31,8 @@ from .twin import convolved, dtype_of, precise_twin_of
 _NEGLIGIBLE = 1e-3
 # Logits that differ by no more than rounding does.
 _SAME_ANSWER = 1e-6
+# What a deviation is taken for where it is smaller.
+_SMALLEST = torch.finfo(torch.float32).eps
 _LEAST_SCALE, _LARGEST_SCALE = 0.5, 2.0
 
 # From what filters read, ``[G, R, d]``, and what their output lacks, ``[G, R, C]``, a change of weights ``[G, C, d]``.
@@ -55,8 +58,8 @@ class Sweep:
         self._tensors: dict[str, torch.Tensor] = {}
         self._layers: list[str] = []
         self._untreated: dict[str, str] = {}
-        # What is written into a stream waits for it: convolution, its input and its output, by the name of the index.
-        self._waiting: dict[str, tuple[nn.Conv2d, torch.Tensor, torch.Tensor]] = {}
+        # What is written into a stream waits for it: convolution and its input, by the name of the index.
+        self._waiting: dict[str, tuple[nn.Conv2d, torch.Tensor]] = {}
 
     def repaired(self) -> NewTensors:
         """Mend all layers; nothing, where nothing was removed."""
@@ -66,35 +69,37 @@ class Sweep:
         with torch.no_grad(), Hooks() as hooks:
             for module in self._model.modules():
                 if isinstance(module, nn.Conv2d):
-                    hooks.after(module, self._convolved)
+                    module.forward = partial(self._convolved, module)  # type: ignore[method-assign]
                 elif isinstance(module, nn.Linear):
                     hooks.after(module, self._classified)
                 elif isinstance(module, StreamIndex):
                     hooks.before(module, self._adding)
             self._model(self._reference.images.to(dtype_of(self._model)))
+        assert not self._waiting  # noqa: S101 - what waits was left out of the pass
         return NewTensors(self._tensors, tuple(self._layers), self._untreated)
 
-    def _convolved(self, conv: nn.Conv2d, inputs: tuple[torch.Tensor], output: torch.Tensor) -> torch.Tensor | None:
+    def _convolved(self, conv: nn.Conv2d, read: torch.Tensor) -> torch.Tensor:
         """Mend what aims at its own output in the original; BatchNorm may have other statistics by now."""
         name = self._names[conv]
         layer = self._recording.layers[name]
         if layer.index is not None:
-            self._waiting[layer.index] = conv, inputs[0], output
-            return None
+            self._waiting[layer.index] = conv, read
+            # Nothing reads it: the stream gets what is mended then.
+            return read.new_zeros(()).expand(len(read), conv.out_channels, *written_size(conv, read))
         width = layer.output.rows.shape[-1]
-        every = torch.arange(width, device=output.device)
+        every = torch.arange(width, device=read.device)
         channels = self._kept[self._groups[name].name] if name in self._groups else every
         aim, affine = layer.output[channels], self._affine(conv, layer)
         original = Affine.of(self._reference.original, layer.norms, width)[channels]
         if not affine.equals(original):
             aim = affine.before(original.behind(aim))
-        return self._mended(conv, inputs[0], output, aim.rows, original(layer.output.mean[channels]))
+        return self._mended(conv, read, aim.rows, original(layer.output.mean[channels]))
 
     def _adding(self, index: StreamIndex, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...] | None:
         """Mend what is about to be added: it should be what the stream lacks."""
         if len(inputs) < 2 or self._names[index] not in self._waiting:
             return None
-        conv, read, output = self._waiting.pop(self._names[index])
+        conv, read = self._waiting.pop(self._names[index])
         layer, (written, stream) = self._recording.layers[self._names[conv]], inputs
         assert layer.stream is not None  # noqa: S101 - it is recorded with the index
         every = torch.arange(index.stream, device=stream.device)
@@ -103,38 +108,33 @@ class Sweep:
         before = stream.index_select(2, channels)
         rows = goal.rows - sampled(before, layer.where)
         mean = goal.mean - before.mean((0, 1, 3, 4))
-        output = self._mended(conv, read, output, self._affine(conv, layer).before(Signal(rows, mean)).rows, mean)
+        output = self._mended(conv, read, self._affine(conv, layer).before(Signal(rows, mean)).rows, mean)
         for norm in layer.norms:
             output = self._model.get_submodule(norm)(output)
         return output.view(written.shape), stream
 
-    def _mended(
-        self, conv: nn.Conv2d, read: torch.Tensor, output: torch.Tensor, aim: torch.Tensor, mean: torch.Tensor
-    ) -> torch.Tensor:
+    def _mended(self, conv: nn.Conv2d, read: torch.Tensor, aim: torch.Tensor, mean: torch.Tensor) -> torch.Tensor:
         """The new output ``[T * N, C, H, W]`` for the rows ``aim [N, r, C]``; BatchNorm makes its mean ``mean [C]``."""
         layer = self._recording.layers[self._names[conv]]
         self._layers.append(self._names[conv])
-        aim = aim.flatten(0, 1)
-        lacking, deviation = aim - self._rows(output, layer), aim.double().std(0, unbiased=False)
-        size = lacking.double().square().mean(0).sqrt()
-        needy = size > _NEGLIGIBLE * deviation.clamp_min(torch.finfo(torch.float32).eps)
+        inputs, aim = patches(conv, read, layer.where), aim.flatten(0, 1)
+        rows = _product(inputs, conv.weight) + (0.0 if conv.bias is None else conv.bias)
+        lacking, deviation = aim - rows, _deviation(aim)
+        needy = lacking.double().square().mean(0).sqrt() > _NEGLIGIBLE * deviation.clamp_min(_SMALLEST)
         if not bool(needy.any()):
-            return output
+            return convolved(conv, read)
         if self._fit is not None:
-            inputs = patches(conv, read, layer.where)
             change = self._fit(inputs, lacking.unflatten(1, (conv.groups, -1)).movedim(1, 0))
             if change is None:
                 self._untreated[self._names[conv]] = "its equations have no solution"
             else:
-                change = change * needy.view(conv.groups, -1, 1)
-                more = (inputs @ change.mT.to(inputs.dtype)).movedim(0, 1).flatten(1)
-                found = (self._rows(output, layer) + more).double().std(0, unbiased=False)
+                change = (change * needy.view(conv.groups, -1, 1)).view(conv.weight.shape)
                 # A fit varies less than what it is fitted to, and a neuron behind it would fire less.
+                found = _deviation(rows + _product(inputs, change.to(inputs.dtype)))
                 scale = (deviation / found.clamp_min(1e-12)).clamp(_LEAST_SCALE, _LARGEST_SCALE)
-                weight = conv.weight + change.view(conv.weight.shape)
+                weight = conv.weight + change
                 self._put(conv, "weight", weight * torch.where(needy, scale, 1.0).view(-1, 1, 1, 1))
-                # Not by calling the module, which would mend it again.
-                output = convolved(conv, read)
+        output = convolved(conv, read)
         if layer.norms:
             norm = self._model.get_submodule(layer.norms[-1])
             shift = mean - self._affine(conv, layer)(output.mean((0, 2, 3)))
@@ -155,10 +155,6 @@ class Sweep:
             self._put(linear, "bias", linear.bias + change.bias)
         return F.linear(inputs[0], linear.weight, linear.bias)
 
-    def _rows(self, output: torch.Tensor, layer: Layer) -> torch.Tensor:
-        """Rows ``[N * r, C]`` of a convolution's output ``[T * N, C, H, W]``."""
-        return sampled(output.unflatten(0, (-1, len(layer.where))), layer.where).flatten(0, 1)
-
     def _affine(self, conv: nn.Conv2d, layer: Layer) -> Affine:
         return Affine.of(self._model, layer.norms, conv.out_channels)
 
@@ -168,3 +164,16 @@ class Sweep:
         tensor = torch.where(tensor == before, before, rounded(tensor, self._dtype).to(before.dtype))
         setattr(module, kind, nn.Parameter(tensor, requires_grad=False))
         self._tensors[f"{self._names[module]}.{kind}"] = tensor.to(self._dtype)
+
+
+def _product(inputs: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """What filters make of what they read, ``[G, R, d]``: rows ``[R, G * C]``."""
+    filters = weight.flatten(1).unflatten(0, (len(inputs), -1))
+    rows: torch.Tensor = (inputs @ filters.mT).movedim(0, 1).flatten(1)
+    return rows
+
+
+def _deviation(rows: torch.Tensor) -> torch.Tensor:
+    """Standard deviations of the columns of rows, float64."""
+    rows = rows.double()
+    return (rows - rows.mean(0)).square_().mean(0).sqrt()

@@ -45,12 +45,15 @@ def currents(shape: tuple[int, ...], seed: int, scale: float = 2.0) -> torch.Ten
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize(("tau", "threshold"), [(2.0, 1.0), (2.0, 0.5), (1.1, 0.3), (3.7, 1.3), (100.0, 0.01)])
-def test_the_spikes_are_those_of_spikingjelly(shape: tuple[int, ...], tau: float, threshold: float) -> None:
-    x = currents(shape, seed=len(shape) + shape[0])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_spikes_are_those_of_spikingjelly(
+    shape: tuple[int, ...], tau: float, threshold: float, dtype: torch.dtype
+) -> None:
+    x = currents(shape, seed=len(shape) + shape[0]).to(dtype)
     with torch.no_grad():
         spikes = LIFNode(tau=tau, v_threshold=threshold)(x)
         assert torch.equal(spikes, stock(tau, threshold)(x))
-    assert spikes.dtype == torch.float32
+    assert spikes.dtype == dtype
     assert set(spikes.unique().tolist()) <= {0.0, 1.0}
 
 
@@ -58,12 +61,13 @@ def test_the_spikes_are_those_of_spikingjelly(shape: tuple[int, ...], tau: float
     st.lists(st.lists(st.floats(-8, 8, width=32), min_size=3, max_size=3), min_size=1, max_size=8),
     st.floats(1.01, 50),
     st.floats(0.01, 4),
+    st.sampled_from([torch.float32, torch.float64]),
 )
 @settings(max_examples=150)
 def test_the_spikes_are_those_of_spikingjelly_for_any_numbers(
-    rows: list[list[float]], tau: float, threshold: float
+    rows: list[list[float]], tau: float, threshold: float, dtype: torch.dtype
 ) -> None:
-    x = torch.tensor(rows)
+    x = torch.tensor(rows, dtype=dtype)
     assert torch.equal(LIFNode(tau=tau, v_threshold=threshold)(x), stock(tau, threshold)(x))
 
 
@@ -184,9 +188,9 @@ def test_a_current_given_once(dtype: torch.dtype) -> None:
         LIFNode()(frame.expand(3, -1), 4)
 
 
-@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
-def test_other_dtypes_run_spikingjelly(dtype: torch.dtype) -> None:
-    x = currents((4, 30), seed=6).to(dtype)
+@pytest.mark.parametrize(("dtype", "learns"), [(torch.float64, True), (torch.bfloat16, False)])
+def test_other_dtypes_run_spikingjelly(dtype: torch.dtype, learns: bool) -> None:
+    x = currents((4, 30), seed=6).to(dtype).requires_grad_(learns)
     spikes = LIFNode()(x)
     assert spikes.dtype == dtype
     assert torch.equal(spikes, stock(2.0, 1.0)(x))
