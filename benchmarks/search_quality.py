@@ -32,8 +32,9 @@ from primesvt.studies.reporting.result_directory import open_test_set
 from primesvt.studies.reporting.running_time import Effort, RunningTime
 from primesvt.studies.reporting.significance import NONE_FOUND, Claim, Sample, claims
 from primesvt.studies.reporting.tables import table
+from primesvt.studies.running.arm import Arm, studies_of
 from primesvt.studies.running.settings import StudySettings
-from primesvt.studies.running.several import Arm, run_studies, studies_of
+from primesvt.studies.running.several import run_studies
 from primesvt.studies.running.storage import open_storage
 from primesvt.studies.running.study_run import StudyRun
 from primesvt.studies.running.subject import Subject

@@ -30,7 +30,7 @@ from torch.nn import functional as F
 
 from primesvt.models import Recipe, from_spikingjelly
 from primesvt.models.training.loop import optimizer_of
-from primesvt.studies import cli
+from primesvt.studies.running.process import keep_freed_memory
 
 # Goal of the project, as a ratio of images per second.
 GOALS = {"demo_vs_stock": 2.5}
@@ -183,7 +183,7 @@ def main() -> None:
     args = parser.parse_args()
     surroundings = machine(args.device)
     # As the command line does it, for all contestants.
-    cli._keep_freed_memory()
+    keep_freed_memory()
     rounds = QUICK_ROUNDS if args.quick else ROUNDS
     speeds = {name: measure(size, rounds, args.device) for name, size in SIZES.items()}
     ratios = {

@@ -1,7 +1,6 @@
 """The command ``primesvt``."""
 
 import argparse
-import ctypes
 import os
 import sys
 import warnings
@@ -20,6 +19,7 @@ from .doubts import doubts
 from .exit_codes import BAD_INPUT, INTERRUPTED
 from .parser import CommandParser, ExplainingParser
 from .running.console import say, tell_of_kernel
+from .running.process import keep_freed_memory
 from .versions import package_version
 
 # In the order of the help. A command is a file of commands/, which is imported when the command is wanted: PyTorch and
@@ -105,7 +105,7 @@ def _show_warning(others: Callable[..., None], message: Warning | str, category:
 
 
 def _run(args: argparse.Namespace) -> int:
-    _keep_freed_memory()
+    keep_freed_memory()
     for doubt in doubts(args):
         say(doubt)
     try:
@@ -137,19 +137,3 @@ def _storage_errors() -> tuple[type[Exception], ...]:
     from sqlalchemy.exc import SQLAlchemyError
 
     return SQLAlchemyError, StorageInternalError
-
-
-def _keep_freed_memory() -> None:
-    """Let glibc reuse the memory of activations instead of returning it to the system after every layer.
-
-    Fetching it anew costs page faults: measured on two cores, inference of the demo model with batches of 256 became
-    1.4 times as fast. Other C libraries have no such setting and need none.
-    """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError):
-        return
-    trim_threshold, top_pad, mmap_threshold = -1, -2, -3
-    mallopt(mmap_threshold, 32 * 2**20)
-    mallopt(trim_threshold, 2**31 - 1)
-    mallopt(top_pad, 256 * 2**20)

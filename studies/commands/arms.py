@@ -8,9 +8,9 @@ from optuna.storages import BaseStorage
 from primesvt.models import PrimeSVTError, meant
 from primesvt.search.samplers import NO_START, POLICY_START, SPACES, STARTS, SamplerKind, sampler_kind
 
+from ..running.arm import Arm
 from ..running.progress import say
 from ..running.settings import StudySettings
-from ..running.several import Arm
 from ..running.storage import storage_errors
 from ..running.study_run import SETTINGS, existing
 from .search_options import settings_of

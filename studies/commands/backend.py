@@ -7,7 +7,8 @@ from primesvt.models import Backend
 from primesvt.search import DEFAULT_CACHE
 
 from ..running.settings import StudySettings
-from .arguments import MIB, cache_size, device
+from ..running.side_by_side import MOST
+from .arguments import MIB, cache_size, device, positive
 from .options import add_options
 
 
@@ -42,4 +43,16 @@ def add_cache(parser: Any) -> None:
         default=DEFAULT_CACHE,
         help="memory for activations that plans have in common, so that none is computed twice; 0 for none, and every "
         f"plan is asked from the images on (default: {DEFAULT_CACHE // MIB})",
+    )
+
+
+def add_processes(parser: Any) -> None:
+    """--processes."""
+    parser.add_argument(
+        "--processes",
+        metavar="N",
+        type=positive,
+        help="run so many studies at a time, each in a process of its own, with a share of the threads and of --cache; "
+        "their trials stay the same (default: one per core, "
+        f"{MOST} at most; one on a GPU, or where a table of latencies is to be measured)",
     )

@@ -1,8 +1,9 @@
 """Compare samplers on one model: run their studies, measure their fronts on the test set, and write a report."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from optuna.storages import BaseStorage
@@ -38,11 +39,13 @@ from ..reporting.result_directory import (
 from ..reporting.summary import summary
 from ..reporting.terminal import comparison_text
 from ..reporting.verdict import Conclusion, verdict
+from ..running.arm import Arm, studies_of
 from ..running.finetuning import GENTLE
 from ..running.progress import tell_of_table, warn
 from ..running.runner import RunOptions
 from ..running.settings import StudySettings
-from ..running.several import run_studies, studies_of
+from ..running.several import run_studies
+from ..running.side_by_side import Processes, fitting
 from ..running.storage import open_storage
 from ..running.study_run import StudyRun, finished_run
 from ..running.subject import Subject
@@ -50,7 +53,7 @@ from ..running.train_run import check_apart, was_mirrored
 from ..running.unseen import look_before
 from .arguments import add_json, add_model, add_output, add_tensorboard, names, positive, print_result
 from .arms import arms, at_its_best
-from .backend import add_backend, add_cache, backend_of
+from .backend import add_backend, add_cache, add_processes, backend_of
 from .model_and_data import add_data, add_train_data, open_model_and_data, with_train_data
 from .options import add_options, options_of
 from .search_options import add_search, samplers_text, settings_of
@@ -85,6 +88,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_finetuning(parser)
     add_backend(parser, "measured and repaired, and fine-tuned")
     add_cache(parser)
+    add_processes(parser)
     add_json(parser)
 
 
@@ -165,10 +169,11 @@ def run(args: argparse.Namespace) -> int:
     if args.model != DEMO and args.output.resolve() in (place, *place.parents):
         raise PrimeSVTError(f"{args.model} lies in {args.output}, where it would be replaced; choose another -o.")
     backend_of(args)
-    subject = Subject(*open_model_and_data(args))
+    subject = _subject(args)
     prepare(args.output, args.options_text)
     url = args.storage or storage_in(args.output)
-    result = compared_as(args, subject, open_storage(url, create=not args.studies), url)
+    processes = partial(_processes, args, url)
+    result = compared_as(args, subject, open_storage(url, create=not args.studies), url, processes)
     result = written(args, subject.data, result, args.output)
     comparison, provenance = result.comparison, result.provenance
     text = comparison_text(comparison) + f"\nreport: {args.output / REPORT}"
@@ -199,7 +204,35 @@ class Result:
     provenance: Provenance
 
 
-def compared_as(args: argparse.Namespace, subject: Subject, storage: BaseStorage, url: str) -> Result:
+def _subject(args: argparse.Namespace) -> Subject:
+    """The model and the data set that the options name."""
+    return Subject(*open_model_and_data(args))
+
+
+def _processes(args: argparse.Namespace, url: str, studies: Sequence[Arm]) -> Processes:
+    """Who runs studies.
+
+    Raises:
+        PrimeSVTError: Several processes are asked for where something is timed.
+    """
+    suited = 1 if args.device not in (None, "cpu") else fitting(len(studies))
+    if any(measure.needs_table for each in studies for measure in each.settings.all_measures):
+        if (args.processes or 1) > 1:
+            raise PrimeSVTError(
+                f"--processes {args.processes} would spoil the timings that these studies begin with: leave it out, "
+                "and they run one after the other."
+            )
+        suited = 1
+    return Processes(args.processes or suited, partial(_subject, args), url)
+
+
+def compared_as(
+    args: argparse.Namespace,
+    subject: Subject,
+    storage: BaseStorage,
+    url: str,
+    processes: Callable[[Sequence[Arm]], Processes | None] = lambda _: None,
+) -> Result:
     """Run the studies that the options ask for, and compare them.
 
     Args:
@@ -207,6 +240,7 @@ def compared_as(args: argparse.Namespace, subject: Subject, storage: BaseStorage
         subject: The unpruned model and the data set.
         storage: Keeps the trials.
         url: Of the storage, for the record.
+        processes: Who runs studies side by side; None runs them here.
 
     Raises:
         PrimeSVTError: The options make no sense, a study cannot run, or the studies cannot be compared.
@@ -215,7 +249,7 @@ def compared_as(args: argparse.Namespace, subject: Subject, storage: BaseStorage
     _check(args)
     if args.finetune is not None and args.train_data is None:
         subject.data.fit.check(config_of(subject.model))
-    runs = _runs(args, storage, subject)
+    runs = _runs(args, storage, subject, processes)
     test = open_test_set(subject.model, subject.data, backend_of(args))
     comparison = compared(runs, test, subject.data, front=args.front, latency=args.latency)
     provenance = Provenance.of(
@@ -269,7 +303,12 @@ def _check(args: argparse.Namespace) -> None:
         raise PrimeSVTError("--studies takes studies with the limits and settings they have; leave those options out.")
 
 
-def _runs(args: argparse.Namespace, storage: BaseStorage, subject: Subject) -> list[StudyRun]:
+def _runs(
+    args: argparse.Namespace,
+    storage: BaseStorage,
+    subject: Subject,
+    processes: Callable[[Sequence[Arm]], Processes | None],
+) -> list[StudyRun]:
     """The studies that are there already, or those that shall be."""
     if args.studies:
         return [finished_run(name, storage, subject, backend_of(args)) for name in dict.fromkeys(args.studies)]
@@ -280,4 +319,4 @@ def _runs(args: argparse.Namespace, storage: BaseStorage, subject: Subject) -> l
     if not args.stop_at_target:
         studies = [at_its_best(study, storage) for study in studies]
     options = RunOptions(cache=args.cache, device=args.device, on_table=tell_of_table)
-    return run_studies(storage, subject, studies, options)
+    return run_studies(storage, subject, studies, options, processes(studies))

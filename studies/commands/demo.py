@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from primesvt.models import load_model, model_bytes, open_data
+from primesvt.models import DEMO, load_model, model_bytes, open_data
 from primesvt.search.samplers import PRIORITIZED, SENSITIVITY
 
 from ..reporting.comparison import Comparison
@@ -24,10 +24,12 @@ from ..reporting.result_directory import (
 )
 from ..reporting.terminal import device_parts
 from ..reporting.verdict import words
+from ..running.arm import Arm, studies_of
 from ..running.finetuning import GENTLE
 from ..running.progress import say
 from ..running.settings import StudySettings
-from ..running.several import Arm, run_studies, studies_of
+from ..running.several import run_studies
+from ..running.side_by_side import Processes, fitting
 from ..running.storage import open_storage
 from ..running.subject import Subject
 from ..running.train_run import was_mirrored
@@ -61,7 +63,8 @@ def run(args: argparse.Namespace) -> None:
     started = time.monotonic()
     prepare(args.output, args.options_text)
     storage = open_storage(storage_in(args.output))
-    model, data = load_model("demo"), open_data(None)
+    subject = _subject()
+    model, data = subject.model, subject.data
     common = StudySettings(images=IMAGES, calibration=CALIBRATION, seed=args.seed)
     policy = replace(common, options=common.kind.at_its_best(common.options))
     arms = [
@@ -72,19 +75,23 @@ def run(args: argparse.Namespace) -> None:
         ),
     ]
     say(f"Demo model: {model_bytes(model):,} bytes. Searching on {IMAGES:,} selection images of {data.name}.")
-    runs = run_studies(storage, Subject(model, data), studies_of(arms, seeds=1))
+    studies = studies_of(arms, seeds=1)
+    processes = Processes(fitting(len(studies)), _subject, storage_in(args.output))
+    runs = run_studies(storage, subject, studies, processes=processes)
     save_options(args.output, args.options_text)
     test = open_test_set(model, data)
     comparison = compared(runs, test, data, front=FRONT, latency=True)
-    provenance = Provenance.of(
-        runs, command=args.command_line, model="demo", data=None, storage=storage_in(args.output)
-    )
+    provenance = Provenance.of(runs, command=args.command_line, model=DEMO, data=None, storage=storage_in(args.output))
     write(args.output, comparison, test.pruner, runs, provenance)
-    recipe = replace(GENTLE, epochs=EPOCHS, seed=args.seed, flip=was_mirrored("demo"))
+    recipe = replace(GENTLE, epochs=EPOCHS, seed=args.seed, flip=was_mirrored(DEMO))
     comparison = PlanTuning(finetuned_in(args.output), recipe, data).tuned(comparison, test)
     write(args.output, comparison, test.pruner, runs, provenance)
     seconds = time.monotonic() - started
     print_result(args, _json(comparison, seconds), _text(args.output, comparison, seconds))
+
+
+def _subject() -> Subject:
+    return Subject(load_model(DEMO), open_data(None))
 
 
 def _json(comparison: Comparison, seconds: float) -> dict[str, Any]:

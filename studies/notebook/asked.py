@@ -24,7 +24,7 @@ from ..parser import FILE, CommandParser
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 # What a call says in its own way, or has no use for.
-_OWN = ("help", "json")
+_OWN = ("help", "json", "processes")
 
 
 class _CallParser(CommandParser):

@@ -86,42 +86,48 @@ class Pace:
     """How long the studies that are left will take, by the trials that were measured since it was made.
 
     Args:
-        budgets: All studies, in the order in which they run.
+        budgets: All studies; each is named by its place among them.
     """
 
     budgets: list[Budget]
     _began: float = field(default_factory=time.monotonic)
-    _running: int = 0
-    _before: int | None = None
-    _measured: int = 0
-    _each: float | None = None
+    # Trials that studies had before, where those are that have begun and not ended, and trials of those that have.
+    _before: dict[int, int] = field(default_factory=dict)
+    _running: dict[int, Status] = field(default_factory=dict)
+    ended: dict[int, int] = field(default_factory=dict)
 
-    def begin(self, study: int) -> None:
-        """The study at this place begins, or goes on."""
-        self._running, self._before = study, None
+    def told(self, study: int, status: Status) -> None:
+        """Where a study is."""
+        self._before.setdefault(study, status.done)
+        self._running[study] = status
 
-    def left(self, status: Status) -> float | None:
-        """Seconds that all studies will take still, at most; None before the first trial was measured here.
+    def end(self, study: int) -> None:
+        """A study has all its trials."""
+        self.ended[study] = self._running.pop(study).done
 
-        Args:
-            status: Of the study that runs.
-        """
-        if self._before is None:
-            self._before = status.done
-        self._measured += status.done - self._before
-        self._before = status.done
-        if not self._measured:
+    @property
+    def left(self) -> float | None:
+        """Seconds that all studies will take still, at most; None before the first trial was measured here."""
+        each = self._each
+        if each is None:
             return None
-        self._each = (time.monotonic() - self._began) / self._measured
-        later = sum(budget.trials for budget in self.budgets[self._running + 1 :])
-        return (max(0, status.total - status.done) + later) * self._each
+        later = (budget.trials for at, budget in enumerate(self.budgets) if at not in self._before)
+        return each * (sum(map(_missing, self._running.values())) + sum(later))
 
-    def own(self, status: Status) -> float | None:
-        """Seconds that the study that runs will take still, at most, where others come after it; None otherwise.
-
-        Args:
-            status: As :meth:`left` was told before.
-        """
-        if self._each is None or self._running + 1 == len(self.budgets):
+    def own(self, study: int) -> float | None:
+        """Seconds that a running study will take still, at most, where others are left beside it; None otherwise."""
+        each = self._each
+        if each is None or len(self.ended) + 1 == len(self.budgets):
             return None
-        return max(0, status.total - status.done) * self._each
+        return each * len(self._running) * _missing(self._running[study])
+
+    @property
+    def _each(self) -> float | None:
+        """Seconds from trial to trial."""
+        done = {at: status.done for at, status in self._running.items()} | self.ended
+        measured = sum(done.values()) - sum(self._before.values())
+        return (time.monotonic() - self._began) / measured if measured else None
+
+
+def _missing(status: Status) -> int:
+    return max(0, status.total - status.done)

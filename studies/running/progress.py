@@ -19,7 +19,7 @@ from primesvt.search import saving_of
 from .console import console, duration, out, say, tell_of_kernel, warn
 from .runner import Status
 
-__all__ = ["Bar", "bar", "console", "out", "quiet", "say", "tell_of_kernel", "tell_of_table", "warn"]
+__all__ = ["Bar", "bar", "bars", "console", "out", "quiet", "say", "tell_of_kernel", "tell_of_table", "warn"]
 
 
 class Bar:
@@ -72,8 +72,8 @@ class Bar:
 
 
 @contextmanager
-def bar(title: str) -> Iterator[Bar]:
-    """A progress bar."""
+def bars() -> Iterator[Callable[[str], Bar]]:
+    """What begins a progress bar by its title; there may be several at a time."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -84,7 +84,14 @@ def bar(title: str) -> Iterator[Bar]:
         TextColumn("{task.fields[found]}"),
     )
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=False) as progress:
-        yield Bar(progress, progress.add_task(title, total=None, found=""), title)
+        yield lambda title: Bar(progress, progress.add_task(title, total=None, found=""), title)
+
+
+@contextmanager
+def bar(title: str) -> Iterator[Bar]:
+    """A progress bar."""
+    with bars() as begin:
+        yield begin(title)
 
 
 @contextmanager

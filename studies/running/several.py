@@ -1,65 +1,34 @@
-"""Running the studies of a comparison, one after the other, each with its progress."""
+"""Running the studies of a comparison, each with its progress."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from optuna.storages import BaseStorage
 
-from primesvt.models import PrimeSVTError
-
+from .arm import Arm
 from .budget import Budget, Pace, total
-from .progress import Bar, bar, say
+from .progress import Bar, bar, bars, say
 from .runner import RunOptions, Status, run_study
-from .settings import StudySettings
+from .side_by_side import Processes, run_side_by_side
 from .study_run import StudyRun
 from .subject import Subject
 
 
-@dataclass(frozen=True)
-class Arm:
-    """One way to search, which is run with several seeds.
-
-    Args:
-        name: Begins the names of its studies.
-        settings: How it searches; the seed is the first one.
-        trials: Trials of each study in all; None for as many as the sampler needs.
-    """
-
-    name: str
-    settings: StudySettings
-    trials: int | None = None
-
-
-def studies_of(arms: Sequence[Arm], seeds: int, prefix: str = "") -> list[Arm]:
-    """Every arm with every seed, by its study's whole name; one whose sampler draws nothing at random stands for all.
-
-    Args:
-        arms: What to run.
-        seeds: How many seeds, from that of the settings on.
-        prefix: Begins the studies' names.
-
-    Raises:
-        PrimeSVTError: There is nothing to run.
-    """
-    if not arms or seeds < 1:
-        raise PrimeSVTError("There must be at least one sampler and one seed.")
-    return [
-        replace(arm, name=f"{prefix}{arm.name}-seed{seed}", settings=replace(arm.settings, seed=seed))
-        for arm in arms
-        for seed in range(arm.settings.seed, arm.settings.seed + (1 if arm.settings.kind.deterministic else seeds))
-    ]
-
-
 def run_studies(
-    storage: BaseStorage, subject: Subject, studies: Sequence[Arm], options: RunOptions | None = None
+    storage: BaseStorage,
+    subject: Subject,
+    studies: Sequence[Arm],
+    options: RunOptions | None = None,
+    processes: Processes | None = None,
 ) -> list[StudyRun]:
-    """Run studies one after the other. What that will cost is said first.
+    """Run studies, one after the other or side by side: their trials are the same. What it will cost is said first.
 
     Args:
         storage: Where the trials are kept; studies that are there go on.
         subject: The unpruned model and the data set.
-        studies: What to run, each by its whole name (:func:`studies_of`).
+        studies: What to run, each by its whole name (:func:`~primesvt.studies.running.arm.studies_of`).
         options: How to run them, except for their trials and for what is called after one.
+        processes: Who runs them side by side; None runs them here.
 
     Raises:
         PrimeSVTError: A study cannot run.
@@ -68,18 +37,55 @@ def run_studies(
     budgets = [Budget.of(each.name, each.settings, each.trials, subject) for each in studies]
     for line in [*(budget.text for budget in budgets), total(budgets)]:
         say(line)
-    options, pace, runs = replace(options or RunOptions(), evaluators=[]), Pace(budgets), []
+    options, pace = replace(options or RunOptions(), evaluators=[]), Pace(budgets)
+    if processes is not None and processes.count > 1 and len(studies) > 1:
+        _ahead(processes, studies, options, pace)
+    runs = []
     for place, each in enumerate(studies):
-        pace.begin(place)
-        with bar(f"study {place + 1} of {len(studies)}, {each.name}") as progress:
-            own = replace(options, trials=each.trials, on_status=_teller(progress, pace))
+        own = replace(options, trials=each.trials)
+        if place in pace.ended:
             run = run_study(each.name, storage, subject, each.settings, own)
+        else:
+            with bar(_title(studies, place)) as progress:
+                own = replace(own, on_status=_teller(progress, pace, place))
+                run = run_study(each.name, storage, subject, each.settings, own)
+            pace.end(place)
         if run.interrupted:
-            say("Stopped; all finished trials are kept. Run the same command again to go on.")
+            _say_stopped()
             raise KeyboardInterrupt
         runs.append(run)
     return runs
 
 
-def _teller(progress: Bar, pace: Pace) -> Callable[[Status], None]:
-    return lambda status: progress.status(status, pace.left(status), pace.own(status))
+def _ahead(processes: Processes, studies: Sequence[Arm], options: RunOptions, pace: Pace) -> None:
+    """Have processes run the studies to their ends."""
+    say(f"{min(processes.count, len(studies))} processes run them side by side.")
+    with bars() as begin:
+        shown: dict[int, Bar] = {}
+
+        def tell(place: int, status: Status) -> None:
+            if place not in shown:
+                shown[place] = begin(_title(studies, place))
+            _teller(shown[place], pace, place)(status)
+
+        try:
+            run_side_by_side(processes, studies, options, tell, pace.end)
+        except KeyboardInterrupt:
+            _say_stopped()
+            raise
+
+
+def _title(studies: Sequence[Arm], place: int) -> str:
+    return f"study {place + 1} of {len(studies)}, {studies[place].name}"
+
+
+def _say_stopped() -> None:
+    say("Stopped; all finished trials are kept. Run the same command again to go on.")
+
+
+def _teller(progress: Bar, pace: Pace, place: int) -> Callable[[Status], None]:
+    def tell(status: Status) -> None:
+        pace.told(place, status)
+        progress.status(status, pace.left, pace.own(place))
+
+    return tell

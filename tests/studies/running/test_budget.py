@@ -40,18 +40,38 @@ def test_time_follows_from_the_trials_measured_here(monkeypatch: pytest.MonkeyPa
     now = [100.0]
     monkeypatch.setattr(budget.time, "monotonic", lambda: now[0])
     pace = Pace([Budget(study=name, trials=10, images=5) for name in "ab"], _began=100.0)
-    pace.begin(0)
     # Four trials were there before: they cost nothing now.
-    assert pace.left(Status(4, 10, 0, None)) is None
-    assert pace.own(Status(4, 10, 0, None)) is None
+    pace.told(0, Status(4, 10, 0, None))
+    assert pace.left is None
+    assert pace.own(0) is None
     now[0] = 106.0
-    assert pace.left(Status(6, 10, 0, None)) == 3 * (4 + 10)
-    assert pace.own(Status(6, 10, 0, None)) == 3 * 4
-    pace.begin(1)
-    assert pace.left(Status(0, 10, 0, None)) == 3 * 10
-    assert pace.own(Status(0, 10, 0, None)) is None, "the last: it is all that is left"
+    pace.told(0, Status(6, 10, 0, None))
+    assert pace.left == 3 * (4 + 10)
+    assert pace.own(0) == 3 * 4
+    pace.end(0)
+    pace.told(1, Status(0, 10, 0, None))
+    assert pace.left == 3 * 10
+    assert pace.own(1) is None, "the last: it is all that is left"
     now[0] = 108.0
-    assert pace.left(Status(2, 10, 0, None)) == 2 * 8
+    pace.told(1, Status(2, 10, 0, None))
+    assert pace.left == 2 * 8
+
+
+def test_studies_side_by_side_share_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(budget.time, "monotonic", lambda: now[0])
+    pace = Pace([Budget(study=name, trials=10, images=5) for name in "abc"], _began=0.0)
+    for study in (0, 1):
+        pace.told(study, Status(0, 10, 0, None))
+    now[0] = 8.0
+    for study, done in ((0, 3), (1, 1)):
+        pace.told(study, Status(done, 10, 0, None))
+    # A trial every two seconds, of any of the two.
+    assert pace.left == 2 * (7 + 9 + 10)
+    assert [pace.own(study) for study in (0, 1)] == [2 * 2 * 7, 2 * 2 * 9]
+    pace.end(0)  # by itself, with fewer
+    pace.told(2, Status(0, 10, 0, None))
+    assert pace.left == 2 * (9 + 10)
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,12 @@ import pytest
 import torch
 from optuna.storages import InMemoryStorage
 
-from primesvt.models import PrimeSVTError
 from primesvt.pruning import Measure
 from primesvt.search.samplers import PrioritizedOptions
+from primesvt.studies.running.arm import Arm, studies_of
 from primesvt.studies.running.runner import RunOptions
 from primesvt.studies.running.settings import StudySettings
-from primesvt.studies.running.several import Arm, run_studies, studies_of
+from primesvt.studies.running.several import run_studies
 from primesvt.studies.running.subject import Subject
 
 from ...conftest import noisy_data
@@ -38,12 +38,6 @@ def test_every_arm_runs_with_every_seed_and_one_that_draws_nothing_runs_once() -
     assert [run.settings.seed for run in runs] == [5, 5, 6]
     assert [len(run.finished) for run in runs[1:]] == [2, 2]
     assert runs[0].over
-
-
-@pytest.mark.parametrize(("arms", "seeds"), [([], 1), ([DRAWN], 0)])
-def test_nothing_to_run_is_refused(arms: list[Arm], seeds: int) -> None:
-    with pytest.raises(PrimeSVTError, match="at least one sampler and one seed"):
-        studies_of(arms, seeds)
 
 
 def test_what_it_will_cost_is_said_before(capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,9 +18,10 @@ from primesvt.search import Constraints
 from primesvt.search.samplers import PrioritizedOptions
 from primesvt.studies.commands import compare
 from primesvt.studies.commands.arms import arms, at_its_best
+from primesvt.studies.running.arm import studies_of
 from primesvt.studies.running.runner import RunOptions, run_study
 from primesvt.studies.running.settings import StudySettings
-from primesvt.studies.running.several import run_studies, studies_of
+from primesvt.studies.running.several import run_studies
 from primesvt.studies.running.storage import open_storage
 from primesvt.studies.running.subject import Subject
 

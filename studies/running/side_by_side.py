@@ -1,0 +1,235 @@
+"""Studies side by side: processes on this machine, each of which runs whole studies.
+
+A study is run by one process from its first trial to its last, so it has the trials that it has when studies run one
+after the other. Workers that share a study share its trials, which a sampler that learns from them notices.
+
+A process that ends before its time ends the others, and its parent's end ends it: nobody is left behind who would go on
+with a study that the next command takes up.
+"""
+
+import os
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from io import StringIO
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from types import FrameType
+from typing import Any
+
+import torch
+
+from primesvt.models import PrimeSVTError
+from primesvt.models.layers.compiling import compilations
+
+from .arm import Arm
+from .console import console, say, tell_of_kernel
+from .process import keep_freed_memory
+from .runner import RunOptions, Status, run_study
+from .storage import open_storage
+from .subject import Subject
+
+# More than this are started only where that is said: each has a model, its activations and PyTorch in memory.
+MOST = 4
+_PATIENCE_SECONDS = 60.0
+# What bounds the threads of the libraries that compute; they read it when they are loaded.
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Processes:
+    """Who runs studies side by side.
+
+    Args:
+        count: How many processes; they share the threads of this one, and its memory for activations.
+        subject: How each gets model and data set; it can be pickled.
+        storage: URL of the storage.
+    """
+
+    count: int
+    subject: Callable[[], Subject]
+    storage: str
+
+
+def fitting(studies: int) -> int:
+    """How many processes suit so many studies on this machine: one for each thread that PyTorch would take."""
+    return max(1, min(studies, torch.get_num_threads(), MOST))
+
+
+def run_side_by_side(
+    processes: Processes,
+    studies: Sequence[Arm],
+    options: RunOptions,
+    on_status: Callable[[int, Status], None],
+    on_end: Callable[[int], None],
+) -> None:
+    """Run studies until each has all its trials.
+
+    Args:
+        processes: Who runs them.
+        studies: What to run, by the whole names, in the order in which they begin.
+        options: Their cache and their device; the cache is shared out.
+        on_status: Called with a study's place and where it is, before its first trial and after each.
+        on_end: Called with the place of a study that has all its trials.
+
+    Raises:
+        PrimeSVTError: A study cannot run, or a process was killed.
+        KeyboardInterrupt: The user stopped it; all finished trials stay.
+    """
+    count = min(processes.count, len(studies))
+    share = replace(options, cache=options.cache // count, on_status=_nothing, on_batch=_nothing, on_table=_nothing)
+    threads = max(1, torch.get_num_threads() // count)
+    crew = _Crew(studies, {"status": on_status, "ended": on_end, "say": say, "failed": _fail})
+    try:
+        with _environment(dict.fromkeys(_THREADS, str(threads))):
+            for number in range(count):
+                crew.engage(processes, share, tells=number == 0)
+        crew.work()
+    finally:
+        crew.dismiss()
+
+
+class _Crew:
+    """The processes, and what each is at.
+
+    Args:
+        studies: What to run.
+        heard: What is done about what they say, by its kind.
+    """
+
+    def __init__(self, studies: Sequence[Arm], heard: Mapping[str, Callable[..., None]]) -> None:
+        self._studies, self._heard = studies, heard
+        self._next = iter(range(len(studies)))
+        self._members: dict[Connection, BaseProcess] = {}
+        self._at: dict[Connection, int | None] = {}
+
+    def engage(self, processes: Processes, options: RunOptions, *, tells: bool) -> None:
+        """Start a process, and give it a study."""
+        context = get_context("spawn")  # threads of PyTorch and of numba do not survive a fork
+        ours, its = context.Pipe()
+        arguments = its, processes, tuple(self._studies), options, tells
+        member = context.Process(target=_work, args=arguments, name="primesvt-studies")
+        member.start()
+        its.close()
+        self._members[ours] = member
+        self._give(ours)
+
+    def work(self) -> None:
+        """Hear what they say until no study is left."""
+        while any(place is not None for place in self._at.values()):
+            busy = [wire for wire, place in self._at.items() if place is not None]
+            for wire in wait(busy):
+                assert isinstance(wire, Connection)  # noqa: S101 - what it was given
+                try:
+                    kind, *told = wire.recv()
+                except EOFError:
+                    self._lost(wire)
+                self._heard[kind](*told)
+                if kind == "ended":
+                    self._give(wire)
+
+    def dismiss(self) -> None:
+        """Let them put in order what they are at, and wait for that."""
+        for wire, member in self._members.items():
+            if self._at[wire] is not None and member.is_alive():
+                member.terminate()
+        for wire, member in self._members.items():
+            wire.close()
+            member.join(_PATIENCE_SECONDS)
+            if member.is_alive():
+                member.kill()
+
+    def _give(self, wire: Connection) -> None:
+        self._at[wire] = next(self._next, None)
+        with suppress(BrokenPipeError):  # its end is noticed where it is heard
+            wire.send(self._at[wire])
+
+    def _lost(self, wire: Connection) -> None:
+        place, member = self._at[wire], self._members[wire]
+        member.join(_PATIENCE_SECONDS)
+        name = "" if place is None else self._studies[place].name
+        raise PrimeSVTError(
+            f"The process that ran {name} ended (exit code {member.exitcode}), as happens where memory runs out. All "
+            "finished trials are kept; --processes 1 runs one study at a time, and needs less memory."
+        )
+
+
+def _fail(text: str) -> None:
+    raise PrimeSVTError(text)
+
+
+def _nothing(*_: Any) -> None:
+    """Nobody is told."""
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Variables that processes find which are started meanwhile."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _work(wire: Connection, processes: Processes, studies: Sequence[Arm], options: RunOptions, tells: bool) -> None:
+    """What a process does: run the studies whose places it is told, and tell of them."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupted)
+    keep_freed_memory()
+    console.file = _Sent(wire)
+    # The parent's end, or its own: whoever stopped it says so. Trials are put in order by then.
+    with suppress(KeyboardInterrupt, EOFError, BrokenPipeError), compilations(tell_of_kernel if tells else _nothing):
+        try:
+            subject, storage = processes.subject(), open_storage(processes.storage)
+            shared = replace(options, on_batch=_check_parent, evaluators=[])
+            while (place := wire.recv()) is not None:
+                each = studies[place]
+                own = replace(shared, trials=each.trials, on_status=_teller(wire, place))
+                if run_study(each.name, storage, subject, each.settings, own).interrupted:
+                    return
+                wire.send(("ended", place))
+        except PrimeSVTError as error:
+            wire.send(("failed", str(error)))
+
+
+def _teller(wire: Connection, place: int) -> Callable[[Status], None]:
+    return lambda status: wire.send(("status", place, status))
+
+
+def _interrupted(_number: int, _frame: FrameType | None) -> None:
+    # Once, whoever sends it: what is put in order then must not be interrupted, too.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _check_parent(_images: int) -> None:
+    parent = parent_process()
+    if parent is not None and not parent.is_alive():
+        raise KeyboardInterrupt
+
+
+class _Sent(StringIO):
+    """A file whose lines another process says.
+
+    Args:
+        wire: To that process.
+    """
+
+    def __init__(self, wire: Connection) -> None:
+        super().__init__()
+        self._wire = wire
+
+    def write(self, text: str) -> int:
+        """Send it."""
+        if text.strip():
+            self._wire.send(("say", text.rstrip("\n")))
+        return len(text)
