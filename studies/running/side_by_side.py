@@ -19,6 +19,7 @@ from multiprocessing.process import BaseProcess
 from types import FrameType
 from typing import Any
 
+import psutil
 import torch
 
 from primesvt.models import PrimeSVTError
@@ -33,6 +34,8 @@ from .subject import Subject
 
 # More than this are started only where that is said: each has a model, its activations and PyTorch in memory.
 MOST = 4
+# Memory that one is reckoned with, in bytes.
+_MEMORY = 2 * 2**30
 _PATIENCE_SECONDS = 60.0
 # What bounds the threads of the libraries that compute; they read it when they are loaded.
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -55,7 +58,8 @@ class Processes:
 
 def fitting(studies: int) -> int:
     """How many processes suit so many studies on this machine: one for each thread that PyTorch would take."""
-    return max(1, min(studies, torch.get_num_threads(), MOST))
+    room = psutil.virtual_memory().available // _MEMORY
+    return max(1, min(studies, torch.get_num_threads(), room, MOST))
 
 
 def run_side_by_side(

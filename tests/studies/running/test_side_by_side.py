@@ -9,8 +9,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing import active_children
 from pathlib import Path
+from types import SimpleNamespace
 
 import optuna
+import psutil
 import pytest
 import torch
 from optuna.trial import FrozenTrial, TrialState
@@ -149,6 +151,16 @@ run_side_by_side(Processes(2, subject, {url(tmp_path)!r}), studies, RunOptions()
 
 
 def test_as_many_processes_as_suit_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    for threads, studies, count in ((1, 9, 1), (2, 9, 2), (16, 9, 4), (16, 3, 3), (16, 0, 1)):
+    for threads, gigabytes, studies, count in (
+        (1, 99, 9, 1),
+        (2, 99, 9, 2),
+        (16, 99, 9, 4),
+        (16, 99, 3, 3),
+        (16, 99, 0, 1),
+        (16, 6.5, 9, 3),
+        (16, 0.5, 9, 1),
+    ):
         monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
+        memory = SimpleNamespace(available=int(gigabytes * 2**30))
+        monkeypatch.setattr(psutil, "virtual_memory", lambda memory=memory: memory)
         assert fitting(studies) == count
