@@ -1,11 +1,13 @@
 """The same plan is not evaluated twice in a storage.
 
-Except where it was rejected early in another study: that says nothing under other limits, and under the same ones it
-would count towards the risk of two studies. Measuring it again takes few images.
+Except where another study rejected it early, which says nothing under other limits, and under the same ones would
+count towards the risk of two studies; and where it was measured in full there, and would be rejected early here: the
+trials of a study must not depend on what others have come to meanwhile. Measuring it again takes few images.
 """
 
 import base64
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,6 +63,10 @@ class KnownEvaluations:
                 found = _evaluations(other).items()
                 self._elsewhere |= {key: known for key, known in found if not known.evaluation.decided_early}
                 self._unpruned |= _unpruned(other)
+
+    def leave_elsewhere(self, unwanted: Callable[[Evaluation], bool]) -> None:
+        """Forget some of what other studies have measured."""
+        self._elsewhere = {key: known for key, known in self._elsewhere.items() if not unwanted(known.evaluation)}
 
     def find(self, key: str) -> Known | None:
         """The evaluation of the plan with this key, if there is one."""

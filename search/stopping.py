@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from .constraints import Constraints
-from .evaluation import Counted
+from .evaluation import Counted, Evaluation
 from .rejection import Rejection
 
 # Images drawn at random before the others are asked in turn. Of recorded answers of the demo model, any number from 64
@@ -71,6 +71,10 @@ class StoppingRule:
     def allowed(self) -> int:
         """The most images that a plan may lose, gains taken off, so that it stays within the limit and the slack."""
         return bisect_right(range(self.baseline.evaluation.right + 1), self.slack, key=self._excess) - 1
+
+    def keeps(self, evaluation: Evaluation) -> bool:
+        """Whether a plan that was measured in full stays within the limit and the slack."""
+        return self.baseline.evaluation.right - evaluation.right <= self.allowed
 
     def _excess(self, lost: int) -> float:
         return self.constraints.excess(self._drop(lost))

@@ -3,13 +3,10 @@
 import argparse
 import os
 import sys
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from importlib import import_module
 from importlib.resources import files
-from pathlib import Path
-from typing import Any
 
 from primesvt.models.errors import PrimeSVTError
 from primesvt.models.layers.compiling import compilations
@@ -18,7 +15,8 @@ from .completion import add_print_completion
 from .doubts import doubts
 from .exit_codes import BAD_INPUT, INTERRUPTED
 from .parser import CommandParser, ExplainingParser
-from .running.console import say, tell_of_kernel
+from .running.console import plain_warnings, say, tell_of_kernel
+from .running.failures import explained
 from .running.process import keep_freed_memory
 from .versions import package_version
 
@@ -89,19 +87,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PrimeSVTError as error:
         say(f"primesvt: {error}")
         return BAD_INPUT
-    with warnings.catch_warnings():
-        # Optuna's ExperimentalWarning, whose class is not imported here.
-        warnings.filterwarnings("ignore", r".* experimental .*The interface can change in the future")
-        warnings.showwarning = partial(_show_warning, warnings.showwarning)
+    with plain_warnings():
         return _run(args)
-
-
-def _show_warning(others: Callable[..., None], message: Warning | str, category: Any, file: str, *more: Any) -> None:
-    """What PrimeSVT warns of in a line; in others' words where and why the code warns is a part of what is said."""
-    if Path(file).is_relative_to(Path(__file__).parents[1]):
-        say(f"primesvt: {message}")
-    else:
-        others(message, category, file, *more)
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -112,28 +99,17 @@ def _run(args: argparse.Namespace) -> int:
         with compilations(tell_of_kernel):
             code: int = args.run(args) or 0
         sys.stdout.flush()
-    except PrimeSVTError as error:
-        say(f"primesvt: {error}")
-        return BAD_INPUT
     except BrokenPipeError:
         # Whoever read our output has gone; the interpreter must not complain about it when it closes the stream.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except OSError as error:
-        say(f"primesvt: {error.strerror or error}{f': {error.filename}' if error.filename else ''}")
-        return BAD_INPUT
     except KeyboardInterrupt:
         say("primesvt: interrupted")
         return INTERRUPTED
-    except _storage_errors() as error:
-        say(f"primesvt: the storage failed: {str(error).splitlines()[0]}")
+    except Exception as error:
+        text = explained(error)
+        if text is None:
+            raise
+        say(f"primesvt: {text}")
         return BAD_INPUT
     return code
-
-
-def _storage_errors() -> tuple[type[Exception], ...]:
-    """What storages raise: imported once something was raised that nobody expected."""
-    from optuna.exceptions import StorageInternalError
-    from sqlalchemy.exc import SQLAlchemyError
-
-    return SQLAlchemyError, StorageInternalError

@@ -53,6 +53,6 @@ def add_processes(parser: Any) -> None:
         metavar="N",
         type=positive,
         help="run so many studies at a time, each in a process of its own, with a share of the threads and of --cache; "
-        "their trials stay the same (default: one per core, "
-        f"{MOST} at most; one on a GPU, or where a table of latencies is to be measured)",
+        f"their trials stay the same (default: one per core, {MOST} at most, and fewer where memory is short; one on a "
+        "GPU, or where a table of latencies is to be measured)",
     )

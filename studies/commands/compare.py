@@ -210,19 +210,9 @@ def _subject(args: argparse.Namespace) -> Subject:
 
 
 def _processes(args: argparse.Namespace, url: str, studies: Sequence[Arm]) -> Processes:
-    """Who runs studies.
-
-    Raises:
-        PrimeSVTError: Several processes are asked for where something is timed.
-    """
-    suited = 1 if args.device not in (None, "cpu") else fitting(len(studies))
-    if any(measure.needs_table for each in studies for measure in each.settings.all_measures):
-        if (args.processes or 1) > 1:
-            raise PrimeSVTError(
-                f"--processes {args.processes} would spoil the timings that these studies begin with: leave it out, "
-                "and they run one after the other."
-            )
-        suited = 1
+    """Who runs studies."""
+    timed = any(each.settings.needs_tables for each in studies)
+    suited = 1 if timed or args.device not in (None, "cpu") else fitting(len(studies))
     return Processes(args.processes or suited, partial(_subject, args), url)
 
 
@@ -299,6 +289,11 @@ def _check(args: argparse.Namespace) -> None:
         check_apart(args.tensorboard, finetuned_in(args.output))
     settings = settings_of(args, PRIORITIZED.name, args.seed).on(Backend())
     said = "space" in args or "start" in args or settings != StudySettings()
+    if settings.needs_tables and (args.processes or 1) > 1:
+        raise PrimeSVTError(
+            f"--processes {args.processes} would spoil the timings that these studies begin with: leave it out, and "
+            "they run one after the other."
+        )
     if args.studies and said:
         raise PrimeSVTError("--studies takes studies with the limits and settings they have; leave those options out.")
 

@@ -34,6 +34,7 @@ from ..running.storage import open_storage
 from ..running.subject import Subject
 from ..running.train_run import was_mirrored
 from .arguments import add_json, print_result
+from .backend import add_processes
 from .repair import RECOMMENDED
 
 # Of what a user's own comparison looks at, the demo takes a quarter of the selection images, a quarter of the
@@ -55,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="directory for report, models and studies (default: %(default)s); an earlier demo there goes on",
     )
     parser.add_argument("--seed", metavar="K", type=int, default=0, help="of the random draws (default: %(default)s)")
+    add_processes(parser)
     add_json(parser)
 
 
@@ -76,7 +78,7 @@ def run(args: argparse.Namespace) -> None:
     ]
     say(f"Demo model: {model_bytes(model):,} bytes. Searching on {IMAGES:,} selection images of {data.name}.")
     studies = studies_of(arms, seeds=1)
-    processes = Processes(fitting(len(studies)), _subject, storage_in(args.output))
+    processes = Processes(args.processes or fitting(len(studies)), _subject, storage_in(args.output))
     runs = run_studies(storage, subject, studies, processes=processes)
     save_options(args.output, args.options_text)
     test = open_test_set(model, data)

@@ -90,14 +90,16 @@ class Pace:
     """
 
     budgets: list[Budget]
-    _began: float = field(default_factory=time.monotonic)
     # Trials that studies had before, where those are that have begun and not ended, and trials of those that have.
     _before: dict[int, int] = field(default_factory=dict)
     _running: dict[int, Status] = field(default_factory=dict)
     ended: dict[int, int] = field(default_factory=dict)
+    _began: float | None = None
 
     def told(self, study: int, status: Status) -> None:
         """Where a study is."""
+        if self._began is None:
+            self._began = time.monotonic()
         self._before.setdefault(study, status.done)
         self._running[study] = status
 
@@ -111,8 +113,10 @@ class Pace:
         each = self._each
         if each is None:
             return None
-        later = (budget.trials for at, budget in enumerate(self.budgets) if at not in self._before)
-        return each * (sum(map(_missing, self._running.values())) + sum(later))
+        later = sum(budget.trials for at, budget in enumerate(self.budgets) if at not in self._before)
+        missing = [*map(_missing, self._running.values())]
+        # However the others end, no study is faster than its own process.
+        return each * max(sum(missing) + later, len(missing) * max(missing, default=0))
 
     def own(self, study: int) -> float | None:
         """Seconds that a running study will take still, at most, where others are left beside it; None otherwise."""
@@ -126,7 +130,7 @@ class Pace:
         """Seconds from trial to trial."""
         done = {at: status.done for at, status in self._running.items()} | self.ended
         measured = sum(done.values()) - sum(self._before.values())
-        return (time.monotonic() - self._began) / measured if measured else None
+        return None if self._began is None or not measured else (time.monotonic() - self._began) / measured
 
 
 def _missing(status: Status) -> int:

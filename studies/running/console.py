@@ -2,6 +2,11 @@
 
 import sys
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -19,6 +24,23 @@ def warn(text: str) -> None:
         warnings.warn(text, stacklevel=2)
     else:
         say(text)
+
+
+@contextmanager
+def plain_warnings() -> Iterator[None]:
+    """What PrimeSVT warns of is a line; in others' words where and why the code warns is a part of what is said."""
+    with warnings.catch_warnings():
+        # Optuna's ExperimentalWarning, whose class is not imported here.
+        warnings.filterwarnings("ignore", r".* experimental .*The interface can change in the future")
+        warnings.showwarning = partial(_show_warning, warnings.showwarning)
+        yield
+
+
+def _show_warning(others: Callable[..., None], message: Warning | str, category: Any, file: str, *more: Any) -> None:
+    if Path(file).is_relative_to(Path(__file__).parents[2]):
+        say(f"primesvt: {message}")
+    else:
+        others(message, category, file, *more)
 
 
 def out(text: str) -> None:

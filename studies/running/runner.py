@@ -248,6 +248,7 @@ def _begin(
         slack=settings.kind.leeway(settings.options),
         risk=settings.risk,
     )
+    known.leave_elsewhere(lambda evaluation: not stopping.keeps(evaluation))
     objective = Objective(
         problem.space, evaluator, settings.constraints, baseline.evaluation, known, stopping, settings.goals
     )

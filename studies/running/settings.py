@@ -217,6 +217,11 @@ class StudySettings:
         names = (*self.measures, *self.objectives, *self.constraints.limits)
         return tuple(measure_named(name) for name in dict.fromkeys(names))
 
+    @property
+    def needs_tables(self) -> bool:
+        """Whether something is timed before the first trial, such as for a predicted latency."""
+        return any(measure.needs_table for measure in self.all_measures)
+
     def measures_knowing(self, tables: Tables) -> tuple[Measure, ...]:
         """The same, those that need a table with theirs."""
         return tuple(

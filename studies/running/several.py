@@ -5,12 +5,19 @@ from dataclasses import replace
 
 from optuna.storages import BaseStorage
 
+from primesvt.pruning import Pruner
+from primesvt.search import BASELINE, Evaluation
+from primesvt.search.samplers import POLICY_START
+
 from .arm import Arm
 from .budget import Budget, Pace, total
+from .problem import problem_of
 from .progress import Bar, bar, bars, say
 from .runner import RunOptions, Status, run_study
+from .settings import StudySettings
 from .side_by_side import Processes, run_side_by_side
-from .study_run import StudyRun
+from .storage import storage_errors
+from .study_run import SETTINGS, StudyRun, existing
 from .subject import Subject
 
 
@@ -38,8 +45,10 @@ def run_studies(
     for line in [*(budget.text for budget in budgets), total(budgets)]:
         say(line)
     options, pace = replace(options or RunOptions(), evaluators=[]), Pace(budgets)
-    if processes is not None and processes.count > 1 and len(studies) > 1:
-        _ahead(processes, studies, options, pace)
+    if processes is not None and processes.count > 1:
+        left = [at for at, each in enumerate(studies) if not _is_over(storage, subject, each, budgets[at].trials)]
+        if len(left) > 1:
+            _ahead(processes, studies, left, options, pace)
     runs = []
     for place, each in enumerate(studies):
         own = replace(options, trials=each.trials)
@@ -57,9 +66,22 @@ def run_studies(
     return runs
 
 
-def _ahead(processes: Processes, studies: Sequence[Arm], options: RunOptions, pace: Pace) -> None:
-    """Have processes run the studies to their ends."""
-    say(f"{min(processes.count, len(studies))} processes run them side by side.")
+def _is_over(storage: BaseStorage, subject: Subject, each: Arm, trials: int) -> bool:
+    """Whether a study has all its trials already."""
+    with storage_errors(f"study {each.name!r}"):
+        study = existing(each.name, storage)
+        if study is None or BASELINE not in study.user_attrs:
+            return False
+        settings = StudySettings.from_json(study.user_attrs[SETTINGS])
+        problem = problem_of(settings, Pruner(subject.model, settings.calibration_of(subject.data)))
+        run = StudyRun(study, settings, problem, Evaluation.from_json(study.user_attrs[BASELINE]))
+        return len(run.finished) >= trials or run.over
+
+
+def _ahead(processes: Processes, studies: Sequence[Arm], left: Sequence[int], options: RunOptions, pace: Pace) -> None:
+    """Have processes run the studies at some places to their ends; last those that begin with another one's plan."""
+    follows = {place: studies[place].settings.chosen_start == POLICY_START for place in left}
+    say(f"{min(processes.count, len(left))} processes run them side by side.")
     with bars() as begin:
         shown: dict[int, Bar] = {}
 
@@ -69,7 +91,9 @@ def _ahead(processes: Processes, studies: Sequence[Arm], options: RunOptions, pa
             _teller(shown[place], pace, place)(status)
 
         try:
-            run_side_by_side(processes, studies, options, tell, pace.end)
+            for last in (False, True):
+                if wave := {place: studies[place] for place in left if follows[place] == last}:
+                    run_side_by_side(processes, wave, options, tell, pace.end)
         except KeyboardInterrupt:
             _say_stopped()
             raise

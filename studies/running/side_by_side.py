@@ -9,15 +9,16 @@ with a study that the next command takes up.
 
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from io import StringIO
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 import psutil
 import torch
@@ -25,8 +26,11 @@ import torch
 from primesvt.models import PrimeSVTError
 from primesvt.models.layers.compiling import compilations
 
+from ..exit_codes import INTERRUPTED
 from .arm import Arm
-from .console import console, say, tell_of_kernel
+from .console import console, plain_warnings, say, tell_of_kernel
+from .failures import explained
+from .interruption import leave_alone, stop_by
 from .process import keep_freed_memory
 from .runner import RunOptions, Status, run_study
 from .storage import open_storage
@@ -38,7 +42,7 @@ MOST = 4
 _MEMORY = 2 * 2**30
 _PATIENCE_SECONDS = 60.0
 # What bounds the threads of the libraries that compute; they read it when they are loaded.
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ def fitting(studies: int) -> int:
 
 def run_side_by_side(
     processes: Processes,
-    studies: Sequence[Arm],
+    studies: Mapping[int, Arm],
     options: RunOptions,
     on_status: Callable[[int, Status], None],
     on_end: Callable[[int], None],
@@ -73,10 +77,10 @@ def run_side_by_side(
 
     Args:
         processes: Who runs them.
-        studies: What to run, by the whole names, in the order in which they begin.
+        studies: What to run, by whatever numbers, in the order in which they begin.
         options: Their cache and their device; the cache is shared out.
-        on_status: Called with a study's place and where it is, before its first trial and after each.
-        on_end: Called with the place of a study that has all its trials.
+        on_status: Called with a study's number and where it is, before its first trial and after each.
+        on_end: Called with the number of a study that has all its trials.
 
     Raises:
         PrimeSVTError: A study cannot run, or a process was killed.
@@ -103,9 +107,9 @@ class _Crew:
         heard: What is done about what they say, by its kind.
     """
 
-    def __init__(self, studies: Sequence[Arm], heard: Mapping[str, Callable[..., None]]) -> None:
-        self._studies, self._heard = studies, heard
-        self._next = iter(range(len(studies)))
+    def __init__(self, studies: Mapping[int, Arm], heard: Mapping[str, Callable[..., None]]) -> None:
+        self._studies, self._heard = dict(studies), heard
+        self._next = iter(self._studies)
         self._members: dict[Connection, BaseProcess] = {}
         self._at: dict[Connection, int | None] = {}
 
@@ -113,7 +117,7 @@ class _Crew:
         """Start a process, and give it a study."""
         context = get_context("spawn")  # threads of PyTorch and of numba do not survive a fork
         ours, its = context.Pipe()
-        arguments = its, processes, tuple(self._studies), options, tells
+        arguments = its, processes, self._studies, options, tells
         member = context.Process(target=_work, args=arguments, name="primesvt-studies")
         member.start()
         its.close()
@@ -122,13 +126,12 @@ class _Crew:
 
     def work(self) -> None:
         """Hear what they say until no study is left."""
-        while any(place is not None for place in self._at.values()):
-            busy = [wire for wire, place in self._at.items() if place is not None]
+        while busy := [wire for wire, place in self._at.items() if place is not None]:
             for wire in wait(busy):
                 assert isinstance(wire, Connection)  # noqa: S101 - what it was given
                 try:
                     kind, *told = wire.recv()
-                except EOFError:
+                except (EOFError, OSError):
                     self._lost(wire)
                 self._heard[kind](*told)
                 if kind == "ended":
@@ -137,7 +140,7 @@ class _Crew:
     def dismiss(self) -> None:
         """Let them put in order what they are at, and wait for that."""
         for wire, member in self._members.items():
-            if self._at[wire] is not None and member.is_alive():
+            if self._at.get(wire) is not None and member.is_alive():
                 member.terminate()
         for wire, member in self._members.items():
             wire.close()
@@ -147,16 +150,18 @@ class _Crew:
 
     def _give(self, wire: Connection) -> None:
         self._at[wire] = next(self._next, None)
-        with suppress(BrokenPipeError):  # its end is noticed where it is heard
+        with suppress(ConnectionError):  # its end is noticed where it is heard
             wire.send(self._at[wire])
 
-    def _lost(self, wire: Connection) -> None:
+    def _lost(self, wire: Connection) -> NoReturn:
         place, member = self._at[wire], self._members[wire]
         member.join(_PATIENCE_SECONDS)
         name = "" if place is None else self._studies[place].name
+        killed = member.exitcode == -signal.SIGKILL
+        how = "was killed, as happens where memory runs out" if killed else f"ended with exit code {member.exitcode}"
         raise PrimeSVTError(
-            f"The process that ran {name} ended (exit code {member.exitcode}), as happens where memory runs out. All "
-            "finished trials are kept; --processes 1 runs one study at a time, and needs less memory."
+            f"The process that ran {name} {how}. All finished trials are kept, and the same command goes on; "
+            "--processes 1 runs one study at a time, and needs less memory."
         )
 
 
@@ -183,42 +188,63 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _work(wire: Connection, processes: Processes, studies: Sequence[Arm], options: RunOptions, tells: bool) -> None:
-    """What a process does: run the studies whose places it is told, and tell of them."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupted)
+def _work(wire: Connection, processes: Processes, studies: Mapping[int, Arm], options: RunOptions, tells: bool) -> None:
+    """What a process does: run the studies whose numbers it is told, and tell of them."""
+    stop_by(signal.SIGINT, signal.SIGTERM)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     keep_freed_memory()
-    console.file = _Sent(wire)
-    # The parent's end, or its own: whoever stopped it says so. Trials are put in order by then.
-    with suppress(KeyboardInterrupt, EOFError, BrokenPipeError), compilations(tell_of_kernel if tells else _nothing):
-        try:
-            subject, storage = processes.subject(), open_storage(processes.storage)
-            shared = replace(options, on_batch=_check_parent, evaluators=[])
-            while (place := wire.recv()) is not None:
-                each = studies[place]
-                own = replace(shared, trials=each.trials, on_status=_teller(wire, place))
-                if run_study(each.name, storage, subject, each.settings, own).interrupted:
-                    return
-                wire.send(("ended", place))
-        except PrimeSVTError as error:
-            wire.send(("failed", str(error)))
+    console.file, code = _Sent(wire), INTERRUPTED
+    # Whoever interrupted it says so.
+    with suppress(KeyboardInterrupt), plain_warnings(), compilations(tell_of_kernel if tells else _nothing):
+        _run_all(wire, processes, studies, options)
+        code = 0
+    leave_alone(signal.SIGINT, signal.SIGTERM)
+    sys.exit(code)
+
+
+def _run_all(wire: Connection, processes: Processes, studies: Mapping[int, Arm], options: RunOptions) -> None:
+    try:
+        subject, storage = processes.subject(), open_storage(processes.storage)
+        shared = replace(options, evaluators=[])
+        while (place := _next(wire)) is not None:
+            each = studies[place]
+            own = replace(shared, trials=each.trials, on_status=_teller(wire, place))
+            if run_study(each.name, storage, subject, each.settings, own).interrupted:
+                raise KeyboardInterrupt
+            _tell(wire, "ended", place)
+    except Exception as error:
+        text = explained(error)
+        if text is None:
+            raise
+        _tell(wire, "failed", text)
+
+
+def _next(wire: Connection) -> int | None:
+    """The number of the next study; None where there is none."""
+    try:
+        place: int | None = wire.recv()
+    except (EOFError, OSError):
+        raise KeyboardInterrupt from None  # the parent has gone
+    return place
+
+
+def _tell(wire: Connection, *told: Any) -> None:
+    try:
+        wire.send(told)
+    except OSError:
+        raise KeyboardInterrupt from None  # the parent has gone
 
 
 def _teller(wire: Connection, place: int) -> Callable[[Status], None]:
-    return lambda status: wire.send(("status", place, status))
+    return lambda status: _tell(wire, "status", place, status)
 
 
-def _interrupted(_number: int, _frame: FrameType | None) -> None:
-    # Once, whoever sends it: what is put in order then must not be interrupted, too.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt
-
-
-def _check_parent(_images: int) -> None:
+def _end_with_parent() -> None:
+    """Whoever is left behind would go on with a study that the next command takes up."""
     parent = parent_process()
-    if parent is not None and not parent.is_alive():
-        raise KeyboardInterrupt
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 class _Sent(StringIO):
@@ -235,5 +261,5 @@ class _Sent(StringIO):
     def write(self, text: str) -> int:
         """Send it."""
         if text.strip():
-            self._wire.send(("say", text.rstrip("\n")))
+            _tell(self._wire, "say", text.rstrip("\n"))
         return len(text)

@@ -131,6 +131,22 @@ def test_what_was_rejected_early_is_reused_in_its_study_only() -> None:
     }
 
 
+def test_what_other_studies_measured_may_be_left_to_them() -> None:
+    """So that a study has the same trials, whatever others have come to meanwhile."""
+    storage = InMemoryStorage()
+    worse = replace(SIGNATURE, right=0)
+    for name, key, evaluation in (("a", "k", SIGNATURE), ("a", "l", worse), ("b", "m", worse)):
+        study = optuna.create_study(study_name=name, storage=storage, load_if_exists=True)
+        trial = study.ask()
+        trial.set_user_attr(KEY, key)
+        trial.set_user_attr("evaluation", evaluation.to_json())
+        study.tell(trial, 1.0)
+    known = KnownEvaluations(optuna.load_study(study_name="b", storage=storage))
+    known.leave_elsewhere(lambda evaluation: evaluation.right == 0)
+    found = {key: known.find(key) for key in "klm"}
+    assert {key: each.study for key, each in found.items() if each is not None} == {"k": "a", "m": "b"}
+
+
 def test_a_finished_trial_is_read_once() -> None:
     study = optuna.create_study(study_name="a")
     known = KnownEvaluations(study)

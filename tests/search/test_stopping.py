@@ -45,6 +45,8 @@ def test_what_is_allowed_by_brute_force(images: int, share: float, drop: float, 
         return limits.values(drop=plan.drop_from(unpruned), saving=0.5)[ACCURACY_DROP]
 
     assert made.allowed == max(lost for lost in range(right + 1) if excess(lost) <= slack)
+    for lost in {0, made.allowed, min(made.allowed + 1, right), right}:
+        assert made.keeps(replace(unpruned, right=right - lost)) == (excess(lost) <= slack)
     if made.allowed < right:
         least = made.rejection(KEY, 0, sure(made)).least_drop
         assert limits.values(drop=least, saving=0.5)[ACCURACY_DROP] > slack

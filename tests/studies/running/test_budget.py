@@ -39,7 +39,7 @@ def test_one_that_knows_no_end_is_never_cut_short() -> None:
 def test_time_follows_from_the_trials_measured_here(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr(budget.time, "monotonic", lambda: now[0])
-    pace = Pace([Budget(study=name, trials=10, images=5) for name in "ab"], _began=100.0)
+    pace = Pace([Budget(study=name, trials=10, images=5) for name in "ab"])
     # Four trials were there before: they cost nothing now.
     pace.told(0, Status(4, 10, 0, None))
     assert pace.left is None
@@ -60,7 +60,7 @@ def test_time_follows_from_the_trials_measured_here(monkeypatch: pytest.MonkeyPa
 def test_studies_side_by_side_share_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr(budget.time, "monotonic", lambda: now[0])
-    pace = Pace([Budget(study=name, trials=10, images=5) for name in "abc"], _began=0.0)
+    pace = Pace([Budget(study=name, trials=10, images=5) for name in "abc"])
     for study in (0, 1):
         pace.told(study, Status(0, 10, 0, None))
     now[0] = 8.0
@@ -71,7 +71,9 @@ def test_studies_side_by_side_share_the_time(monkeypatch: pytest.MonkeyPatch) ->
     assert [pace.own(study) for study in (0, 1)] == [2 * 2 * 7, 2 * 2 * 9]
     pace.end(0)  # by itself, with fewer
     pace.told(2, Status(0, 10, 0, None))
-    assert pace.left == 2 * (9 + 10)
+    # Of twenty trials that are left the third one's ten take as long as all, at the pace of two processes.
+    assert pace.left == 2 * 2 * 10
+    assert pace.own(2) == pace.left
 
 
 @pytest.mark.parametrize(

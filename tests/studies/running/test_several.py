@@ -9,10 +9,12 @@ from optuna.storages import InMemoryStorage
 
 from primesvt.pruning import Measure
 from primesvt.search.samplers import PrioritizedOptions
+from primesvt.studies.running import several
 from primesvt.studies.running.arm import Arm, studies_of
 from primesvt.studies.running.runner import RunOptions
 from primesvt.studies.running.settings import StudySettings
 from primesvt.studies.running.several import run_studies
+from primesvt.studies.running.side_by_side import Processes
 from primesvt.studies.running.subject import Subject
 
 from ...conftest import noisy_data
@@ -84,3 +86,34 @@ def test_a_study_alone_shares_nothing_and_two_devices_do_not_share() -> None:
     first = together.evaluator(subject, settings, {})
     assert together.evaluator(subject, replace(settings, seed=9), {}) is first
     assert not first.measures_as(replace(first, backend=replace(first.backend, device=torch.device("cuda:1"))))
+
+
+def test_processes_begin_only_what_is_left_and_last_what_begins_with_the_plan_of_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    storage, subject = InMemoryStorage(), Subject(tiny_model(), noisy_data())
+    studies = studies_of(
+        [
+            replace(DRAWN, name="follows", settings=replace(DRAWN.settings, start="policy", space="ratios"), trials=9),
+            FIXED,
+            DRAWN,
+        ],
+        seeds=1,
+    )
+    waves: list[list[str]] = []
+
+    def runs(_processes, wave, options, on_status, on_end) -> None:
+        waves.append([each.name for each in wave.values()])
+        for number, each in wave.items():
+            own = replace(options, trials=each.trials, on_status=lambda status, at=number: on_status(at, status))
+            several.run_study(each.name, storage, subject, each.settings, own)
+            on_end(number)
+
+    monkeypatch.setattr(several, "run_side_by_side", runs)
+    processes = Processes(2, lambda: subject, "")
+    run_studies(storage, subject, studies[2:], processes=processes)
+    assert waves == []  # one study needs no process of its own
+    run_studies(storage, subject, studies, processes=processes)
+    assert waves == [["mine-seed5"], ["follows-seed5"]]
+    run_studies(storage, subject, studies, processes=processes)
+    assert len(waves) == 2

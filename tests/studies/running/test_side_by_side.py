@@ -56,12 +56,13 @@ def url(directory: Path) -> str:
 
 
 def started(call: Callable[[], None]) -> Callable[[int, Status], None]:
-    """Calls once every process has finished a trial."""
+    """Calls once, when two studies have finished a trial."""
     seen: set[int] = set()
 
-    def told(place: int, status: Status) -> None:
-        seen.update({place} if status.done else ())
-        if len(seen) == 2:
+    def told(study: int, status: Status) -> None:
+        before = len(seen)
+        seen.update({study} if status.done else ())
+        if before < len(seen) == 2:
             call()
 
     return told
@@ -88,23 +89,37 @@ def test_the_trials_are_those_of_one_process(tmp_path: Path, capsys: pytest.Capt
 
 def test_what_a_process_refuses_is_the_error(tmp_path: Path) -> None:
     with pytest.raises(PrimeSVTError, match=r"^The model is gone\.$"):
-        run_side_by_side(Processes(2, no_subject, url(tmp_path)), [FIXED, LEARNS], RunOptions(), *[lambda *_: None] * 2)
+        run_side_by_side(
+            Processes(2, no_subject, url(tmp_path)), {0: FIXED, 1: LEARNS}, RunOptions(), *[lambda *_: None] * 2
+        )
     assert not active_children()
 
 
 def test_a_process_that_is_killed_is_told_and_ends_the_others(tmp_path: Path) -> None:
     storage = open_storage(url(tmp_path))
-    studies = [ENDLESS, replace(ENDLESS, name="other")]
+    studies = {0: ENDLESS, 1: replace(ENDLESS, name="other")}
 
     def kill() -> None:
         os.kill(min(child.pid or 0 for child in active_children()), signal.SIGKILL)
 
-    with pytest.raises(PrimeSVTError, match=r"ended \(exit code -9\), as happens where memory runs out\. All finished"):
+    with pytest.raises(PrimeSVTError, match=r"was killed, as happens where memory runs out\. All finished"):
         run_side_by_side(Processes(2, subject, url(tmp_path)), studies, RunOptions(), started(kill), lambda _: None)
     assert not active_children()
-    states = [t.state for study in studies for t in optuna.load_study(study_name=study.name, storage=storage).trials]
+    loaded = [optuna.load_study(study_name=study.name, storage=storage) for study in studies.values()]
+    states = [t.state for study in loaded for t in study.trials]
     assert states.count(TrialState.RUNNING) <= 1  # that of the one that was killed
     assert states.count(TrialState.COMPLETE) >= 2
+
+
+def test_a_process_that_was_only_stopped_is_no_lack_of_memory(tmp_path: Path) -> None:
+    studies = {0: ENDLESS, 1: replace(ENDLESS, name="other")}
+
+    def stop() -> None:
+        os.kill(min(child.pid or 0 for child in active_children()), signal.SIGTERM)
+
+    with pytest.raises(PrimeSVTError, match=r"ended with exit code 130\. All finished trials are kept"):
+        run_side_by_side(Processes(2, subject, url(tmp_path)), studies, RunOptions(), started(stop), lambda _: None)
+    assert not active_children()
 
 
 def test_who_is_stopped_leaves_no_trial_running_and_goes_on(tmp_path: Path) -> None:
@@ -115,7 +130,7 @@ def test_who_is_stopped_leaves_no_trial_running_and_goes_on(tmp_path: Path) -> N
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_side_by_side(several, studies, RunOptions(), started(interrupt), lambda _: None)
+        run_side_by_side(several, dict(enumerate(studies)), RunOptions(), started(interrupt), lambda _: None)
     assert not active_children()
     loaded = [optuna.load_study(study_name=study.name, storage=storage) for study in studies]
     assert {t.state for study in loaded for t in study.trials} <= {TrialState.COMPLETE, TrialState.FAIL}
@@ -129,7 +144,7 @@ def test_nobody_goes_on_when_their_parent_is_killed(tmp_path: Path) -> None:
     """Else the next command would share their studies, whose trials would be others then."""
     code = f"""
 from tests.studies.running.test_side_by_side import *
-studies = [ENDLESS, replace(ENDLESS, name="other")]
+studies = {{3: ENDLESS, 5: replace(ENDLESS, name="other")}}
 tell = started(lambda: print("ready", flush=True))
 run_side_by_side(Processes(2, subject, {url(tmp_path)!r}), studies, RunOptions(), tell, lambda _: None)
 """
