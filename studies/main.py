@@ -10,8 +10,8 @@ from .running.interruption import stop_by
 # PyTorch's and numba's threads would go on spinning for milliseconds after each piece of work, on the cores that the
 # other ones need: measured on two cores, evaluation takes a fifth longer then. Read when OpenMP is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-# NumPy and SciPy are given small matrices here, such as the classifier's: their threads cost more than they bring. On two
-# cores, a repair with 1,000 images takes 6.6 s with one, and 9.8 s with two.
+# NumPy and SciPy are given small matrices here, such as the classifier's: their threads cost more than they bring. On
+# two cores, a repair with 1,000 images takes 6.6 s with one, and 9.8 s with two.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
