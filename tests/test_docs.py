@@ -78,6 +78,7 @@ CLUSTER = {"cluster.md"}
 FIGURES = {
     "criteria.md": "criteria.py",
     "growth.md": "scaling.py",
+    "search-quality.md": "search_quality.py",
     "samplers.md": None,
     "measures.md": None,
     "index.md": None,

@@ -12,15 +12,17 @@ def stop_by(*signals: int) -> None:
     """Have signals end this process as Ctrl-C does, once: what is done in the end must not be interrupted, too.
 
     Args:
-        signals: Their numbers; the last is sent again where Python drops what it raised.
+        signals: Their numbers, of which those stay ignored that whoever started this process has it ignore; the last is
+            sent again where Python drops what it raised.
     """
+    heard = [number for number in signals if signal.getsignal(number) != signal.SIG_IGN]
 
     def arm() -> None:
-        for number in signals:
+        for number in heard:
             signal.signal(number, interrupted)
 
     def interrupted(_number: int, _frame: FrameType | None) -> None:
-        leave_alone(*signals)
+        leave_alone(*heard)
         raise KeyboardInterrupt
 
     def dropped(told: Any) -> None:

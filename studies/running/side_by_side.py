@@ -156,6 +156,8 @@ class _Crew:
     def _lost(self, wire: Connection) -> NoReturn:
         place, member = self._at[wire], self._members[wire]
         member.join(_PATIENCE_SECONDS)
+        if member.exitcode == INTERRUPTED:
+            raise KeyboardInterrupt
         name = "" if place is None else self._studies[place].name
         killed = member.exitcode == -signal.SIGKILL
         how = "was killed, as happens where memory runs out" if killed else f"ended with exit code {member.exitcode}"

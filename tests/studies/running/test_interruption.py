@@ -84,3 +84,13 @@ def test_what_else_is_dropped_is_told_as_ever(capsys: pytest.CaptureFixture[str]
 def test_in_the_end_they_do_nothing() -> None:
     leave_alone(*BOTH)
     sent(*BOTH)
+
+
+def test_one_that_is_ignored_stays_so() -> None:
+    """As Ctrl-C is by what a shell runs in the background."""
+    signal.signal(BOTH[0], signal.SIG_IGN)
+    stop_by(*BOTH)
+    sent(BOTH[0])
+    with pytest.raises(KeyboardInterrupt):
+        sent(BOTH[1])
+    assert signal.getsignal(BOTH[0]) == signal.SIG_IGN
