@@ -64,9 +64,9 @@ class KnownEvaluations:
                 self._elsewhere |= {key: known for key, known in found if not known.evaluation.decided_early}
                 self._unpruned |= _unpruned(other)
 
-    def leave_elsewhere(self, unwanted: Callable[[Evaluation], bool]) -> None:
-        """Forget some of what other studies have measured."""
-        self._elsewhere = {key: known for key, known in self._elsewhere.items() if not unwanted(known.evaluation)}
+    def keep_elsewhere(self, wanted: Callable[[Evaluation], bool]) -> None:
+        """Of what other studies have measured, forget all but some."""
+        self._elsewhere = {key: known for key, known in self._elsewhere.items() if wanted(known.evaluation)}
 
     def find(self, key: str) -> Known | None:
         """The evaluation of the plan with this key, if there is one."""

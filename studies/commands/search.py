@@ -12,7 +12,7 @@ from ..reporting.tables import table
 from ..reporting.verdict import other_limits
 from ..running.budget import Budget, Pace
 from ..running.progress import bar, say, tell_of_table, warn
-from ..running.runner import RunOptions, Status, run_study
+from ..running.runner import RunOptions, run_study
 from ..running.storage import open_storage, storage_errors
 from ..running.storage_url import without_password
 from ..running.study_run import OPTIONS, StudyRun
@@ -83,17 +83,12 @@ def searched(args: argparse.Namespace, subject: Subject, storage: BaseStorage) -
         warn(warning)
     pace = Pace([budget])
     with bar(name) as progress:
-
-        def tell(status: Status) -> None:
-            pace.told(0, status)
-            progress.status(status, pace.left)
-
         options = RunOptions(
             trials=args.trials,
             cache=args.cache,
             device=args.device,
             on_table=tell_of_table,
-            on_status=tell,
+            on_status=progress.pacing(pace, 0),
         )
         result = run_study(name, storage, subject, settings, options)
     with storage_errors(f"study {name!r}"):

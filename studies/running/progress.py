@@ -16,6 +16,7 @@ from rich.progress import (
 from primesvt import models
 from primesvt.search import saving_of
 
+from .budget import Pace
 from .console import console, duration, out, say, tell_of_kernel, warn
 from .runner import Status
 
@@ -64,6 +65,20 @@ class Bar:
         if own is not None and left is not None:
             everything = f"; this study in at most {duration(own)}, all done in at most {duration(left)}"
         self.update(status.done, status.total, f"{status.feasible} feasible{best}{everything}")
+
+    def pacing(self, pace: Pace, study: int) -> Callable[[Status], None]:
+        """What is called with where a study is, to show it with the time that is left.
+
+        Args:
+            pace: Of all studies of this command.
+            study: Its place among them.
+        """
+
+        def tell(status: Status) -> None:
+            pace.told(study, status)
+            self.status(status, pace.left, pace.own(study))
+
+        return tell
 
     def training(self, step: models.Progress, epochs: int) -> None:
         """Show where a training is."""

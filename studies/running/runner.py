@@ -248,7 +248,7 @@ def _begin(
         slack=settings.kind.leeway(settings.options),
         risk=settings.risk,
     )
-    known.leave_elsewhere(lambda evaluation: not stopping.keeps(evaluation))
+    known.keep_elsewhere(stopping.keeps)
     objective = Objective(
         problem.space, evaluator, settings.constraints, baseline.evaluation, known, stopping, settings.goals
     )

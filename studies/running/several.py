@@ -5,19 +5,17 @@ from dataclasses import replace
 
 from optuna.storages import BaseStorage
 
-from primesvt.pruning import Pruner
-from primesvt.search import BASELINE, Evaluation
+from primesvt.models import Backend
+from primesvt.search import BASELINE
 from primesvt.search.samplers import POLICY_START
 
 from .arm import Arm
 from .budget import Budget, Pace, total
-from .problem import problem_of
-from .progress import Bar, bar, bars, say
+from .progress import bar, bars, say
 from .runner import RunOptions, Status, run_study
-from .settings import StudySettings
 from .side_by_side import Processes, run_side_by_side
 from .storage import storage_errors
-from .study_run import SETTINGS, StudyRun, existing
+from .study_run import StudyRun, existing, finished_run
 from .subject import Subject
 
 
@@ -46,7 +44,8 @@ def run_studies(
         say(line)
     options, pace = replace(options or RunOptions(), evaluators=[]), Pace(budgets)
     if processes is not None and processes.count > 1:
-        left = [at for at, each in enumerate(studies) if not _is_over(storage, subject, each, budgets[at].trials)]
+        trials = [budget.trials for budget in budgets]
+        left = [at for at, each in enumerate(studies) if not _is_over(storage, subject, each, trials[at], options)]
         if len(left) > 1:
             _ahead(processes, studies, left, options, pace)
     runs = []
@@ -56,7 +55,7 @@ def run_studies(
             run = run_study(each.name, storage, subject, each.settings, own)
         else:
             with bar(_title(studies, place)) as progress:
-                own = replace(own, on_status=_teller(progress, pace, place))
+                own = replace(own, on_status=progress.pacing(pace, place))
                 run = run_study(each.name, storage, subject, each.settings, own)
             pace.end(place)
         if run.interrupted:
@@ -66,15 +65,13 @@ def run_studies(
     return runs
 
 
-def _is_over(storage: BaseStorage, subject: Subject, each: Arm, trials: int) -> bool:
+def _is_over(storage: BaseStorage, subject: Subject, each: Arm, trials: int, options: RunOptions) -> bool:
     """Whether a study has all its trials already."""
     with storage_errors(f"study {each.name!r}"):
         study = existing(each.name, storage)
         if study is None or BASELINE not in study.user_attrs:
             return False
-        settings = StudySettings.from_json(study.user_attrs[SETTINGS])
-        problem = problem_of(settings, Pruner(subject.model, settings.calibration_of(subject.data)))
-        run = StudyRun(study, settings, problem, Evaluation.from_json(study.user_attrs[BASELINE]))
+        run = finished_run(each.name, storage, subject, Backend.named(options.device, each.settings.precision))
         return len(run.finished) >= trials or run.over
 
 
@@ -83,12 +80,12 @@ def _ahead(processes: Processes, studies: Sequence[Arm], left: Sequence[int], op
     follows = {place: studies[place].settings.chosen_start == POLICY_START for place in left}
     say(f"{min(processes.count, len(left))} processes run them side by side.")
     with bars() as begin:
-        shown: dict[int, Bar] = {}
+        shown: dict[int, Callable[[Status], None]] = {}
 
         def tell(place: int, status: Status) -> None:
             if place not in shown:
-                shown[place] = begin(_title(studies, place))
-            _teller(shown[place], pace, place)(status)
+                shown[place] = begin(_title(studies, place)).pacing(pace, place)
+            shown[place](status)
 
         try:
             for last in (False, True):
@@ -105,11 +102,3 @@ def _title(studies: Sequence[Arm], place: int) -> str:
 
 def _say_stopped() -> None:
     say("Stopped; all finished trials are kept. Run the same command again to go on.")
-
-
-def _teller(progress: Bar, pace: Pace, place: int) -> Callable[[Status], None]:
-    def tell(status: Status) -> None:
-        pace.told(place, status)
-        progress.status(status, pace.left, pace.own(place))
-
-    return tell

@@ -126,7 +126,7 @@ class _Crew:
 
     def work(self) -> None:
         """Hear what they say until no study is left."""
-        while busy := [wire for wire, place in self._at.items() if place is not None]:
+        while busy := [wire for wire, study in self._at.items() if study is not None]:
             for wire in wait(busy):
                 assert isinstance(wire, Connection)  # noqa: S101 - what it was given
                 try:
@@ -154,11 +154,11 @@ class _Crew:
             wire.send(self._at[wire])
 
     def _lost(self, wire: Connection) -> NoReturn:
-        place, member = self._at[wire], self._members[wire]
+        study, member = self._at[wire], self._members[wire]
         member.join(_PATIENCE_SECONDS)
         if member.exitcode == INTERRUPTED:
             raise KeyboardInterrupt
-        name = "" if place is None else self._studies[place].name
+        name = "" if study is None else self._studies[study].name
         killed = member.exitcode == -signal.SIGKILL
         how = "was killed, as happens where memory runs out" if killed else f"ended with exit code {member.exitcode}"
         raise PrimeSVTError(
@@ -208,12 +208,12 @@ def _run_all(wire: Connection, processes: Processes, studies: Mapping[int, Arm],
     try:
         subject, storage = processes.subject(), open_storage(processes.storage)
         shared = replace(options, evaluators=[])
-        while (place := _next(wire)) is not None:
-            each = studies[place]
-            own = replace(shared, trials=each.trials, on_status=_teller(wire, place))
+        while (study := _next(wire)) is not None:
+            each = studies[study]
+            own = replace(shared, trials=each.trials, on_status=_teller(wire, study))
             if run_study(each.name, storage, subject, each.settings, own).interrupted:
                 raise KeyboardInterrupt
-            _tell(wire, "ended", place)
+            _tell(wire, "ended", study)
     except Exception as error:
         text = explained(error)
         if text is None:
@@ -224,10 +224,10 @@ def _run_all(wire: Connection, processes: Processes, studies: Mapping[int, Arm],
 def _next(wire: Connection) -> int | None:
     """The number of the next study; None where there is none."""
     try:
-        place: int | None = wire.recv()
+        study: int | None = wire.recv()
     except (EOFError, OSError):
         raise KeyboardInterrupt from None  # the parent has gone
-    return place
+    return study
 
 
 def _tell(wire: Connection, *told: Any) -> None:
@@ -237,8 +237,8 @@ def _tell(wire: Connection, *told: Any) -> None:
         raise KeyboardInterrupt from None  # the parent has gone
 
 
-def _teller(wire: Connection, place: int) -> Callable[[Status], None]:
-    return lambda status: _tell(wire, "status", place, status)
+def _teller(wire: Connection, study: int) -> Callable[[Status], None]:
+    return lambda status: _tell(wire, "status", study, status)
 
 
 def _end_with_parent() -> None:

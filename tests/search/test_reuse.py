@@ -142,7 +142,7 @@ def test_what_other_studies_measured_may_be_left_to_them() -> None:
         trial.set_user_attr("evaluation", evaluation.to_json())
         study.tell(trial, 1.0)
     known = KnownEvaluations(optuna.load_study(study_name="b", storage=storage))
-    known.leave_elsewhere(lambda evaluation: evaluation.right == 0)
+    known.keep_elsewhere(lambda evaluation: evaluation.right > 0)
     found = {key: known.find(key) for key in "klm"}
     assert {key: each.study for key, each in found.items() if each is not None} == {"k": "a", "m": "b"}
 
